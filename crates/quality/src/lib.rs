@@ -1,0 +1,9 @@
+//! From counters to samples, scores, warnings and causes. Pure arithmetic: no I/O, time passed in.
+
+mod counters;
+mod event;
+
+pub use counters::{
+    CandidateType, Direction, Kind, LinkCounters, Path, ProcessCounters, Snapshot, TrackCounters, TrackKey,
+};
+pub use event::{Event, EventKind, SetupTimes};
