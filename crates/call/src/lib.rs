@@ -1,1 +1,3 @@
-//! wip
+//! One call: signaling, links to peers, what is sent to whom, statistics.
+
+pub mod link;

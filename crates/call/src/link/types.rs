@@ -1,0 +1,112 @@
+//! What crosses the face of a link, in words of our own: nothing here names the WebRTC crate.
+
+use sightline_media::RtpPacket;
+use sightline_protocol::{IceCandidate, IceServer};
+use sightline_quality::{Kind, LinkCounters, Path, TrackCounters};
+
+/// How a link is to be set up.
+#[derive(Debug, Clone)]
+pub struct LinkConfig {
+    /// Participant id of the peer, for counters and logs.
+    pub peer: String,
+    /// STUN and TURN servers from the signaling server's welcome.
+    pub ice_servers: Vec<IceServer>,
+    /// Local UDP addresses. A wildcard stands for every interface, loopback included.
+    pub udp_bind: Vec<String>,
+    /// Use TURN relays only, so that the peer does not learn our addresses.
+    pub relay_only: bool,
+}
+
+impl LinkConfig {
+    /// A link to `peer` over every interface.
+    pub fn new(peer: impl Into<String>, ice_servers: Vec<IceServer>) -> Self {
+        Self { peer: peer.into(), ice_servers, udp_bind: vec!["0.0.0.0:0".to_owned()], relay_only: false }
+    }
+}
+
+/// What a link reports, in the order in which it happens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LinkEvent {
+    /// One of our candidates, to be sent to the peer; an empty text ends the gathering.
+    Candidate(IceCandidate),
+    /// ICE found a path.
+    IceConnected,
+    /// DTLS is up: media flows from here on.
+    Connected,
+    /// The path stopped answering; it may come back by itself or by an ICE restart.
+    Disconnected,
+    /// The path is lost; only an ICE restart helps.
+    Failed,
+    /// The link is closed; nothing follows.
+    Closed,
+    /// Something changed that takes a new offer.
+    NegotiationNeeded,
+    /// A candidate pair was selected, or another one.
+    Path(Path),
+    /// The peer's media begin to arrive.
+    TrackStarted(RemoteTrack),
+    /// The peer removed the track, or stopped it for good.
+    TrackEnded(RemoteTrack),
+    /// Something went wrong: a sentence for people that says what and what to do.
+    Error(String),
+}
+
+/// A track the peer sends.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RemoteTrack {
+    /// Audio or video.
+    pub kind: Kind,
+    /// RTP synchronisation source.
+    pub ssrc: u32,
+    /// The track's id from the session description (RFC 8830 msid).
+    pub id: String,
+}
+
+/// Takes what arrives. Called from the link's tasks: must be quick and must not block.
+pub trait MediaSink: Send + Sync {
+    /// A packet of a remote track. Duplicates and disorder are possible.
+    fn rtp(&self, track: &RemoteTrack, packet: RtpPacket);
+    /// The peer asked for a keyframe (PLI or FIR), or needs one because we dropped a frame.
+    fn keyframe_requested(&self);
+}
+
+/// What became of a frame or packet given to a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    /// Handed to the transport.
+    Ok,
+    /// Not sent: DTLS is not up yet (or not any more), or the peer does not take this kind. Counted.
+    NotReady,
+    /// Not sent: the transport is behind. Video: this frame and those up to the next keyframe are left out, and a
+    /// keyframe has been asked for. Counted.
+    Dropped,
+}
+
+/// Counters of a link and its tracks; what media knows (frames, codec, buffers) is left `None`.
+#[derive(Debug, Clone)]
+pub struct LinkReport {
+    /// The connection.
+    pub link: LinkCounters,
+    /// One entry per track and direction.
+    pub tracks: Vec<TrackCounters>,
+}
+
+/// Why a link refuses.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// The link could not be set up on this machine.
+    #[error("cannot set up a connection: {0}; check that the network is up and UDP is allowed")]
+    Setup(String),
+    /// The peer's session description cannot be used.
+    #[error("the peer's session description cannot be used: {0}; both sides must speak WebRTC with VP8 and Opus")]
+    Description(String),
+    /// The call does not fit the state of the negotiation.
+    #[error("negotiation is not in a state for that: {0}")]
+    State(String),
+    /// The peer's candidate cannot be read.
+    #[error("the peer's ICE candidate cannot be used: {0}")]
+    Candidate(String),
+    /// The link is closed.
+    #[error("the connection is closed")]
+    Closed,
+}
