@@ -1,6 +1,11 @@
 //! Frames, codecs, sound processing, jitter buffers, devices and test sources.
+//!
+//! Everything here is thread based and blocking; callbacks are called on those threads and must return quickly.
 
 pub mod clock;
+pub mod device;
+mod error;
 mod packet;
 
+pub use error::MediaError;
 pub use packet::{AUDIO_CLOCK_HZ, EncodedAudio, EncodedVideo, MAX_PAYLOAD, RtpPacket, VIDEO_CLOCK_HZ};
