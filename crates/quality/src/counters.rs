@@ -34,6 +34,16 @@ pub enum Kind {
     Video,
 }
 
+impl Kind {
+    /// As it is stored and sent.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Audio => "audio",
+            Self::Video => "video",
+        }
+    }
+}
+
 /// Which way, seen from this client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -42,6 +52,16 @@ pub enum Direction {
     Inbound,
     /// From us to the peer.
     Outbound,
+}
+
+impl Direction {
+    /// As it is stored and sent.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Inbound => "inbound",
+            Self::Outbound => "outbound",
+        }
+    }
 }
 
 /// Identifies a track within a session.
@@ -81,7 +101,7 @@ pub struct Path {
 }
 
 /// Counters of the connection to one peer.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LinkCounters {
     /// Participant id of the peer.
     pub peer: String,
@@ -104,7 +124,7 @@ pub struct LinkCounters {
 }
 
 /// Cumulative counters of one track. Fields that do not apply to its kind or direction stay `None`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TrackCounters {
     /// Whose track.
     pub key: TrackKey,
@@ -116,6 +136,10 @@ pub struct TrackCounters {
     pub implementation: Option<String>,
     /// True while our user (outbound) or the peer (inbound) has it muted or the camera off.
     pub muted: bool,
+    /// Audio: in-band FEC is in use, as negotiated (RFC 7587, 6.1 `useinbandfec`).
+    pub fec: Option<bool>,
+    /// Audio: discontinuous transmission is in use, as negotiated (RFC 7587, 6.1 `usedtx`).
+    pub dtx: Option<bool>,
 
     /// RTP packets, without RTX copies.
     pub packets: Option<u64>,
@@ -123,7 +147,7 @@ pub struct TrackCounters {
     pub bytes: Option<u64>,
     /// Inbound: packets lost by sequence gap (RFC 3550; may fall). Outbound: the peer's report (remote-inbound-rtp).
     pub packets_lost: Option<i64>,
-    /// Outbound: packets that the peer's reports covered, its counterpart to `packets_lost`.
+    /// Outbound: packets that the peer's reports covered, received and lost together: what `packets_lost` is a part of.
     pub packets_reported: Option<u64>,
     /// Interarrival jitter (RFC 3550, 6.4.1). Outbound: the peer's report.
     pub jitter: Option<Duration>,
@@ -146,6 +170,10 @@ pub struct TrackCounters {
     pub key_frames: Option<u64>,
     /// Frames lost to us before display: at capture and in the encoder (outbound), in assembly and decoder (inbound).
     pub frames_dropped: Option<u64>,
+    /// The same by place, where the places are counted apart.
+    pub dropped_at: DroppedFrames,
+    /// Frames per second that the sender means to send: its own setting, or what it told us.
+    pub expected_fps: Option<u32>,
     /// Last frame's width in pixels.
     pub width: Option<u32>,
     /// Last frame's height in pixels.
@@ -154,6 +182,10 @@ pub struct TrackCounters {
     pub total_codec_time: Option<Duration>,
     /// Outbound: rate the encoder was told, bit/s.
     pub target_bps: Option<u64>,
+    /// Outbound: time for which bandwidth held quality down (`qualityLimitationDurations`).
+    pub limited_by_bandwidth: Option<Duration>,
+    /// Outbound: time for which the processor held it down.
+    pub limited_by_cpu: Option<Duration>,
     /// Inbound: freezes (webrtc-stats `freezeCount`).
     pub freeze_count: Option<u64>,
     /// Inbound: time frozen (`totalFreezesDuration`).
@@ -188,6 +220,8 @@ impl TrackCounters {
             codec: None,
             implementation: None,
             muted: false,
+            fec: None,
+            dtx: None,
             packets: None,
             bytes: None,
             packets_lost: None,
@@ -202,10 +236,14 @@ impl TrackCounters {
             frames: None,
             key_frames: None,
             frames_dropped: None,
+            dropped_at: DroppedFrames::default(),
+            expected_fps: None,
             width: None,
             height: None,
             total_codec_time: None,
             target_bps: None,
+            limited_by_bandwidth: None,
+            limited_by_cpu: None,
             freeze_count: None,
             total_freezes: None,
             total_capture_latency: None,
@@ -221,8 +259,21 @@ impl TrackCounters {
     }
 }
 
+/// Frames lost before display, by place.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DroppedFrames {
+    /// Outbound: captured, but replaced by a newer one before the encoder took it.
+    pub capture: Option<u64>,
+    /// Outbound: given up by the encoder.
+    pub encoder: Option<u64>,
+    /// Inbound: incomplete, or refused by the decoder.
+    pub decoder: Option<u64>,
+    /// Inbound: decoded, but replaced by a newer one before it was shown.
+    pub renderer: Option<u64>,
+}
+
 /// CPU and memory of this process and CPU of the machine.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ProcessCounters {
     /// CPU time of this process, user and system.
     pub cpu: Option<Duration>,

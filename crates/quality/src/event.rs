@@ -94,15 +94,46 @@ pub enum EventKind {
         /// Pixels.
         height: u32,
     },
-    /// A warning began; see [`crate::Warning`].
+    /// Another codec is in use.
+    CodecChanged {
+        /// Audio or video.
+        media: Kind,
+        /// Sent or received.
+        direction: Direction,
+        /// The new one.
+        codec: String,
+    },
+    /// What we send is held down from now on.
+    LimitationBegan {
+        /// `bandwidth` or `cpu`.
+        reason: String,
+    },
+    /// And no longer.
+    LimitationEnded {
+        /// `bandwidth` or `cpu`.
+        reason: String,
+    },
+    /// A warning began.
     WarningRaised {
-        /// Its name.
+        /// Its name: `Warning::name`.
         warning: String,
+        /// The track it is about, where it is about one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        media: Option<Kind>,
+        /// Its direction.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        direction: Option<Direction>,
     },
     /// And ended.
     WarningCleared {
         /// Its name.
         warning: String,
+        /// The track it was about.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        media: Option<Kind>,
+        /// Its direction.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        direction: Option<Direction>,
     },
     /// The user marked 'it is bad now'.
     Mark,

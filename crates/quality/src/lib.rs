@@ -4,6 +4,7 @@ mod counters;
 mod event;
 
 pub use counters::{
-    CandidateType, Direction, Kind, LinkCounters, Path, ProcessCounters, Snapshot, TrackCounters, TrackKey,
+    CandidateType, Direction, DroppedFrames, Kind, LinkCounters, Path, ProcessCounters, Snapshot, TrackCounters,
+    TrackKey,
 };
 pub use event::{Event, EventKind, SetupTimes};
