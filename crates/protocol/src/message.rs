@@ -16,7 +16,7 @@ pub enum ClientMessage {
         /// Protocol version the client speaks, [`crate::VERSION`].
         version: u16,
         /// Free text for the server's log, for example `sightline/0.1.0`.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "String::is_empty")]
         client: String,
         /// Token from an earlier welcome, to be the same participant again.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -67,7 +67,7 @@ pub enum ClientMessage {
     },
     /// Asks for [`ServerMessage::Pong`] with the same nonce.
     Ping {
-        /// Echoed.
+        /// Echoed. Clients in JavaScript keep it below 2^53.
         nonce: u64,
     },
 }
@@ -139,7 +139,7 @@ pub enum ServerMessage {
         /// The candidate.
         candidate: IceCandidate,
     },
-    /// Relayed chat text; the sender gets it too, as the receipt.
+    /// Relayed chat text; the sender gets it too, as its receipt.
     Chat {
         /// Sender's user id.
         from: UserId,
@@ -153,7 +153,7 @@ pub enum ServerMessage {
         /// As in the ping.
         nonce: u64,
     },
-    /// The last message could not be followed. The socket stays open unless the code says otherwise.
+    /// A message could not be followed. The socket stays open unless the code says otherwise.
     Error {
         /// Stable, for programs.
         code: ErrorCode,
@@ -199,8 +199,11 @@ pub enum LeaveReason {
     Lost,
     /// Did not read what was sent to it.
     TooSlow,
-    /// The server is going down.
+    /// The server went down, and it did not come back after the restart.
     Shutdown,
+    /// A reason this client does not know yet, from a newer server.
+    #[serde(other)]
+    Other,
 }
 
 /// One member of a room.
@@ -213,6 +216,9 @@ pub struct Participant {
     pub name: String,
     /// What is on.
     pub media: MediaState,
+    /// Lost its socket and may come back; as after [`Change::Away`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub away: bool,
 }
 
 /// What a participant sends at the moment.
