@@ -42,6 +42,11 @@ impl Kind {
             Self::Video => "video",
         }
     }
+
+    /// Back from [`Kind::as_str`].
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Audio, Self::Video].into_iter().find(|known| known.as_str() == text)
+    }
 }
 
 /// Which way, seen from this client.
@@ -61,6 +66,11 @@ impl Direction {
             Self::Inbound => "inbound",
             Self::Outbound => "outbound",
         }
+    }
+
+    /// Back from [`Direction::as_str`].
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Inbound, Self::Outbound].into_iter().find(|known| known.as_str() == text)
     }
 }
 

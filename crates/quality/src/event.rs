@@ -115,7 +115,7 @@ pub enum EventKind {
     },
     /// A warning began.
     WarningRaised {
-        /// Its name: `Warning::name`.
+        /// Its name: [`crate::Warning::name`].
         warning: String,
         /// The track it is about, where it is about one.
         #[serde(default, skip_serializing_if = "Option::is_none")]

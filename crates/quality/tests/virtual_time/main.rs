@@ -1,0 +1,5 @@
+//! The sampler through its public face, in virtual time.
+
+mod bench;
+mod derivation;
+mod sampler;
