@@ -1,1 +1,43 @@
-//! wip
+//! The SQLite record of every call: call > session > stay of a peer > track > sample, with events and breaks.
+//!
+//! [`Recorder`] writes, [`History`] reads; several processes may do either at once. Every entry is committed as it is
+//! made. NULL is 'not measured', never 0.
+
+mod alive;
+mod cells;
+mod error;
+mod file;
+mod history;
+mod ids;
+mod recorder;
+mod schema;
+mod series;
+mod table;
+mod writer;
+
+pub use error::HistoryError;
+pub use history::{Call, History, TrackTotals};
+pub use ids::{CallId, SessionId, StayId, TrackId};
+pub use recorder::Recorder;
+pub use series::{Point, Run};
+pub use table::breaks::Break;
+pub use table::session::Session;
+pub use table::stay::Stay;
+pub use table::track::Track;
+
+/// What is known when a session begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionStart {
+    /// Room code.
+    pub code: String,
+    /// Address of the server.
+    pub server: String,
+    /// Our name.
+    pub own_name: String,
+    /// Our participant id.
+    pub own_id: String,
+    /// Version of this program.
+    pub client_version: String,
+    /// Milliseconds since the Unix epoch.
+    pub unix_ms: i64,
+}

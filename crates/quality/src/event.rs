@@ -162,4 +162,9 @@ impl CandidateType {
             Self::Relay => "relay",
         }
     }
+
+    /// Back from [`CandidateType::as_str`].
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Host, Self::Srflx, Self::Prflx, Self::Relay].into_iter().find(|known| known.as_str() == text)
+    }
 }

@@ -79,6 +79,22 @@ impl Standing {
     }
 }
 
+impl Standing {
+    /// Two sessions of a call taken together; the worst factor is that of the one with more windows spoilt.
+    #[must_use]
+    pub fn join(self, other: Self) -> Self {
+        let spoilt = |standing: &Self| standing.windows.saturating_sub(standing.good);
+        let worse = if spoilt(&other) > spoilt(&self) || self.worst.is_none() { other.worst } else { self.worst };
+        Self {
+            windows: self.windows.saturating_add(other.windows),
+            good: self.good.saturating_add(other.good),
+            worst: worse.or(self.worst),
+            connected: self.connected || other.connected,
+            heard: self.heard || other.heard,
+        }
+    }
+}
+
 /// Follows a session window by window.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
@@ -184,6 +200,17 @@ mod tests {
         muted.end_window(true);
         muted.end_window(true);
         assert_eq!(muted.standing().headline(), Headline::Unclassified(Unclassified::Muted));
+    }
+
+    #[test]
+    fn sessions_taken_together() {
+        let (first, second) =
+            (tally(&[&[GOOD], &[bad(Cause::Loss)]]), tally(&[&[bad(Cause::Jitter)], &[bad(Cause::Jitter)]]));
+        let joined = first.standing().join(second.standing());
+        let worst = Some(Factor { cause: Cause::Jitter, kind: Kind::Video, direction: Direction::Inbound });
+        assert_eq!(joined.headline(), Headline::Classified { share: Percent(25.0), worst });
+        assert_eq!(joined.join(Standing::default()), joined, "one of which nothing is known changes nothing");
+        assert_eq!(Standing::default().join(joined), joined);
     }
 
     #[test]

@@ -1,0 +1,307 @@
+//! The read side: what was recorded, for tables, charts and exports. Never writes.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, params};
+use sightline_quality::{
+    Event, LinkMetric, LinkRow, Metric, PerMetric, ProcessMetric, ProcessRow, Spread, Standing, TrackMetric, TrackRow,
+};
+
+use crate::cells::Reader;
+use crate::file::open_for_reading;
+use crate::series::{self, Run};
+use crate::table::breaks::{self, Break};
+use crate::table::session::{self, Session};
+use crate::table::stay::{self, Stay};
+use crate::table::track::{self, Track};
+use crate::table::{event, link_sample, process_sample, sample};
+use crate::{CallId, HistoryError, SessionId};
+
+/// A call in a list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Call {
+    /// Its id.
+    pub id: CallId,
+    /// The server.
+    pub server: String,
+    /// The room code.
+    pub code: String,
+    /// Start of the first session, milliseconds since the Unix epoch.
+    pub first_ms: i64,
+    /// End of the last one; `None` while it is being recorded.
+    pub last_ms: Option<i64>,
+    /// Time in the call: the sessions that have ended, added up.
+    pub duration: Duration,
+    /// Number of sessions.
+    pub sessions: u32,
+    /// Names of those who were there, each once.
+    pub peers: Vec<String>,
+    /// What the headline is made of, all sessions together.
+    pub standing: Standing,
+}
+
+/// A track over its whole stay.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrackTotals {
+    /// Number of samples.
+    pub samples: u32,
+    /// Means over time, least and greatest of all samples.
+    pub values: PerMetric<TrackMetric, Option<Spread>>,
+    /// Mean score over time, 1 to 5.
+    pub score: Option<f64>,
+    /// Freezes.
+    pub freezes: Option<u64>,
+    /// Time frozen.
+    pub frozen: Option<Duration>,
+}
+
+/// A history that is open for reading.
+#[derive(Debug)]
+pub struct History {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl History {
+    /// Opens a history, also while others write it. One of an older format is brought up to date.
+    ///
+    /// # Errors
+    /// Where there is none, or it is damaged, something else, or from a newer version.
+    pub fn open(path: &Path) -> Result<Self, HistoryError> {
+        Ok(Self { connection: open_for_reading(path)?, path: path.to_owned() })
+    }
+
+    /// Calls, the latest first: `limit` of them, after the first `skip`.
+    ///
+    /// # Errors
+    /// Where the file cannot be read; so for all that follow.
+    pub fn calls(&self, limit: u32, skip: u32) -> Result<Vec<Call>, HistoryError> {
+        self.said(read_calls(&self.connection, limit, skip))
+    }
+
+    /// The sessions of a call, the first one first.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn sessions(&self, call: CallId) -> Result<Vec<Session>, HistoryError> {
+        self.said(session::of_call(&self.connection, call))
+    }
+
+    /// Who was there in a session, and when.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn stays(&self, session: SessionId) -> Result<Vec<Stay>, HistoryError> {
+        self.said(stay::of_session(&self.connection, session))
+    }
+
+    /// The tracks of a session, by stay.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn tracks(&self, session: SessionId) -> Result<Vec<Track>, HistoryError> {
+        self.said(track::of_session(&self.connection, session))
+    }
+
+    /// The samples of a track that touch a range of time, in milliseconds since the Unix epoch.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn samples(&self, track: &Track, range: Range<i64>) -> Result<Vec<TrackRow>, HistoryError> {
+        self.said(sample::of_track(&self.connection, track.id, &track.key, &range))
+    }
+
+    /// The samples of a link that touch a range of time.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn link_samples(&self, stay: &Stay, range: Range<i64>) -> Result<Vec<LinkRow>, HistoryError> {
+        self.said(link_sample::of_stay(&self.connection, stay.id, &stay.peer, &range))
+    }
+
+    /// The samples of the process that touch a range of time.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn process_samples(&self, session: SessionId, range: Range<i64>) -> Result<Vec<ProcessRow>, HistoryError> {
+        self.said(process_sample::of_session(&self.connection, session, &range))
+    }
+
+    /// The events of a session in the order of time.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn events(&self, session: SessionId) -> Result<Vec<Event>, HistoryError> {
+        self.said(event::of_session(&self.connection, session))
+    }
+
+    /// The breaks of a call: those within its sessions, and the time between two sessions.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn breaks(&self, call: CallId) -> Result<Vec<Break>, HistoryError> {
+        let sessions = self.sessions(call)?;
+        let mut all = Vec::new();
+        for (position, session) in sessions.iter().enumerate() {
+            all.extend(self.said(breaks::of_session(&self.connection, session.id))?);
+            let next = sessions.get(position + 1);
+            if let (Some(start_ms), Some(next)) = (session.ended_ms, next)
+                && next.started_ms > start_ms
+            {
+                let cause = session.end_reason.clone().unwrap_or_default();
+                let end_ms = Some(next.started_ms);
+                all.push(Break { session: session.id, stay: None, start_ms, end_ms, cause });
+            }
+        }
+        Ok(all)
+    }
+
+    /// A metric of a track over time, in at most `max_points` points and one for each gap.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn track_series(
+        &self,
+        track: &Track,
+        metric: TrackMetric,
+        range: Range<i64>,
+        max_points: usize,
+    ) -> Result<Vec<Run>, HistoryError> {
+        let table = ("sample", "track_id");
+        self.said(series::read(&self.connection, table, track.id.0, metric, &range, max_points))
+    }
+
+    /// A metric of a link over time.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn link_series(
+        &self,
+        stay: &Stay,
+        metric: LinkMetric,
+        range: Range<i64>,
+        max_points: usize,
+    ) -> Result<Vec<Run>, HistoryError> {
+        let table = ("link_sample", "stay_id");
+        self.said(series::read(&self.connection, table, stay.id.0, metric, &range, max_points))
+    }
+
+    /// A metric of the process over time.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn process_series(
+        &self,
+        session: SessionId,
+        metric: ProcessMetric,
+        range: Range<i64>,
+        max_points: usize,
+    ) -> Result<Vec<Run>, HistoryError> {
+        let table = ("process_sample", "session_id");
+        self.said(series::read(&self.connection, table, session.0, metric, &range, max_points))
+    }
+
+    /// A track over its whole stay.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn totals(&self, track: &Track) -> Result<TrackTotals, HistoryError> {
+        self.said(read_totals(&self.connection, track))
+    }
+
+    fn said<T>(&self, result: rusqlite::Result<T>) -> Result<T, HistoryError> {
+        result.map_err(|source| HistoryError::from_sqlite(&self.path, source))
+    }
+}
+
+fn read_calls(connection: &Connection, limit: u32, skip: u32) -> rusqlite::Result<Vec<Call>> {
+    // Ordered by the latest session, so that the first row of a call decides its place.
+    let page = "WITH page AS (SELECT call_id, max(started_ms) AS latest FROM session GROUP BY call_id
+        ORDER BY latest DESC, call_id DESC LIMIT ?1 OFFSET ?2)";
+    let sql = format!(
+        "{page} SELECT {}, server, code FROM page JOIN session USING (call_id) JOIN call ON call.id = call_id
+         ORDER BY latest DESC, call_id DESC, started_ms, session.id",
+        session::COLUMNS
+    );
+    let mut calls: Vec<Call> = Vec::new();
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(params![limit, skip])?;
+    while let Some(row) = rows.next()? {
+        let mut row = Reader::new(row);
+        let session = session::read(&mut row)?;
+        match calls.last_mut().filter(|call| call.id == session.call) {
+            Some(call) => add_session(call, &session),
+            None => {
+                let mut call = Call {
+                    id: session.call,
+                    server: row.get()?,
+                    code: row.get()?,
+                    first_ms: session.started_ms,
+                    last_ms: session.ended_ms,
+                    duration: Duration::ZERO,
+                    sessions: 0,
+                    peers: Vec::new(),
+                    standing: Standing::default(),
+                };
+                add_session(&mut call, &session);
+                calls.push(call);
+            }
+        }
+    }
+    let mut names = read_names(connection, page, limit, skip)?;
+    for call in &mut calls {
+        call.peers = names.remove(&call.id).unwrap_or_default();
+    }
+    Ok(calls)
+}
+
+fn add_session(call: &mut Call, session: &Session) {
+    call.sessions += 1;
+    call.last_ms = call.last_ms.zip(session.ended_ms).map(|(one, other)| one.max(other));
+    let length = session.ended_ms.map_or(0, |ended_ms| ended_ms.saturating_sub(session.started_ms));
+    call.duration += Duration::from_millis(u64::try_from(length).unwrap_or(0));
+    call.standing = call.standing.join(session.standing);
+}
+
+fn read_names(
+    connection: &Connection,
+    page: &str,
+    limit: u32,
+    skip: u32,
+) -> rusqlite::Result<HashMap<CallId, Vec<String>>> {
+    let sql = format!(
+        "{page} SELECT DISTINCT call_id, name FROM page JOIN session USING (call_id)
+         JOIN stay ON session_id = session.id WHERE name IS NOT NULL ORDER BY call_id, name"
+    );
+    let mut names: HashMap<CallId, Vec<String>> = HashMap::new();
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(params![limit, skip])?;
+    while let Some(row) = rows.next()? {
+        names.entry(row.get(0)?).or_default().push(row.get(1)?);
+    }
+    Ok(names)
+}
+
+fn read_totals(connection: &Connection, track: &Track) -> rusqlite::Result<TrackTotals> {
+    let by_time = |value: &str| {
+        format!("sum({value} * max(measured_ms, 1)) / sum(CASE WHEN {value} IS NOT NULL THEN max(measured_ms, 1) END)")
+    };
+    let metrics = TrackMetric::ALL.iter().map(|metric| {
+        let name = metric.name();
+        format!("{}, min({name}_min), max({name}_max)", by_time(&format!("{name}_mean")))
+    });
+    let sql = format!(
+        "SELECT count(*), {}, sum(freezes), sum(frozen_us), {} FROM sample WHERE track_id = ?1",
+        by_time("score"),
+        metrics.collect::<Vec<_>>().join(", ")
+    );
+    connection.prepare_cached(&sql)?.query_row(params![track.id], |row| {
+        let mut row = Reader::new(row);
+        let samples = row.get()?;
+        let (score, freezes, frozen) = (row.get()?, row.count()?, row.micros()?);
+        Ok(TrackTotals { samples, values: row.metrics()?, score, freezes, frozen })
+    })
+}

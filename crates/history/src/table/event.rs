@@ -1,0 +1,51 @@
+//! Events: what happened, when, to whom.
+
+use rusqlite::{Connection, params};
+use sightline_quality::{Event, EventKind};
+
+use crate::schema::Step;
+use crate::{SessionId, StayId};
+
+pub(crate) const STEPS: &[Step] = &[Step {
+    version: 1,
+    sql: "CREATE TABLE event (
+        id INTEGER PRIMARY KEY,
+        session_id INTEGER NOT NULL REFERENCES session,
+        stay_id INTEGER REFERENCES stay,
+        unix_ms INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        detail TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX event_by_session ON event (session_id, unix_ms);",
+}];
+
+/// Stores an event: its tag as `kind`, the whole as JSON in `detail`.
+pub(crate) fn insert(
+    connection: &Connection,
+    session: SessionId,
+    stay: Option<StayId>,
+    unix_ms: i64,
+    kind: &EventKind,
+) -> rusqlite::Result<()> {
+    let detail = serde_json::to_value(kind).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    let tag = detail.get("kind").and_then(serde_json::Value::as_str).unwrap_or_default();
+    connection
+        .prepare_cached("INSERT INTO event (session_id, stay_id, unix_ms, kind, detail) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute(params![session, stay, unix_ms, tag, detail.to_string()])?;
+    Ok(())
+}
+
+/// The events of a session in the order of time. One of a kind that this program does not know is left out.
+pub(crate) fn of_session(connection: &Connection, session: SessionId) -> rusqlite::Result<Vec<Event>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT event.unix_ms, peer, detail FROM event LEFT JOIN stay ON stay.id = stay_id
+         WHERE event.session_id = ?1 ORDER BY event.unix_ms, event.id",
+    )?;
+    let rows = statement.query_map(params![session], |row| {
+        let detail: String = row.get(2)?;
+        let kind = serde_json::from_str(&detail).ok();
+        let (unix_ms, peer) = (row.get(0)?, row.get(1)?);
+        Ok(kind.map(|kind| Event { unix_ms, peer, kind }))
+    })?;
+    rows.filter_map(Result::transpose).collect()
+}
