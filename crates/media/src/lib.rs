@@ -2,6 +2,7 @@
 //!
 //! Everything here is thread based and blocking; callbacks are called on those threads and must return quickly.
 
+pub mod audio;
 pub mod clock;
 pub mod device;
 mod error;

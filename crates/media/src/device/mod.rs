@@ -6,6 +6,7 @@
 use std::fmt;
 
 pub(crate) mod camera;
+pub(crate) mod sound;
 
 /// What a device is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -81,5 +82,7 @@ pub struct DeviceInfo {
 
 /// All devices. Never fails: what cannot be asked is left out. Takes at most a few seconds with broken drivers.
 pub fn list_devices() -> Vec<DeviceInfo> {
-    camera::list()
+    let mut all = camera::list();
+    all.extend(sound::list());
+    all
 }

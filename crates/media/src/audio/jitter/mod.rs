@@ -1,0 +1,402 @@
+//! The audio jitter buffer: packets in as they come, 10 ms of sound out whenever asked.
+//!
+//! Invariant: nothing here knows the clock; the caller hands in `now`. A packet is needed `delay` after the time at which
+//! the fastest packet would have brought it, and `delay` is steered towards [`DelayTarget`](target::DelayTarget): in
+//! silence by waiting or skipping, in sound by leaving out or repeating periods of the voice. A frame that is missing when it is due comes from the redundancy of
+//! the next packet (RFC 6716, 2.1.7), else it is concealed. A jump of timestamps without a gap of sequence numbers is
+//! silence that was not sent (RFC 3551, 4.1), not loss.
+
+mod arrivals;
+mod playout;
+mod stretch;
+mod target;
+
+use std::time::{Duration, Instant};
+
+use self::arrivals::{Arrivals, Queued};
+use self::playout::{Origin, Playout};
+use super::level::mean_square;
+use super::opus::AudioDecoder;
+use super::{BLOCK, duration_of};
+use crate::RtpPacket;
+
+/// Nothing came for this long: the peer has stopped sending, which is neither sound nor concealment.
+const IDLE_AFTER: Duration = Duration::from_secs(5);
+/// Packets over whose minimum the delay is steered: a device that asks for several blocks at once makes it swing by 20 ms.
+const STEER_PACKETS: usize = 5;
+/// A delay of this much more than the target is shortened ...
+const TOO_LONG_US: i64 = 8_000;
+/// ... to this much less than it at most. (Sound is taken in blocks, so the delay changes in steps of 10 ms.)
+const SHORTEN_BELOW_US: i64 = 2_000;
+/// A delay of this much less than the target is lengthened ...
+const TOO_SHORT_US: i64 = 4_000;
+/// ... to this much more than it at most: less than would be shortened again.
+const LENGTHEN_ABOVE_US: i64 = 7_000;
+/// Beyond this the voice is stretched in haste, less alike periods too.
+const HASTE_US: i64 = 60_000;
+/// Beyond this sound is skipped: no conversation can wait for it to be stretched away.
+const SKIP_US: i64 = 500_000;
+/// Blocks between two changes, so that a voice does not flutter.
+const CALM_BLOCKS: u32 = 6;
+/// The same in haste.
+const CALM_BLOCKS_IN_HASTE: u32 = 2;
+/// A recovered frame is played if that makes the delay no longer than this above the wanted one.
+const RECOVER_WITHIN_US: i64 = 40_000;
+/// -50 dBov: what is not sent after sound as quiet as this is silence first of all ...
+const QUIET: f64 = 1e-5;
+/// ... until the packet is overdue that renews comfort noise every 400 ms.
+const QUIET_FOR: Duration = Duration::from_millis(450);
+/// Half a block: what is due within it is due now.
+const DUE_US: i64 = 5_000;
+
+/// What became of the samples so far. All rise only.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct JitterCounters {
+    /// Samples played, of whatever origin; none before the first packet or while nothing is sent.
+    pub samples_played: u64,
+    /// Of these, made up for packets neither received nor recovered (webrtc-stats `concealedSamples`, without
+    /// comfort noise).
+    pub samples_concealed: u64,
+    /// Of these, recovered from redundancy.
+    pub samples_recovered: u64,
+    /// Time that samples waited, summed (`jitterBufferDelay`).
+    pub delay: Duration,
+    /// Samples in that sum (`jitterBufferEmittedCount`).
+    pub emitted: u64,
+    /// Packets that came after their time.
+    pub late: u64,
+    /// Packets that came twice.
+    pub duplicates: u64,
+    /// Packets that are not valid, or had to make room.
+    pub discarded: u64,
+    /// Samples left out to shorten the delay (`removedSamplesForAcceleration`).
+    pub samples_removed: u64,
+    /// Samples repeated to lengthen it (`insertedSamplesForDeceleration`).
+    pub samples_inserted: u64,
+}
+
+/// One remote track's buffer, with its decoder.
+pub struct JitterBuffer {
+    decoder: Box<dyn AudioDecoder>,
+    arrivals: Arrivals,
+    playout: Playout,
+    counters: JitterCounters,
+    state: State,
+    /// Delay at which the last packets were needed, newest last.
+    delays: Vec<i64>,
+    since_change: u32,
+    scratch: Vec<f32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// No packet, or the first one is held back.
+    Waiting,
+    /// Sound flows.
+    Playing {
+        /// Media time (samples) that follows what is decoded.
+        next: i64,
+        /// Sequence number of what was decoded last.
+        sequence: i64,
+        /// The last packet said that silence begins.
+        silence: bool,
+        /// The last packet was so quiet that the one which says so may have been lost.
+        quiet: bool,
+        /// Delay at which the last packet was needed.
+        delay_us: i64,
+    },
+}
+
+/// What to append to the decoded sound.
+enum Step {
+    Decode(Queued),
+    Recover(Queued),
+    Conceal,
+    Noise,
+}
+
+impl JitterBuffer {
+    /// A buffer that has heard nothing.
+    pub fn new(decoder: Box<dyn AudioDecoder>) -> Self {
+        Self {
+            decoder,
+            arrivals: Arrivals::new(),
+            playout: Playout::new(),
+            counters: JitterCounters::default(),
+            state: State::Waiting,
+            delays: Vec::with_capacity(STEER_PACKETS),
+            since_change: 0,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Takes a packet, in any order, as often as it comes.
+    pub fn insert(&mut self, packet: RtpPacket) {
+        let samples = match packet.payload.is_empty() {
+            // Padding takes a sequence number and no time.
+            true => 0,
+            false => match self.decoder.samples_in(&packet.payload) {
+                Some(samples) => samples,
+                None => {
+                    self.counters.discarded += 1;
+                    return;
+                }
+            },
+        };
+        let redundant = self.decoder.has_redundancy(&packet.payload);
+        let played = match self.state {
+            State::Playing { sequence, .. } => Some(sequence),
+            State::Waiting => None,
+        };
+        match self.arrivals.insert(packet, samples, redundant, played) {
+            arrivals::Fate::Queued => {}
+            arrivals::Fate::Duplicate => self.counters.duplicates += 1,
+            arrivals::Fate::Late => self.counters.late += 1,
+            arrivals::Fate::Discarded => self.counters.discarded += 1,
+            arrivals::Fate::Restarted => {
+                self.state = State::Waiting;
+                self.decoder.reset();
+                self.delays.clear();
+            }
+        }
+    }
+
+    /// The next 10 ms.
+    pub fn pull(&mut self, now: Instant, out: &mut [f32; BLOCK]) {
+        if !self.ready(now) {
+            out.fill(0.0);
+            return;
+        }
+        while self.playout.len() < BLOCK {
+            let step = self.next_step(now);
+            self.watch_delay(&step, now);
+            self.run(step);
+        }
+        self.steer();
+        let counters = &mut self.counters;
+        self.playout.take(out, |origin, samples| {
+            counters.samples_played += samples;
+            match origin {
+                Origin::Received { arrived } | Origin::Recovered { arrived } => {
+                    let waited = now.saturating_duration_since(arrived).as_nanos() as u64;
+                    counters.delay += Duration::from_nanos(waited.saturating_mul(samples));
+                    counters.emitted += samples;
+                    if matches!(origin, Origin::Recovered { .. }) {
+                        counters.samples_recovered += samples;
+                    }
+                }
+                Origin::Concealed => counters.samples_concealed += samples,
+                Origin::Noise => {}
+            }
+        });
+    }
+
+    /// What became of the samples so far.
+    pub fn counters(&self) -> JitterCounters {
+        self.counters
+    }
+
+    /// The delay that is steered for: from the fastest packet to playing.
+    pub fn target_delay(&self) -> Duration {
+        Duration::from_micros(self.arrivals.target_us() as u64)
+    }
+
+    /// Whether there is anything to play; begins with the first packet that has waited long enough, ends when nothing
+    /// has come for long.
+    fn ready(&mut self, now: Instant) -> bool {
+        match self.state {
+            State::Playing { .. } => {
+                let idle = self.arrivals.since_last(now) > IDLE_AFTER && self.arrivals.first().is_none();
+                if idle {
+                    self.state = State::Waiting;
+                    self.playout.clear();
+                    self.delays.clear();
+                }
+                !idle
+            }
+            State::Waiting => {
+                let Some(first) = self.arrivals.first() else { return false };
+                let (next, sequence) = (first.media, first.sequence - 1);
+                let delay_us = self.arrivals.delay_us(now, next);
+                if delay_us + DUE_US < self.arrivals.target_us() {
+                    return false;
+                }
+                self.state = State::Playing { next, sequence, silence: false, quiet: false, delay_us };
+                true
+            }
+        }
+    }
+
+    fn next_step(&mut self, now: Instant) -> Step {
+        let State::Playing { next, sequence, silence, quiet, delay_us } = self.state else { return Step::Noise };
+        let Some(first) = self.arrivals.first() else {
+            let silence = silence || quiet && self.arrivals.since_last(now) < QUIET_FOR;
+            return if silence { Step::Noise } else { Step::Conceal };
+        };
+        let gap = first.media - next;
+        let delay = self.arrivals.delay_us(now, first.media);
+        let target = self.arrivals.target_us();
+        let lost = first.sequence != sequence + 1;
+        let wanted = if lost { target.min(delay_us) } else { target };
+        let recovered = delay + micros(first.samples);
+        let recover = lost
+            && first.redundant
+            && gap >= first.samples as i64
+            && (wanted - DUE_US..=wanted + RECOVER_WITHIN_US).contains(&recovered);
+        if recover {
+            return Step::Recover(first.clone());
+        }
+        if gap > 0 && delay + DUE_US < wanted {
+            return if lost { Step::Conceal } else { Step::Noise };
+        }
+        match self.arrivals.pop() {
+            Some(packet) => Step::Decode(packet),
+            None => Step::Conceal,
+        }
+    }
+
+    fn run(&mut self, step: Step) {
+        self.scratch.clear();
+        let State::Playing { next, sequence, silence, quiet, .. } = &mut self.state else { return };
+        let (made, origin) = match step {
+            Step::Decode(packet) => {
+                *sequence = packet.sequence;
+                *next = packet.media + packet.samples as i64;
+                if packet.samples == 0 {
+                    return;
+                }
+                *silence = self.decoder.is_silence(&packet.payload);
+                let made = self.decoder.decode(&packet.payload, &mut self.scratch);
+                *quiet = mean_square(&self.scratch) < QUIET;
+                (made, Origin::Received { arrived: packet.arrived })
+            }
+            Step::Recover(packet) => {
+                *sequence = packet.sequence - 1;
+                *next = packet.media;
+                *silence = false;
+                let made = self.decoder.recover(&packet.payload, packet.samples, &mut self.scratch);
+                (made, Origin::Recovered { arrived: packet.arrived })
+            }
+            Step::Conceal => (self.decoder.conceal(BLOCK, &mut self.scratch), Origin::Concealed),
+            Step::Noise => (self.decoder.conceal(BLOCK, &mut self.scratch), Origin::Noise),
+        };
+        if let Err(error) = made {
+            tracing::debug!(%error, "an audio packet could not be decoded");
+        }
+        if self.scratch.is_empty() {
+            // The decoder gave nothing: the caller still needs a block.
+            self.scratch.resize(BLOCK, 0.0);
+            self.playout.push(&self.scratch, Origin::Concealed);
+        } else {
+            self.playout.push(&self.scratch, origin);
+        }
+    }
+
+    fn watch_delay(&mut self, step: &Step, now: Instant) {
+        let needed = match step {
+            Step::Decode(packet) if packet.samples > 0 => packet.media,
+            Step::Recover(packet) => packet.media - packet.samples as i64,
+            Step::Decode(_) => return,
+            Step::Conceal | Step::Noise => return self.delays.clear(),
+        };
+        let delay = self.arrivals.delay_us(now, needed);
+        if let State::Playing { delay_us, .. } = &mut self.state {
+            *delay_us = delay;
+        }
+        if self.delays.len() == STEER_PACKETS {
+            self.delays.remove(0);
+        }
+        self.delays.push(delay);
+    }
+
+    /// Brings the delay nearer to the target, if the sound that is about to be played allows it.
+    fn steer(&mut self) {
+        self.since_change = self.since_change.saturating_add(1);
+        if self.delays.len() < STEER_PACKETS || !self.playout.starts_with_sent() {
+            return;
+        }
+        let lowest = self.delays.iter().copied().min().unwrap_or_default();
+        let error = lowest - self.arrivals.target_us();
+        let haste = error.abs() > HASTE_US;
+        let calm = if haste { CALM_BLOCKS_IN_HASTE } else { CALM_BLOCKS };
+        if error > SKIP_US {
+            self.skip(error);
+        } else if self.since_change >= calm && error > TOO_LONG_US {
+            self.shorten(lowest, haste);
+        } else if self.since_change >= calm && error < -TOO_SHORT_US {
+            self.lengthen(lowest, haste);
+        }
+    }
+
+    /// Leaves out one period, decoding ahead for it only what is in order.
+    fn shorten(&mut self, lowest: i64, haste: bool) {
+        let most = samples(lowest - self.arrivals.target_us() + SHORTEN_BELOW_US);
+        while self.playout.len() < stretch::NEEDED {
+            let State::Playing { next, sequence, .. } = self.state else { return };
+            let in_order = |first: &Queued| first.sequence == sequence + 1 && first.media == next;
+            if !self.arrivals.first().is_some_and(in_order) {
+                return;
+            }
+            let Some(packet) = self.arrivals.pop() else { return };
+            self.run(Step::Decode(packet));
+        }
+        let Some((drop, removed)) = stretch::shorten(self.playout.ahead(), most, haste, &mut self.scratch) else {
+            return;
+        };
+        let by_us = needed_later_us(self.playout.len(), self.playout.len() - removed);
+        if lowest + by_us >= self.arrivals.target_us() - SHORTEN_BELOW_US {
+            self.playout.replace(drop, &self.scratch);
+            self.counters.samples_removed += removed as u64;
+            self.changed(by_us);
+        }
+    }
+
+    /// Repeats one period of at most `most` samples.
+    fn lengthen(&mut self, lowest: i64, haste: bool) {
+        let target = self.arrivals.target_us();
+        let most = samples(target + LENGTHEN_ABOVE_US - lowest);
+        let (before, ahead) = self.playout.around();
+        let Some((drop, added)) = stretch::lengthen(before, ahead, most, haste, &mut self.scratch) else { return };
+        let by_us = needed_later_us(self.playout.len(), self.playout.len() + added);
+        if lowest + by_us <= target + LENGTHEN_ABOVE_US {
+            self.playout.replace(drop, &self.scratch);
+            self.counters.samples_inserted += added as u64;
+            self.changed(by_us);
+        }
+    }
+
+    /// Drops queued packets of `excess_us`; what is decoded already is still played.
+    fn skip(&mut self, excess_us: i64) {
+        let mut skipped = 0;
+        while skipped < excess_us {
+            let Some(packet) = self.arrivals.pop() else { break };
+            skipped += micros(packet.samples);
+            self.counters.discarded += 1;
+            if let State::Playing { next, sequence, .. } = &mut self.state {
+                *next = packet.media + packet.samples as i64;
+                *sequence = packet.sequence;
+            }
+        }
+        self.changed(-skipped);
+    }
+
+    fn changed(&mut self, by_us: i64) {
+        self.since_change = 0;
+        for delay in &mut self.delays {
+            *delay += by_us;
+        }
+    }
+}
+
+/// How much later the next packet is needed when `from` samples become `to`: sound is taken in whole blocks.
+fn needed_later_us(from: usize, to: usize) -> i64 {
+    ((to / BLOCK) as i64 - (from / BLOCK) as i64) * micros(BLOCK)
+}
+
+fn micros(samples: usize) -> i64 {
+    duration_of(samples as u64).as_micros() as i64
+}
+
+fn samples(micros: i64) -> usize {
+    (micros * 6 / 125).max(0) as usize
+}

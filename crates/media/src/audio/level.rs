@@ -1,0 +1,71 @@
+//! Loudness: the level that goes with each packet and the energy that the record keeps.
+//!
+//! Invariant: full scale is 1.0; a square wave of full scale has level 0 dBov.
+
+use std::time::Duration;
+
+/// Level of silence (RFC 6464: 127 is digital silence or below the range).
+pub(crate) const SILENT: u8 = 127;
+
+/// Level in -dBov, 0 loud to 127 silent (RFC 6464, 3), as root mean square.
+pub(crate) fn dbov(samples: &[f32]) -> u8 {
+    let power = mean_square(samples);
+    if power <= 0.0 {
+        return SILENT;
+    }
+    (-10.0 * power.log10()).round().clamp(0.0, f64::from(SILENT)) as u8
+}
+
+pub(crate) fn mean_square(samples: &[f32]) -> f64 {
+    if samples.is_empty() {
+        return 0.0;
+    }
+    samples.iter().map(|&s| f64::from(s) * f64::from(s)).sum::<f64>() / samples.len() as f64
+}
+
+/// Sum of squared level times duration (webrtc-stats `totalAudioEnergy`, `totalSamplesDuration`).
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct EnergyMeter {
+    energy: f64,
+    samples: u64,
+}
+
+impl EnergyMeter {
+    pub(crate) fn add(&mut self, samples: &[f32]) {
+        self.energy += mean_square(samples) * samples.len() as f64 / f64::from(super::SAMPLE_RATE);
+        self.samples += samples.len() as u64;
+    }
+
+    /// Squared full scale times seconds.
+    pub(crate) fn energy(&self) -> f64 {
+        self.energy
+    }
+
+    pub(crate) fn duration(&self) -> Duration {
+        super::duration_of(self.samples)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_follow_rfc_6464() {
+        assert_eq!(dbov(&[1.0, -1.0, 1.0, -1.0]), 0);
+        assert_eq!(dbov(&[0.1; 480]), 20);
+        assert_eq!(dbov(&[0.0; 480]), SILENT);
+        assert_eq!(dbov(&[1e-9; 480]), SILENT);
+        assert_eq!(dbov(&[]), SILENT);
+    }
+
+    #[test]
+    fn energy_is_squared_level_times_seconds() {
+        let mut meter = EnergyMeter::default();
+        for _ in 0..200 {
+            meter.add(&[0.5; 480]);
+        }
+        assert!((meter.energy() - 0.5).abs() < 1e-9, "0.25 for 2 s");
+        assert_eq!(meter.duration(), Duration::from_secs(2));
+    }
+}

@@ -1,0 +1,328 @@
+//! The audio jitter buffer with real Opus, in virtual time over a seeded network.
+
+#![expect(clippy::print_stdout, reason = "the figures are the point of some of these tests")]
+
+#[path = "support/network.rs"]
+mod network;
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use network::{Conditions, Network};
+use sightline_media::audio::{
+    AudioEncoder, BLOCK, FRAME, JitterBuffer, JitterCounters, OpusDecoder, OpusEncoder, SAMPLE_RATE, similarity, speech,
+};
+use sightline_media::{EncodedAudio, RtpPacket};
+
+fn decoder() -> Box<OpusDecoder> {
+    Box::new(OpusDecoder::new().expect("Opus has a decoder"))
+}
+
+const fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+/// What is sent of `sound`, as a sender does: left-out frames are not in it.
+fn packets(sound: &[f32], expected_loss: u8, dtx: bool) -> Vec<EncodedAudio> {
+    let mut encoder = OpusEncoder::new(32_000, expected_loss, dtx).expect("these settings are valid");
+    let mut sent = Vec::new();
+    for (i, frame) in sound.chunks_exact(FRAME).enumerate() {
+        let mut payload = Vec::new();
+        let frame = frame.try_into().expect("a whole frame");
+        if let Some(encoded) = encoder.encode(frame, &mut payload).expect("a frame can be encoded") {
+            sent.push(EncodedAudio {
+                payload: Bytes::from(payload),
+                timestamp: (i * FRAME) as u32,
+                captured_us: 0,
+                marker: encoded.marker,
+                level: 0,
+            });
+        }
+    }
+    sent
+}
+
+/// One run of a buffer.
+struct Run {
+    /// Everything that was played.
+    sound: Vec<f32>,
+    /// Mean delay of each second in which something was played.
+    delays: Vec<Duration>,
+    counters: JitterCounters,
+    target: Duration,
+}
+
+impl Run {
+    fn concealed_percent(&self) -> f64 {
+        100.0 * self.counters.samples_concealed as f64 / self.counters.samples_played as f64
+    }
+
+    /// Of the delays by second.
+    fn percentile(&self, percent: usize) -> f64 {
+        let mut delays = self.delays.clone();
+        delays.sort();
+        delays[delays.len() * percent / 100].as_secs_f64() * 1e3
+    }
+
+    fn report(&self, name: &str, sent: &[f32]) -> f64 {
+        let like = similarity(sent, &self.sound);
+        let (p50, p95) = (self.percentile(50), self.percentile(95));
+        let recovered = 100.0 * self.counters.samples_recovered as f64 / self.counters.samples_played as f64;
+        println!(
+            "{name}: delay p50 {p50:.0} p95 {p95:.0} ms, target {:?}, concealed {:.2} %, recovered {recovered:.2} %, \
+             correlation {:.3}, {:?}",
+            self.target,
+            self.concealed_percent(),
+            like.correlation,
+            self.counters
+        );
+        like.correlation
+    }
+}
+
+/// The time line of a sender: sequence and timestamp offsets, and how fast its clock is.
+#[derive(Clone, Copy)]
+struct Clock {
+    sequence: u16,
+    timestamp: u32,
+    drift_ppm: f64,
+}
+
+const PLAIN: Clock = Clock { sequence: 65_500, timestamp: u32::MAX - 100_000, drift_ppm: 0.0 };
+
+fn arrivals(sent: &[EncodedAudio], clock: Clock, conditions: Conditions, start: Instant) -> Vec<RtpPacket> {
+    let mut network = Network::new(7, conditions);
+    for (i, packet) in sent.iter().enumerate() {
+        // A packet leaves when its last sample was captured.
+        let media = f64::from(packet.timestamp + FRAME as u32) / f64::from(SAMPLE_RATE);
+        let left = start + Duration::from_secs_f64(media / (1.0 + clock.drift_ppm * 1e-6));
+        let sequence = clock.sequence.wrapping_add(i as u16);
+        network.send((sequence, packet), left);
+    }
+    let everything = network.arrived(start + Duration::from_secs(86_400));
+    let packet = |(arrived, (sequence, packet)): (Instant, (u16, &EncodedAudio))| RtpPacket {
+        sequence,
+        timestamp: clock.timestamp.wrapping_add(packet.timestamp),
+        marker: packet.marker,
+        payload: packet.payload.clone(),
+        arrived,
+        captured_us: None,
+    };
+    everything.into_iter().map(packet).collect()
+}
+
+/// Plays what arrives; the player asks at odd times, as players do.
+fn play(buffer: &mut JitterBuffer, arrivals: Vec<RtpPacket>, start: Instant, length: Duration) -> Run {
+    let mut arrivals = arrivals.into_iter().peekable();
+    let (mut sound, mut delays, mut block) = (Vec::new(), Vec::new(), [0.0; BLOCK]);
+    let mut last = buffer.counters();
+    for tick in 0..length.as_millis() as u64 / 10 {
+        let now = start + ms(10 * tick) + Duration::from_micros(3_700);
+        while let Some(packet) = arrivals.next_if(|packet| packet.arrived <= now) {
+            buffer.insert(packet);
+        }
+        buffer.pull(now, &mut block);
+        sound.extend_from_slice(&block);
+        let counters = buffer.counters();
+        let emitted = counters.emitted - last.emitted;
+        if tick % 100 == 99 && emitted > 0 {
+            delays.push((counters.delay - last.delay).div_f64(emitted as f64));
+            last = counters;
+        }
+    }
+    Run { sound, delays, counters: buffer.counters(), target: buffer.target_delay() }
+}
+
+fn run(sent: &[EncodedAudio], clock: Clock, conditions: Conditions, length: Duration) -> Run {
+    let start = Instant::now();
+    let arrivals = arrivals(sent, clock, conditions, start);
+    let mut buffer = JitterBuffer::new(decoder());
+    play(&mut buffer, arrivals, start, length)
+}
+
+const SECONDS: u64 = 40;
+
+fn scenario(name: &str, conditions: Conditions) -> (Run, f64) {
+    let sound = speech(SECONDS as f32);
+    let run = run(&packets(&sound, 10, false), PLAIN, conditions, ms(1000 * SECONDS));
+    let correlation = run.report(name, &sound);
+    (run, correlation)
+}
+
+#[test]
+fn without_jitter_it_adds_twenty_milliseconds_and_conceals_nothing() {
+    let (run, correlation) = scenario("no jitter", Conditions { delay: ms(30), ..Conditions::default() });
+    assert_eq!(run.counters.samples_concealed, 0);
+    assert!(run.percentile(95) <= 30.0, "{} ms", run.percentile(95));
+    assert!(correlation > 0.95, "{correlation}");
+    // From the first packet on: 30 ms of path, 20 of the frame, 20 of the first delay.
+    assert!(run.counters.samples_played >= SECONDS * 48_000 - 48 * 100, "{:?}", run.counters);
+}
+
+#[test]
+fn it_grows_with_jitter_and_keeps_nearly_everything() {
+    let late = Conditions { delay: ms(30), reorder: 0.1, reorder_by: ms(60), ..Conditions::default() };
+    let (run, correlation) = scenario("10 % of packets 60 ms late", late);
+    assert!(run.concealed_percent() < 1.0, "{} %", run.concealed_percent());
+    assert!(run.percentile(95) < 110.0, "{} ms", run.percentile(95));
+    assert!(correlation > 0.9, "{correlation}");
+
+    let even = Conditions { delay: ms(30), jitter: ms(50), ..Conditions::default() };
+    let (run, correlation) = scenario("up to 50 ms of jitter on each packet", even);
+    assert!(run.concealed_percent() < 2.0, "{} %", run.concealed_percent());
+    assert!(run.percentile(95) < 80.0, "{} ms", run.percentile(95));
+    assert!(correlation > 0.85, "{correlation}");
+}
+
+#[test]
+fn ten_percent_loss_is_mostly_recovered() {
+    let loss = Conditions { delay: ms(30), loss: 0.1, ..Conditions::default() };
+    let (run, correlation) = scenario("10 % loss", loss);
+    assert!(run.concealed_percent() < 5.0, "{} %", run.concealed_percent());
+    assert!(run.counters.samples_recovered > 5 * run.counters.samples_played / 100, "{:?}", run.counters);
+    assert!(run.percentile(95) < 60.0, "{} ms", run.percentile(95));
+    assert!(correlation > 0.9, "{correlation}");
+}
+
+#[test]
+fn bursts_duplicates_and_disorder_together_leave_speech() {
+    let bad = Conditions {
+        delay: ms(40),
+        loss: 0.03,
+        burst: 0.7,
+        jitter: ms(20),
+        reorder: 0.05,
+        reorder_by: ms(80),
+        duplicate: 0.1,
+    };
+    let (run, correlation) = scenario("everything at once", bad);
+    assert!(run.counters.duplicates > 100, "{:?}", run.counters);
+    assert!(run.concealed_percent() < 15.0, "{} %", run.concealed_percent());
+    assert!(correlation > 0.75, "{correlation}");
+}
+
+#[test]
+fn a_drifting_clock_is_followed_without_concealment() {
+    let sound = speech(300.0);
+    let sent = packets(&sound, 0, false);
+    for drift_ppm in [-200.0, 200.0] {
+        let run = run(&sent, Clock { drift_ppm, ..PLAIN }, Conditions::default(), ms(300_000));
+        run.report(&format!("drift of {drift_ppm} ppm"), &sound);
+        // A slow sender has given 60 ms less in five minutes.
+        assert!(run.concealed_percent() < 0.01, "{} %", run.concealed_percent());
+        assert!(run.percentile(95) <= 30.0, "{} ms", run.percentile(95));
+    }
+}
+
+#[test]
+fn silence_that_is_not_sent_is_not_loss() {
+    // 3 s of speech, 4 s of silence, and again.
+    let mut sound = Vec::new();
+    for part in speech(30.0).chunks(3 * 48_000) {
+        sound.extend_from_slice(part);
+        sound.resize(sound.len() + 4 * 48_000, 0.0);
+    }
+    let sent = packets(&sound, 0, true);
+    assert!(sent.len() * FRAME < sound.len() * 6 / 10, "{} packets", sent.len());
+    assert!(sent.iter().filter(|packet| packet.marker).count() >= 9);
+    let length = ms(sound.len() as u64 / 48);
+    let calm = run(&sent, PLAIN, Conditions { delay: ms(30), ..Conditions::default() }, length);
+    let correlation = calm.report("silence left out", &sound);
+    assert_eq!(calm.counters.samples_concealed, 0);
+    assert!(calm.counters.samples_played > sound.len() as u64 - 48 * 200);
+    assert!(correlation > 0.95, "{correlation}");
+    let lossy = Conditions { delay: ms(30), loss: 0.05, jitter: ms(20), ..Conditions::default() };
+    let lossy = run(&sent, PLAIN, lossy, length);
+    lossy.report("silence left out, 5 % loss, 20 ms jitter", &sound);
+    assert!(lossy.concealed_percent() < 5.0, "{} %", lossy.concealed_percent());
+}
+
+#[test]
+fn an_outage_is_concealed_and_speech_goes_on_without_more_delay() {
+    let sound = speech(20.0);
+    let start = Instant::now();
+    let mut all = arrivals(&packets(&sound, 0, false), PLAIN, Conditions::default(), start);
+    let outage = ms(8_000)..ms(9_500);
+    all.retain(|packet| !outage.contains(&(packet.arrived - start)));
+    let mut buffer = JitterBuffer::new(decoder());
+    let run = play(&mut buffer, all, start, ms(20_000));
+    run.report("1.5 s without packets", &sound);
+    let concealed = run.counters.samples_concealed / 48;
+    assert!((1_450..1_600).contains(&concealed), "{concealed} ms");
+    assert!(run.delays.last().expect("20 s were played") < &ms(30), "{:?}", run.delays);
+}
+
+#[test]
+fn a_burst_after_an_outage_is_caught_up_with() {
+    let sound = speech(20.0);
+    let start = Instant::now();
+    let mut all = arrivals(&packets(&sound, 0, false), PLAIN, Conditions::default(), start);
+    for packet in &mut all {
+        // What was sent in this second and a half comes at its end.
+        if (ms(8_000)..ms(9_500)).contains(&(packet.arrived - start)) {
+            packet.arrived = start + ms(9_500);
+        }
+    }
+    let mut buffer = JitterBuffer::new(decoder());
+    let run = play(&mut buffer, all, start, ms(20_000));
+    run.report("1.5 s held up", &sound);
+    assert!(run.delays.last().expect("20 s were played") < &ms(60), "{:?}", run.delays);
+}
+
+#[test]
+fn another_stream_in_the_same_place_is_taken_up_at_once() {
+    let sound = speech(10.0);
+    let start = Instant::now();
+    let mut buffer = JitterBuffer::new(decoder());
+    let sent = packets(&sound, 0, false);
+    let first = arrivals(&sent, PLAIN, Conditions::default(), start);
+    play(&mut buffer, first, start, ms(10_000));
+    let later = start + ms(10_000);
+    let second = arrivals(&sent, Clock { sequence: 7, timestamp: 1234, ..PLAIN }, Conditions::default(), later);
+    let before = buffer.counters();
+    let run = play(&mut buffer, second, later, ms(10_000));
+    let correlation = run.report("restarted", &sound);
+    assert!(correlation > 0.95, "{correlation}");
+    assert!(run.counters.samples_concealed - before.samples_concealed <= 48 * 60, "{:?}", run.counters);
+}
+
+#[test]
+fn when_nothing_is_sent_any_more_nothing_is_counted() {
+    let sound = speech(2.0);
+    let start = Instant::now();
+    let all = arrivals(&packets(&sound, 0, false), PLAIN, Conditions::default(), start);
+    let mut buffer = JitterBuffer::new(decoder());
+    let run = play(&mut buffer, all, start, ms(60_000));
+    assert!(run.counters.samples_played < 8 * 48_000, "{:?}", run.counters);
+    assert!(run.sound[10 * 48_000..].iter().all(|&sample| sample == 0.0));
+}
+
+#[test]
+fn garbage_neither_panics_nor_piles_up() {
+    let mut seed = 3_u64;
+    let mut unit = || {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) as f64 / f64::from(1_u32 << 31)
+    };
+    let start = Instant::now();
+    let mut buffer = JitterBuffer::new(decoder());
+    let mut block = [0.0; BLOCK];
+    for i in 0..20_000_u32 {
+        let payload: Vec<u8> = (0..(unit() * 60.0) as usize).map(|_| (unit() * 256.0) as u8).collect();
+        let wild = unit() < 0.2;
+        let now = start + Duration::from_micros(u64::from(i) * 700);
+        buffer.insert(RtpPacket {
+            sequence: if wild { (unit() * 65_536.0) as u16 } else { i as u16 },
+            timestamp: if wild { (unit() * 4e9) as u32 } else { i * 960 },
+            marker: wild,
+            payload: Bytes::from(payload),
+            arrived: now,
+            captured_us: None,
+        });
+        if i % 14 == 0 {
+            buffer.pull(now, &mut block);
+            assert!(block.iter().all(|sample| sample.is_finite()));
+        }
+    }
+    assert!(buffer.counters().discarded > 1000, "{:?}", buffer.counters());
+}
