@@ -46,12 +46,7 @@ pub(crate) fn read<M: Metric>(
     range: &Range<i64>,
     max_points: usize,
 ) -> rusqlite::Result<Vec<Run>> {
-    let name = metric.name();
-    let sql = format!(
-        "SELECT start_ms, end_ms, measured_ms, {name}_mean, {name}_min, {name}_max FROM {table}
-         WHERE {owner_column} = ?1 AND start_ms < ?3 AND end_ms > ?2 ORDER BY start_ms, id"
-    );
-    let mut statement = connection.prepare_cached(&sql)?;
+    let mut statement = connection.prepare_cached(&query(table, owner_column, metric.name()))?;
     let samples = statement.query_map(params![owner, range.start, range.end], |row| {
         Ok(Sample {
             start_ms: row.get(0)?,
@@ -61,6 +56,13 @@ pub(crate) fn read<M: Metric>(
         })
     })?;
     Ok(thin(&samples.collect::<rusqlite::Result<Vec<_>>>()?, max_points))
+}
+
+fn query(table: &str, owner_column: &str, metric: &str) -> String {
+    format!(
+        "SELECT start_ms, end_ms, measured_ms, {metric}_mean, {metric}_min, {metric}_max FROM {table}
+         WHERE {owner_column} = ?1 AND start_ms < ?3 AND end_ms > ?2 ORDER BY start_ms, id"
+    )
 }
 
 /// Cuts the time from the first to the last sample into `max_points` equal parts and makes one point of the samples
@@ -108,6 +110,21 @@ mod tests {
             end_ms: (number + 1) * 15_000,
             weight: 15_000.0,
             values: value.map(|mean| Spread { mean, min: mean - 1.0, max: mean + 1.0 }),
+        }
+    }
+
+    #[test]
+    fn a_series_is_read_by_its_index_and_not_by_looking_at_every_sample() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        crate::schema::migrate(&mut connection).unwrap();
+        for (table, owner, metric, index) in [
+            ("sample", "track_id", "loss_percent", "sample_by_track"),
+            ("link_sample", "stay_id", "path_rtt_ms", "link_sample_by_stay"),
+            ("process_sample", "session_id", "cpu_percent", "process_sample_by_session"),
+        ] {
+            let sql = format!("EXPLAIN QUERY PLAN {}", query(table, owner, metric));
+            let plan: String = connection.query_row(&sql, params![1, 0, 1], |row| row.get("detail")).unwrap();
+            assert!(plan.contains(&format!("USING INDEX {index}")), "{plan}");
         }
     }
 

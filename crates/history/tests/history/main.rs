@@ -1,0 +1,9 @@
+//! The history through its public face, on real files.
+
+#![expect(clippy::unwrap_used, reason = "all of this crate is a test, its helpers too")]
+
+mod bench;
+mod crash;
+mod nulls;
+mod refusal;
+mod session;
