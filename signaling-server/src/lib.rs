@@ -1,1 +1,35 @@
-//! wip
+//! Rooms and relay for Sightline calls: `POST /rooms` gives a code, a WebSocket relays descriptions and candidates between
+//! the members of one room. PROTOCOL.md at the root of the repository specifies both.
+//!
+//! ```text
+//! server   accepts, ends in good order        http        routes, upgrade
+//! connection   reader and writer of one client      outbox   what waits for it
+//! switch   the task that owns the hub
+//! hub      every decision, pure: calls with the time in, effects out       limiter, code, token
+//! store    the thread that owns the database
+//! ```
+//!
+//! ```no_run
+//! # async fn demo() -> Result<(), Box<dyn std::error::Error>> {
+//! let server = sightline_server::Server::bind(sightline_server::Config::default())?;
+//! println!("listening on {}", server.local_addr());
+//! server.run_until(async { std::future::pending().await }).await?;
+//! # Ok(()) }
+//! ```
+
+mod code;
+mod config;
+mod connection;
+mod http;
+mod hub;
+mod limiter;
+mod outbox;
+mod server;
+mod store;
+mod switch;
+mod token;
+
+pub use config::{Config, Limits};
+pub use limiter::Rate;
+pub use server::{Server, ServerError};
+pub use store::StoreError;

@@ -39,7 +39,7 @@ impl fmt::Display for RoomCode {
 
 /// The text has no words in it, or too many to be a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("This is not a room code. A code is a few words, for example `amber-canoe-violet-seven`.")]
+#[error("This is not a room code. A code is a few words, for example `amber-canoe-violet-magnet`.")]
 pub struct NotACode;
 
 impl FromStr for RoomCode {

@@ -1,0 +1,111 @@
+//! The HTTP routes, and the door to the WebSocket.
+
+use std::{net::IpAddr, sync::Arc};
+
+use axum::{
+    Extension, Json, Router,
+    extract::{Path, State, WebSocketUpgrade},
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use sightline_protocol::{ErrorCode, Refusal, RoomCreated, RoomInfo};
+use tokio::sync::Semaphore;
+
+use crate::{
+    config::Limits,
+    connection::{self, READ_BYTES},
+    switch::Switch,
+};
+
+/// Buffers of an idle WebSocket: most messages fit, and ten thousand idle ones cost 40 MiB and not the 1.2 GiB of the
+/// library's defaults.
+const BUFFER_BYTES: usize = 4096;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Doors {
+    pub(crate) switch: Switch,
+    pub(crate) limits: Arc<Limits>,
+    /// A permit for each WebSocket there may be.
+    pub(crate) places: Arc<Semaphore>,
+}
+
+/// Where a request comes from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Address(pub(crate) IpAddr);
+
+/// What is sent instead of what was asked for.
+struct Refused(StatusCode, Refusal);
+
+pub(crate) fn router(doors: Doors) -> Router {
+    Router::new()
+        .route("/rooms", post(create_room))
+        .route("/rooms/{code}", get(room_info))
+        .route("/ws", get(open_socket))
+        .route("/healthz", get(|| async { "ok" }))
+        .fallback(|| async {
+            let message = "There is nothing at this address. The routes are /rooms, /rooms/{code}, /ws and /healthz.";
+            Refused(StatusCode::NOT_FOUND, Refusal::new(ErrorCode::BadMessage, message))
+        })
+        .layer(axum::middleware::map_response(open_to_pages))
+        .with_state(doors)
+}
+
+/// Any web page may be a client: there are no cookies or other credentials that it could misuse.
+async fn open_to_pages(mut response: Response) -> Response {
+    response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    response
+}
+
+async fn create_room(
+    State(doors): State<Doors>,
+    Extension(Address(address)): Extension<Address>,
+) -> Result<(StatusCode, Json<RoomCreated>), Refused> {
+    let created = doors.switch.create_room(address).await?;
+    Ok((StatusCode::CREATED, Json(created)))
+}
+
+async fn room_info(
+    State(doors): State<Doors>,
+    Extension(Address(address)): Extension<Address>,
+    Path(code): Path<String>,
+) -> Result<Json<RoomInfo>, Refused> {
+    Ok(Json(doors.switch.room_info(address, code).await?))
+}
+
+async fn open_socket(
+    State(doors): State<Doors>,
+    Extension(Address(address)): Extension<Address>,
+    upgrade: WebSocketUpgrade,
+) -> Result<Response, Refused> {
+    let permit = doors.places.clone().try_acquire_owned().map_err(|_| {
+        Refusal::new(ErrorCode::ServerFull, "This server has as many connections as it takes. Try later.")
+    })?;
+    let upgrade = upgrade
+        .read_buffer_size(BUFFER_BYTES)
+        .write_buffer_size(BUFFER_BYTES)
+        .max_message_size(READ_BYTES)
+        .max_frame_size(READ_BYTES);
+    Ok(upgrade.on_upgrade(move |socket| async move {
+        connection::serve(socket, address, doors.switch, doors.limits).await;
+        drop(permit);
+    }))
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        let status = match refusal.code {
+            ErrorCode::UnknownRoom => StatusCode::NOT_FOUND,
+            ErrorCode::TooFast => StatusCode::TOO_MANY_REQUESTS,
+            ErrorCode::ServerFull | ErrorCode::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self(status, refusal)
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        (self.0, Json(self.1)).into_response()
+    }
+}

@@ -1,0 +1,186 @@
+//! A server from its listening socket to its end.
+//!
+//! It ends in this order: no new connections; everybody is told, their queues are written and their sockets closed; the
+//! database is written and closed. After [`FAREWELL`] it ends without those who did not let themselves be told.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{Router, body::Body, extract::Request};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::{net::TcpStream, sync::Semaphore, task::JoinHandle, time::timeout};
+use tower_service::Service;
+
+use crate::{
+    config::{Config, Limits},
+    http::{self, Address, Doors},
+    hub::Hub,
+    store::{Restored, Store, StoreError},
+    switch::{self, Switch},
+};
+
+/// How long those who are connected have to be told that the server goes down; with the database's last write it stays
+/// under two seconds.
+const FAREWELL: Duration = Duration::from_millis(1500);
+
+/// A plain request, from the first byte to the last of its answer. All of them are small.
+const REQUEST: Duration = Duration::from_secs(10);
+
+/// Connections that have not become a WebSocket (yet). Each is over within [`REQUEST`]; more of them wait in the kernel.
+const MAX_REQUESTS: usize = 1024;
+
+/// The least that hyper takes; no request of ours has more head than this.
+const REQUEST_BUFFER_BYTES: usize = 8192;
+
+/// After the system could not accept a connection, mostly for want of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A server that listens and does not serve yet.
+#[derive(Debug)]
+pub struct Server {
+    config: Config,
+    listener: TcpListener,
+    local_addr: SocketAddr,
+    store: Option<Store>,
+    restored: Vec<Restored>,
+}
+
+/// Why a server cannot start, or came to a bad end.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}; is another server running there?")]
+    Listen {
+        /// As configured.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The database cannot be used.
+    #[error(transparent)]
+    Database(#[from] StoreError),
+    /// A defect.
+    #[error("the server broke inside and had to stop; its log says where")]
+    Broken,
+}
+
+impl Server {
+    /// Opens the database, if there is to be one, and listens. Clients can connect from now on, and are served by
+    /// [`Self::run_until`].
+    ///
+    /// # Errors
+    /// The address or the database cannot be used; the message says what to do.
+    pub fn bind(config: Config) -> Result<Self, ServerError> {
+        let (store, restored) = match &config.database {
+            Some(path) => {
+                let (store, restored) = Store::open(path)?;
+                (Some(store), restored)
+            }
+            None => (None, Vec::new()),
+        };
+        let listen = || {
+            let listener = TcpListener::bind(config.listen)?;
+            listener.set_nonblocking(true)?;
+            let local_addr = listener.local_addr()?;
+            Ok((listener, local_addr))
+        };
+        let (listener, local_addr) =
+            listen().map_err(|source| ServerError::Listen { address: config.listen, source })?;
+        Ok(Self { config, listener, local_addr, store, restored })
+    }
+
+    /// Where it listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// Serves until `shutdown` resolves, then ends in good order within two seconds. Runs in a tokio runtime.
+    ///
+    /// # Errors
+    /// [`ServerError::Broken`] where it had to stop by itself.
+    pub async fn run_until(self, shutdown: impl Future<Output = ()>) -> Result<(), ServerError> {
+        let Self { config, listener, store, restored, .. } = self;
+        let listener = tokio::net::TcpListener::from_std(listener)
+            .map_err(|source| ServerError::Listen { address: config.listen, source })?;
+        let limits = Arc::new(config.limits.clone());
+        let now = switch::now();
+        let mut hub = Hub::new(config, rand::make_rng(), now);
+        hub.restore(restored, now);
+        tracing::info!(rooms = hub.room_count(), "serving");
+        let (switch, mut task) = Switch::start(hub, store.as_ref().map(Store::writer));
+        let places = Arc::new(Semaphore::new(limits.max_connections));
+        let doors = Doors { switch: switch.clone(), limits: limits.clone(), places: places.clone() };
+
+        let broken = tokio::select! {
+            () = accept(listener, http::router(doors)) => false,
+            () = shutdown => false,
+            _ = &mut task => true,
+        };
+        if broken {
+            tracing::error!("the hub ended by itself");
+            return Err(ServerError::Broken);
+        }
+        tracing::info!("shutting down");
+        shut_down(&switch, task, &places, &limits, store).await;
+        Ok(())
+    }
+}
+
+async fn shut_down(switch: &Switch, task: JoinHandle<()>, places: &Semaphore, limits: &Limits, store: Option<Store>) {
+    switch.shut_down().await;
+    // All permits are back when every WebSocket is closed.
+    let all = u32::try_from(limits.max_connections).unwrap_or(u32::MAX);
+    if timeout(FAREWELL, places.acquire_many(all)).await.is_err() {
+        tracing::info!("some clients did not close in time");
+    }
+    // The task has ended, or it panicked and has said so.
+    task.await.ok();
+    if let Some(store) = store {
+        tokio::task::spawn_blocking(|| store.finish()).await.ok();
+    }
+}
+
+async fn accept(listener: tokio::net::TcpListener, router: Router) {
+    let requests = Arc::new(Semaphore::new(MAX_REQUESTS));
+    loop {
+        let Ok(permit) = requests.clone().acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, address)) => {
+                let router = router.clone();
+                tokio::spawn(async move {
+                    // A request that is too slow is dropped; a WebSocket is a task of its own by then.
+                    timeout(REQUEST, answer(stream, address.ip(), router)).await.ok();
+                    drop(permit);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "could not accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// One request on each connection: those who stay take a WebSocket.
+async fn answer(stream: TcpStream, address: IpAddr, router: Router) {
+    // Candidates and descriptions are small and wanted at once. Without it all works too, only later.
+    stream.set_nodelay(true).ok();
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let mut request: Request = request.map(Body::new);
+        request.extensions_mut().insert(Address(address));
+        router.clone().call(request)
+    });
+    let connection = http1::Builder::new()
+        .keep_alive(false)
+        .max_buf_size(REQUEST_BUFFER_BYTES)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    if let Err(error) = connection.await {
+        tracing::debug!(%error, "a request broke off");
+    }
+}

@@ -1,0 +1,216 @@
+//! The task that owns the [`Hub`], and the handle by which everybody else talks to it.
+//!
+//! One task for all rooms, rather than one for each or a lock: resume tokens, places and bounds go across rooms; a message
+//! takes a few microseconds here (it was read and parsed in its connection's task), so one task carries far more than the
+//! 20 000 a second a server is meant for; and the order of everything is plain. It never waits for a client: what does
+//! not fit into an [`Outbox`] cuts that client.
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
+
+use sightline_protocol::{ClientMessage, ErrorCode, Refusal, RoomCreated, RoomInfo};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    hub::{ConnId, Effect, Hub, Now},
+    outbox::Outbox,
+    store::StoreWriter,
+};
+
+/// Commands that may wait for the hub. With more, connections wait, and with them their clients: so many are done within
+/// milliseconds.
+const QUEUE: usize = 1024;
+
+/// Commands taken at a time, before the clock is looked at again.
+const BATCH: usize = 128;
+
+#[derive(Debug)]
+enum Command {
+    Connected { conn: ConnId, address: IpAddr, outbox: Arc<Outbox> },
+    Message { conn: ConnId, message: Result<ClientMessage, Refusal> },
+    Disconnected { conn: ConnId },
+    CreateRoom { address: IpAddr, reply: oneshot::Sender<Result<RoomCreated, Refusal>> },
+    RoomInfo { address: IpAddr, code: String, reply: oneshot::Sender<Result<RoomInfo, Refusal>> },
+    ShutDown,
+}
+
+/// The hub is gone: the server is going down.
+#[derive(Debug)]
+pub(crate) struct Gone;
+
+/// Talks to the hub's task.
+#[derive(Debug, Clone)]
+pub(crate) struct Switch {
+    commands: mpsc::Sender<Command>,
+    next_conn: Arc<AtomicU64>,
+    store: Option<StoreWriter>,
+}
+
+impl Switch {
+    /// Starts the task. It ends after [`Self::shut_down`], or when all handles are dropped.
+    pub(crate) fn start(hub: Hub, store: Option<StoreWriter>) -> (Self, tokio::task::JoinHandle<()>) {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        let task = Task { hub, outboxes: HashMap::new(), store: store.clone(), effects: Vec::new() };
+        let switch = Self { commands: sender, next_conn: Arc::default(), store };
+        (switch, tokio::spawn(task.run(receiver)))
+    }
+
+    /// A socket was opened; what is for it goes to `outbox`.
+    pub(crate) async fn connected(&self, address: IpAddr, outbox: Arc<Outbox>) -> Result<ConnId, Gone> {
+        let conn = self.next_conn.fetch_add(1, Ordering::Relaxed);
+        self.tell(Command::Connected { conn, address, outbox }).await?;
+        Ok(conn)
+    }
+
+    /// A client's message, or why it is none.
+    pub(crate) async fn message(&self, conn: ConnId, message: Result<ClientMessage, Refusal>) -> Result<(), Gone> {
+        self.tell(Command::Message { conn, message }).await
+    }
+
+    /// The socket is gone.
+    pub(crate) async fn disconnected(&self, conn: ConnId) -> Result<(), Gone> {
+        self.tell(Command::Disconnected { conn }).await
+    }
+
+    /// A new room; it is on disk when this returns.
+    pub(crate) async fn create_room(&self, address: IpAddr) -> Result<RoomCreated, Refusal> {
+        let created = self.ask(|reply| Command::CreateRoom { address, reply }).await?;
+        if let Some(store) = &self.store {
+            store.flushed().await;
+        }
+        Ok(created)
+    }
+
+    /// What may be known about a room from outside.
+    pub(crate) async fn room_info(&self, address: IpAddr, code: String) -> Result<RoomInfo, Refusal> {
+        self.ask(|reply| Command::RoomInfo { address, code, reply }).await
+    }
+
+    /// Lets everybody be told, and ends the task.
+    pub(crate) async fn shut_down(&self) {
+        // Gone already is as good.
+        self.tell(Command::ShutDown).await.ok();
+    }
+
+    async fn tell(&self, command: Command) -> Result<(), Gone> {
+        self.commands.send(command).await.map_err(|_| Gone)
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<Result<T, Refusal>>) -> Command) -> Result<T, Refusal> {
+        let (reply, answer) = oneshot::channel();
+        let going_down = || Refusal::new(ErrorCode::ShuttingDown, "The server is going down. Try again in a moment.");
+        self.tell(command(reply)).await.map_err(|Gone| going_down())?;
+        answer.await.map_err(|_| going_down())?
+    }
+}
+
+struct Task {
+    hub: Hub,
+    outboxes: HashMap<ConnId, Arc<Outbox>>,
+    store: Option<StoreWriter>,
+    effects: Vec<Effect>,
+}
+
+impl Task {
+    async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            let due = self.hub.next_deadline();
+            tokio::select! {
+                taken = commands.recv_many(&mut batch, BATCH) => if taken == 0 { return },
+                () = sleep_until(due) => {}
+            }
+            let now = now();
+            for command in batch.drain(..) {
+                if let Command::ShutDown = command {
+                    self.hub.shut_down(&mut self.effects);
+                    self.carry_out(now).await;
+                    return;
+                }
+                self.follow(command, now).await;
+            }
+            self.hub.tick(now, &mut self.effects);
+            self.carry_out(now).await;
+        }
+    }
+
+    async fn follow(&mut self, command: Command, now: Now) {
+        let effects = &mut self.effects;
+        match command {
+            Command::Connected { conn, address, outbox } => {
+                self.outboxes.insert(conn, outbox);
+                self.hub.connected(conn, address);
+            }
+            Command::Message { conn, message: Ok(message) } => self.hub.message(conn, message, now, effects),
+            Command::Message { conn, message: Err(refusal) } => self.hub.refuse(conn, refusal, effects),
+            Command::Disconnected { conn } => {
+                self.outboxes.remove(&conn);
+                self.hub.disconnected(conn, now, effects);
+            }
+            Command::CreateRoom { address, reply } => {
+                let created = self.hub.create_room(address, now, effects);
+                // Before the answer, so that whoever gets it can wait for the disk. It may have gone meanwhile.
+                self.carry_out(now).await;
+                reply.send(created).ok();
+            }
+            Command::RoomInfo { address, code, reply } => {
+                reply.send(self.hub.room_info(address, &code, now)).ok();
+            }
+            Command::ShutDown => {}
+        }
+        self.carry_out(now).await;
+    }
+
+    async fn carry_out(&mut self, now: Now) {
+        let mut effects = std::mem::take(&mut self.effects);
+        while !effects.is_empty() {
+            for effect in effects.drain(..) {
+                match effect {
+                    Effect::Send(conn, text) => {
+                        let outbox = self.outboxes.get(&conn);
+                        if outbox.is_some_and(|outbox| outbox.push(text).is_err())
+                            && let Some(outbox) = self.outboxes.remove(&conn)
+                        {
+                            tracing::info!(conn, "a client does not read and was cut");
+                            outbox.cut();
+                            self.hub.too_slow(conn, now, &mut self.effects);
+                        }
+                    }
+                    Effect::Close(conn, farewell) => {
+                        if let Some(outbox) = self.outboxes.remove(&conn) {
+                            outbox.close(farewell);
+                        }
+                    }
+                    Effect::Store(entry) => {
+                        if let Some(store) = &self.store {
+                            store.write(entry).await;
+                        }
+                    }
+                }
+            }
+            // What came of those who were too slow; and the allocation is kept.
+            std::mem::swap(&mut effects, &mut self.effects);
+        }
+        self.effects = effects;
+    }
+}
+
+async fn sleep_until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The one place where the server looks at the clocks for the hub.
+pub(crate) fn now() -> Now {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Now { at: Instant::now(), unix_ms: i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX) }
+}
