@@ -47,13 +47,19 @@ pub(crate) fn router(doors: Doors) -> Router {
             let message = "There is nothing at this address. The routes are /rooms, /rooms/{code}, /ws and /healthz.";
             Refused(StatusCode::NOT_FOUND, Refusal::new(ErrorCode::BadMessage, message))
         })
-        .layer(axum::middleware::map_response(open_to_pages))
+        .layer(axum::middleware::map_response(finish_headers))
         .with_state(doors)
 }
 
-/// Any web page may be a client: there are no cookies or other credentials that it could misuse.
-async fn open_to_pages(mut response: Response) -> Response {
-    response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+/// Any web page may be a client: there are no cookies or other credentials that it could misuse. And nobody keeps a
+/// connection that is not a WebSocket: clients ask one thing and are done.
+async fn finish_headers(mut response: Response) -> Response {
+    let upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    if !upgraded {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     response
 }
 

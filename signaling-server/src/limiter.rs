@@ -52,14 +52,19 @@ pub(crate) struct ByAddress {
     meters: HashMap<IpAddr, Meter>,
     /// For the addresses that no bucket is left for.
     rest: Meter,
+    /// Full buckets are not looked for again before this: a flood of addresses would pay for each with a look at all.
+    next_sweep: Instant,
 }
 
 /// Addresses with a bucket that is not full: about 1 MiB. More than that at a time is an attack, and shares one bucket.
 const MAX_ADDRESSES: usize = 16_384;
 
+/// Between two sweeps; one takes about a millisecond.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+
 impl ByAddress {
     pub(crate) fn new(rate: Rate, now: Instant) -> Self {
-        Self { rate, meters: HashMap::new(), rest: Meter::new(now) }
+        Self { rate, meters: HashMap::new(), rest: Meter::new(now), next_sweep: now }
     }
 
     /// Whether this address has one left.
@@ -74,8 +79,11 @@ impl ByAddress {
     pub(crate) fn take(&mut self, address: IpAddr, now: Instant) -> bool {
         let key = network(address);
         if self.meters.len() >= MAX_ADDRESSES && !self.meters.contains_key(&key) {
-            // A full bucket is as good as none.
-            self.meters.retain(|_, meter| meter.full_at > now);
+            if now >= self.next_sweep {
+                // A full bucket is as good as none.
+                self.meters.retain(|_, meter| meter.full_at > now);
+                self.next_sweep = now + SWEEP_EVERY;
+            }
             if self.meters.len() >= MAX_ADDRESSES {
                 return self.rest.take(self.rate, now);
             }

@@ -166,7 +166,7 @@ async fn accept(listener: tokio::net::TcpListener, router: Router) {
     }
 }
 
-/// One request on each connection: those who stay take a WebSocket.
+/// One request on each connection (the answer closes it): those who stay take a WebSocket.
 async fn answer(stream: TcpStream, address: IpAddr, router: Router) {
     // Candidates and descriptions are small and wanted at once. Without it all works too, only later.
     stream.set_nodelay(true).ok();
@@ -176,7 +176,6 @@ async fn answer(stream: TcpStream, address: IpAddr, router: Router) {
         router.clone().call(request)
     });
     let connection = http1::Builder::new()
-        .keep_alive(false)
         .max_buf_size(REQUEST_BUFFER_BYTES)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();

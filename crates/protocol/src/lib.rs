@@ -17,8 +17,11 @@ pub const VERSION: u16 = 1;
 
 /// Bounds that both sides keep.
 pub mod limits {
-    /// Longest message in bytes of UTF-8, both ways.
+    /// Longest message of a client in bytes of UTF-8.
     pub const MESSAGE_BYTES: usize = 64 * 1024;
+    /// Longest message of a server in bytes of UTF-8: the longest of a client may become a little longer when it is
+    /// relayed, by `from` for `to` and by optional fields that were left out.
+    pub const SERVER_MESSAGE_BYTES: usize = MESSAGE_BYTES + 256;
     /// Longest chat text in characters (Unicode scalar values).
     pub const CHAT_CHARS: usize = 4000;
     /// Longest participant name in characters (Unicode scalar values).

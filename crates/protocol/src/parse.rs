@@ -1,7 +1,7 @@
 //! From the text of a WebSocket message to a typed one.
 //!
 //! Invariant: any text gives a message or a [`Refusal`] that says what is wrong with it; nothing panics, and the work is
-//! bounded by [`limits::MESSAGE_BYTES`] before JSON is looked at.
+//! bounded by the [`limits`] of length before JSON is looked at.
 
 use serde::{
     Deserialize,
@@ -31,7 +31,7 @@ impl ClientMessage {
     /// # Errors
     /// `too-large`, `bad-message` or `unknown-event`, in this order of looking.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
-        parse(text, Self::EVENTS)
+        parse(text, Self::EVENTS, limits::MESSAGE_BYTES)
     }
 
     /// The message as it is sent.
@@ -51,7 +51,7 @@ impl ServerMessage {
     /// # Errors
     /// `too-large`, `bad-message` or `unknown-event`, in this order of looking.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
-        parse(text, Self::EVENTS)
+        parse(text, Self::EVENTS, limits::SERVER_MESSAGE_BYTES)
     }
 
     /// The message as it is sent.
@@ -66,9 +66,9 @@ impl From<Refusal> for ServerMessage {
     }
 }
 
-fn parse<M: DeserializeOwned>(text: &str, events: &[&str]) -> Result<M, Refusal> {
-    if text.len() > limits::MESSAGE_BYTES {
-        let message = format!("The message has {} bytes; at most {} are taken.", text.len(), limits::MESSAGE_BYTES);
+fn parse<M: DeserializeOwned>(text: &str, events: &[&str], most_bytes: usize) -> Result<M, Refusal> {
+    if text.len() > most_bytes {
+        let message = format!("The message has {} bytes; at most {most_bytes} are taken.", text.len());
         return Err(Refusal::new(ErrorCode::TooLarge, message));
     }
     serde_json::from_str(text).map_err(|error| explain(text, events, &error))

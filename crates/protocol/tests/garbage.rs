@@ -46,6 +46,19 @@ fn length_is_looked_at_first_and_counts_the_whole_message() {
 }
 
 #[test]
+fn the_longest_message_of_a_client_is_still_read_when_it_was_relayed() {
+    let bare =
+        |text: &str| format!(r#"{{"event":"ice-candidate","data":{{"to":"u","candidate":{{"candidate":"{text}"}}}}}}"#);
+    let longest = bare(&"x".repeat(limits::MESSAGE_BYTES - bare("").len()));
+    let Ok(ClientMessage::IceCandidate { candidate, to }) = ClientMessage::parse(&longest) else { panic!("not read") };
+    let relayed = ServerMessage::IceCandidate { from: to, candidate }.to_json();
+    assert!(relayed.len() > limits::MESSAGE_BYTES);
+    assert!(ServerMessage::parse(&relayed).is_ok());
+    let too_long = "x".repeat(limits::SERVER_MESSAGE_BYTES + 1);
+    assert_eq!(ServerMessage::parse(&too_long).expect_err("too long").code, ErrorCode::TooLarge);
+}
+
+#[test]
 fn a_refusal_stays_short_however_long_the_garbage() {
     let long = "é".repeat(limits::MESSAGE_BYTES / 3);
     for text in
