@@ -2,84 +2,281 @@
 //!
 //! Invariant: what the WebRTC crate gets wrong is put right in here, each in a module that names the defect; callers see
 //! a link that behaves.
+//!
+//! A link is three things: the connection (driven by the crate's task), the link's own task ([`pump`]), which turns what
+//! happens into events, and one task per remote track, which hands packets to the [`MediaSink`]. Packets out are written
+//! by the caller's task. [`Link::close`] ends them all.
 
+mod chain;
+mod codecs;
+mod description;
+mod dtls_role;
+mod extension;
+mod handler;
+mod ice;
+mod negotiation;
+mod path;
+mod pump;
+mod receive;
+mod rtx_unwrap;
+mod send;
+mod stage;
+mod sticky;
+mod stream;
+mod tap;
+#[cfg(test)]
+mod testing;
 mod types;
 
-use std::sync::Arc;
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use sightline_media::{EncodedAudio, EncodedVideo};
 use sightline_protocol::IceCandidate;
-use sightline_quality::LinkCounters;
+use sightline_quality::{Direction, Kind, LinkCounters, TrackCounters, TrackKey};
 use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, JoinSet};
+use webrtc::peer_connection::{PeerConnection, PeerConnectionBuilder, StatsSelector};
 
-pub use types::{LinkConfig, LinkError, LinkEvent, LinkReport, MediaSink, RemoteTrack, Sent};
+use self::description::Sending;
+use self::handler::{Handler, Signal, Signals};
+use self::negotiation::Negotiation;
+use self::pump::Pump;
+use self::receive::Incoming;
+use self::send::{Gate, Outgoing, Place};
+use self::tap::Counts;
+
+pub use types::{LinkConfig, LinkError, LinkEvent, LinkReport, MediaSink, RemoteTrack, Sent, Unsent};
+
+/// How long the link's task may take to say its last word when the link is closed.
+const GOODBYE: Duration = Duration::from_millis(200);
 
 /// The connection to one peer.
 pub struct Link {
     peer: String,
+    connection: Arc<dyn PeerConnection>,
+    shared: Arc<Shared>,
+    audio: Outgoing,
+    video: Outgoing,
+    negotiation: tokio::sync::Mutex<Negotiation>,
+    pump: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What the tasks of a link share.
+struct Shared {
+    sink: Arc<dyn MediaSink>,
+    signals: Signals,
+    counts: Counts,
+    gate: Arc<Gate>,
+    incoming: Arc<Incoming>,
+    /// Id of the candidate pair last told of.
+    pair: Mutex<Option<String>>,
+    closing: AtomicBool,
+}
+
+impl Shared {
+    fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
+    /// Reads the counters of the path, and tells of a new one.
+    async fn read_path(&self, connection: &dyn PeerConnection, now: Instant) -> LinkCounters {
+        let mut counters = LinkCounters::default();
+        path::fill(&connection.get_stats(now, StatsSelector::None).await, &mut counters);
+        let mut pair = self.pair.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(path) = &counters.path
+            && *pair != counters.pair_id
+        {
+            pair.clone_from(&counters.pair_id);
+            self.signals.push(Signal::Path(path.clone()));
+        }
+        counters
+    }
 }
 
 impl Link {
     /// Creates the peer connection with one audio and one video transceiver, both sendrecv, VP8 and Opus.
     ///
-    /// `events` should hold at least 64: candidates come in a burst.
+    /// `events` should hold at least 64, as candidates come in a burst, and be read all the time: nothing is lost while
+    /// it is full, but nothing moves on either. `sink` may get packets of a track before its `TrackStarted` was read.
     pub async fn open(
         config: LinkConfig,
-        _sink: Arc<dyn MediaSink>,
-        _events: mpsc::Sender<LinkEvent>,
+        sink: Arc<dyn MediaSink>,
+        events: mpsc::Sender<LinkEvent>,
     ) -> Result<Self, LinkError> {
-        Ok(Self { peer: config.peer })
+        let setup = |error: rtc::shared::error::Error| LinkError::Setup(error.to_string());
+        let (signals, received) = Signals::new();
+        let (counts, gate) = (Counts::default(), Arc::new(Gate::default()));
+        let connection = PeerConnectionBuilder::new()
+            .with_configuration(ice::configuration(&config.ice_servers, config.relay_only))
+            .with_setting_engine(ice::setting_engine())
+            .with_media_engine(codecs::media_engine().map_err(setup)?)
+            .with_interceptor_registry(chain::registry(counts.clone()))
+            .with_handler(Arc::new(Handler { signals: signals.clone(), gate: gate.clone() }))
+            .with_udp_addrs(vec![ice::LocalAddresses(config.udp_bind)])
+            .build()
+            .await
+            .map_err(setup)?;
+        let connection: Arc<dyn PeerConnection> = Arc::new(connection);
+        let stream = |kind| Outgoing::add(connection.as_ref(), kind, gate.clone(), sink.clone());
+        let audio = stream(Kind::Audio).await.map_err(setup)?;
+        let video = stream(Kind::Video).await.map_err(setup)?;
+        let shared = Arc::new(Shared {
+            incoming: Arc::new(Incoming::new(sink.clone(), signals.clone())),
+            sink,
+            signals,
+            counts,
+            gate,
+            pair: Mutex::new(None),
+            closing: AtomicBool::new(false),
+        });
+        let mut drains = JoinSet::new();
+        let (stopped, told) = (audio.driver_stopped(), shared.signals.clone());
+        drains.spawn(async move {
+            stopped.await;
+            told.push(Signal::DriverStopped);
+        });
+        let pump = Pump {
+            shared: shared.clone(),
+            connection: connection.clone(),
+            events,
+            relay_only: config.relay_only,
+            relay_due: None,
+            drains,
+        };
+        let pump = Mutex::new(Some(tokio::spawn(pump.run(received))));
+        Ok(Self { peer: config.peer, connection, shared, audio, video, negotiation: Default::default(), pump })
     }
 
     /// Creates an offer and sets it as the local description.
     pub async fn offer(&self) -> Result<String, LinkError> {
-        Err(LinkError::Closed)
+        let offer = self.negotiation.lock().await.offer(self.connection.as_ref()).await?;
+        self.shared.signals.push(Signal::GatheringBegan);
+        Ok(offer)
     }
 
     /// Takes the peer's offer and returns our answer, set as the local description.
-    pub async fn answer(&self, _offer: &str) -> Result<String, LinkError> {
-        Err(LinkError::Closed)
+    pub async fn answer(&self, offer: &str) -> Result<String, LinkError> {
+        let mut negotiation = self.negotiation.lock().await;
+        let answer = negotiation.answer(self.connection.as_ref(), offer).await?;
+        self.shared.signals.push(Signal::GatheringBegan);
+        self.settle(offer).await;
+        Ok(answer)
     }
 
     /// Takes the peer's answer to our offer.
-    pub async fn accept_answer(&self, _answer: &str) -> Result<(), LinkError> {
-        Err(LinkError::Closed)
+    pub async fn accept_answer(&self, answer: &str) -> Result<(), LinkError> {
+        let mut negotiation = self.negotiation.lock().await;
+        negotiation.accept_answer(self.connection.as_ref(), answer).await?;
+        self.settle(answer).await;
+        Ok(())
     }
 
-    /// Drops our pending offer (RFC 8829, 5.7).
+    /// Draws the consequences of a completed exchange.
+    async fn settle(&self, theirs: &str) {
+        let audio = self.audio.settle(self.connection.as_ref()).await;
+        let video = self.video.settle(self.connection.as_ref()).await;
+        self.shared.incoming.set_capture_time(self.video.capture_time_id());
+        self.shared.incoming.described(&Sending::read(theirs));
+        if audio == Place::None || video == Place::None {
+            self.shared.signals.push(Signal::NegotiationNeeded);
+        }
+    }
+
+    /// Drops our pending offer (RFC 8829, 5.7). Where it was to restart ICE, `NegotiationNeeded` follows.
     pub async fn rollback(&self) -> Result<(), LinkError> {
-        Err(LinkError::Closed)
+        if self.negotiation.lock().await.rollback(self.connection.as_ref()).await? {
+            self.shared.signals.push(Signal::NegotiationNeeded);
+        }
+        Ok(())
     }
 
     /// Takes one of the peer's candidates, at any time: it waits for the description it belongs to.
-    pub async fn add_candidate(&self, _candidate: IceCandidate) -> Result<(), LinkError> {
-        Err(LinkError::Closed)
+    pub async fn add_candidate(&self, candidate: IceCandidate) -> Result<(), LinkError> {
+        self.negotiation.lock().await.add_candidate(self.connection.as_ref(), candidate).await
     }
 
-    /// Makes the next [`Link::offer`] restart ICE.
+    /// Makes the next [`Link::offer`] restart ICE, over the addresses the machine has then.
     pub async fn restart_ice(&self) -> Result<(), LinkError> {
-        Err(LinkError::Closed)
+        if self.shared.is_closing() {
+            return Err(LinkError::Closed);
+        }
+        self.negotiation.lock().await.restart_ice();
+        Ok(())
     }
 
-    /// Sends one picture.
-    pub async fn send_video(&self, _frame: &EncodedVideo) -> Sent {
-        Sent::NotReady
+    /// Sends one picture. Waits 30 ms at most.
+    pub async fn send_video(&self, frame: &EncodedVideo) -> Sent {
+        self.video.video(frame).await
     }
 
-    /// Sends one Opus packet.
-    pub async fn send_audio(&self, _packet: &EncodedAudio) -> Sent {
-        Sent::NotReady
+    /// Sends one Opus packet. Waits 30 ms at most.
+    pub async fn send_audio(&self, packet: &EncodedAudio) -> Sent {
+        self.audio.audio(packet).await
     }
 
     /// Asks the peer for a keyframe (PLI, RFC 4585, 6.3.1).
-    pub async fn request_keyframe(&self, _track: &RemoteTrack) {}
-
-    /// Reads the counters.
-    pub async fn counters(&self, _now: Instant) -> LinkReport {
-        LinkReport { link: LinkCounters { peer: self.peer.clone(), ..LinkCounters::default() }, tracks: Vec::new() }
+    pub async fn request_keyframe(&self, track: &RemoteTrack) {
+        self.shared.incoming.request_keyframe(track.ssrc).await;
     }
 
-    /// Says goodbye and releases sockets and tasks.
-    pub async fn close(&self) {}
+    /// Reads the counters: the wire's half of them. Where the peer sends several tracks of a kind, the latest counts.
+    pub async fn counters(&self, now: Instant) -> LinkReport {
+        let mut link = self.shared.read_path(self.connection.as_ref(), now).await;
+        link.peer.clone_from(&self.peer);
+        link.ice_restarts = self.negotiation.lock().await.restarts;
+        let mut tracks = Vec::new();
+        for (kind, stream) in [(Kind::Audio, &self.audio), (Kind::Video, &self.video)] {
+            let mut counters = self.unknown(kind, Direction::Outbound, stream.ssrc);
+            counters.codec = stream.codec();
+            self.shared.counts.fill_outbound(stream.ssrc, &mut counters);
+            tracks.push(counters);
+        }
+        for track in self.shared.incoming.latest() {
+            let mut counters = self.unknown(track.kind, Direction::Inbound, track.ssrc);
+            counters.codec = Some(codecs::name(track.kind).to_owned());
+            self.shared.counts.fill_inbound(track.ssrc, &mut counters);
+            tracks.push(counters);
+        }
+        LinkReport { link, tracks, audio_unsent: self.audio.unsent(), video_unsent: self.video.unsent() }
+    }
+
+    fn unknown(&self, kind: Kind, direction: Direction, ssrc: u32) -> TrackCounters {
+        let key = TrackKey { peer: self.peer.clone(), kind, direction };
+        TrackCounters { ssrc: Some(ssrc), ..TrackCounters::unknown(key) }
+    }
+
+    /// Says goodbye and releases sockets and tasks. `Closed` is the last event.
+    pub async fn close(&self) {
+        if self.shared.closing.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        self.shared.gate.shut();
+        if let Err(error) = self.connection.close().await {
+            tracing::debug!(%error, "the connection did not close cleanly");
+        }
+        let pump = self.pump.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(mut pump) = pump
+            && tokio::time::timeout(GOODBYE, &mut pump).await.is_err()
+        {
+            // The caller does not read its events: it will not miss the last one.
+            pump.abort();
+        }
+    }
+}
+
+impl Drop for Link {
+    /// A link that was not closed is closed in the background, for the crate's task would live on.
+    fn drop(&mut self) {
+        if !self.shared.closing.swap(true, Ordering::AcqRel)
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            let connection = self.connection.clone();
+            runtime.spawn(async move { connection.close().await });
+        }
+        if let Some(pump) = self.pump.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            pump.abort();
+        }
+    }
 }

@@ -89,6 +89,19 @@ pub struct LinkReport {
     pub link: LinkCounters,
     /// One entry per track and direction.
     pub tracks: Vec<TrackCounters>,
+    /// Opus packets given to the link and not sent.
+    pub audio_unsent: Unsent,
+    /// Pictures given to the link and not sent.
+    pub video_unsent: Unsent,
+}
+
+/// Frames or packets given to a link and not sent, since it was opened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Unsent {
+    /// Because the peer could not take them ([`Sent::NotReady`]).
+    pub not_ready: u64,
+    /// Because the connection was behind, or pictures waited for a keyframe ([`Sent::Dropped`]).
+    pub dropped: u64,
 }
 
 /// Why a link refuses.

@@ -1,0 +1,148 @@
+//! The task of a link: turns signals into events for the caller, and watches the clock where the crate does not.
+//!
+//! Mends defect 15: a TURN allocation that fails is only logged. Where only relays may be used and none has come within
+//! two seconds, the caller is told.
+//!
+//! Invariant: events leave in the order in which things happened, and `Closed` is the last.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sightline_protocol::IceCandidate;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use webrtc::peer_connection::{PeerConnection, RTCIceCandidateInit, RTCIceConnectionState, RTCPeerConnectionState};
+
+use super::Shared;
+use super::handler::Signal;
+use super::types::LinkEvent;
+
+/// How long a relay may take to give us an address.
+const RELAY_WAIT: Duration = Duration::from_secs(2);
+
+/// The task's own state.
+pub(super) struct Pump {
+    pub(super) shared: Arc<Shared>,
+    pub(super) connection: Arc<dyn PeerConnection>,
+    pub(super) events: mpsc::Sender<LinkEvent>,
+    pub(super) relay_only: bool,
+    /// When the wait for a relay candidate is over.
+    pub(super) relay_due: Option<Instant>,
+    /// One task per remote track; they end with the task of the link.
+    pub(super) drains: JoinSet<()>,
+}
+
+impl Pump {
+    /// Runs until the connection is closed.
+    pub(super) async fn run(mut self, mut signals: mpsc::Receiver<Signal>) {
+        let keyframe = self.shared.counts.keyframe.clone();
+        loop {
+            let relay_due = self.relay_due;
+            let relay_wait = async {
+                match relay_due {
+                    Some(due) => tokio::time::sleep_until(due).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                signal = signals.recv() => {
+                    let Some(signal) = signal else { break };
+                    if self.signal(signal).await.is_break() {
+                        break;
+                    }
+                }
+                () = keyframe.notified() => self.shared.sink.keyframe_requested(),
+                () = relay_wait => {
+                    self.relay_due = None;
+                    self.tell(LinkEvent::Error(
+                        "no relay answered within 2 seconds: the TURN server is down, blocked or refuses our credentials; \
+                         allow direct connections or check the server"
+                            .to_owned(),
+                    ))
+                    .await;
+                }
+            }
+        }
+        self.tell(LinkEvent::Closed).await;
+    }
+
+    async fn signal(&mut self, signal: Signal) -> std::ops::ControlFlow<()> {
+        match signal {
+            Signal::Candidate(candidate) => {
+                if candidate.candidate.contains(" typ relay") {
+                    self.relay_due = None;
+                }
+                self.tell(LinkEvent::Candidate(ours(candidate))).await;
+            }
+            Signal::GatheringBegan => {
+                if self.relay_only {
+                    self.relay_due = Some(Instant::now() + RELAY_WAIT);
+                }
+            }
+            Signal::GatheringDone => self.tell(LinkEvent::Candidate(ours(RTCIceCandidateInit::default()))).await,
+            Signal::Ice(state) => self.ice(state).await,
+            Signal::Connection(state) => return self.connection(state).await,
+            Signal::NegotiationNeeded => self.tell(LinkEvent::NegotiationNeeded).await,
+            Signal::Track(remote) => {
+                self.drains.spawn(self.shared.incoming.clone().drain(remote));
+            }
+            Signal::Started(track) => self.tell(LinkEvent::TrackStarted(track)).await,
+            Signal::Ended(track) => self.tell(LinkEvent::TrackEnded(track)).await,
+            Signal::Path(path) => self.tell(LinkEvent::Path(path)).await,
+            Signal::DriverStopped => {
+                self.shared.gate.shut();
+                if !self.shared.is_closing() {
+                    self.tell(LinkEvent::Error(
+                        "the network connection to the peer broke down on this machine; call again".to_owned(),
+                    ))
+                    .await;
+                    self.tell(LinkEvent::Failed).await;
+                }
+                return std::ops::ControlFlow::Break(());
+            }
+        }
+        std::ops::ControlFlow::Continue(())
+    }
+
+    async fn ice(&mut self, state: RTCIceConnectionState) {
+        match state {
+            RTCIceConnectionState::Connected | RTCIceConnectionState::Completed => {
+                self.tell(LinkEvent::IceConnected).await;
+                // The pair is selected; later changes are noticed when counters are read.
+                self.shared.read_path(self.connection.as_ref(), std::time::Instant::now()).await;
+            }
+            RTCIceConnectionState::Disconnected => self.tell(LinkEvent::Disconnected).await,
+            _ => {}
+        }
+    }
+
+    async fn connection(&mut self, state: RTCPeerConnectionState) -> std::ops::ControlFlow<()> {
+        match state {
+            RTCPeerConnectionState::Connected => {
+                // Nothing could be sent until now: the peer needs a picture to begin with.
+                self.shared.sink.keyframe_requested();
+                self.tell(LinkEvent::Connected).await;
+            }
+            RTCPeerConnectionState::Failed => self.tell(LinkEvent::Failed).await,
+            RTCPeerConnectionState::Closed => return std::ops::ControlFlow::Break(()),
+            _ => {}
+        }
+        std::ops::ControlFlow::Continue(())
+    }
+
+    async fn tell(&self, event: LinkEvent) {
+        // A caller that dropped its end does not want to know.
+        let _ = self.events.send(event).await;
+    }
+}
+
+fn ours(candidate: RTCIceCandidateInit) -> IceCandidate {
+    IceCandidate {
+        candidate: candidate.candidate,
+        // Sections are bundled (RFC 9143): every candidate belongs to the first, and browsers want to be told.
+        sdp_mid: None,
+        sdp_m_line_index: Some(0),
+        username_fragment: candidate.username_fragment,
+    }
+}

@@ -1,0 +1,152 @@
+//! A chain of interceptors in virtual time, for the tests of the stages.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use rtc::interceptor::{AttributedPacket, Interceptor, Packet, RTCPFeedback, Registry, StreamInfo, TaggedPacket};
+use rtc::rtcp::receiver_report::ReceiverReport;
+use rtc::rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
+use rtc::rtp;
+
+pub(super) const NACK_INTERVAL: Duration = Duration::from_millis(100);
+pub(super) const VIDEO_SSRC: u32 = 0x1111;
+pub(super) const RTX_SSRC: u32 = 0x2222;
+
+pub(super) fn video_stream() -> StreamInfo {
+    StreamInfo {
+        ssrc: VIDEO_SSRC,
+        ssrc_rtx: Some(RTX_SSRC),
+        payload_type: 96,
+        payload_type_rtx: Some(97),
+        clock_rate: 90_000,
+        mime_type: "video/VP8".to_owned(),
+        rtcp_feedback: vec![RTCPFeedback { typ: "nack".to_owned(), parameter: String::new() }],
+        ..Default::default()
+    }
+}
+
+pub(super) fn video(sequence: u16) -> rtp::Packet {
+    rtp::Packet {
+        header: rtp::header::Header {
+            version: 2,
+            ssrc: VIDEO_SSRC,
+            payload_type: 96,
+            sequence_number: sequence,
+            ..Default::default()
+        },
+        payload: Bytes::from(vec![sequence as u8; 100]),
+    }
+}
+
+/// The RTX packet `sequence` that repeats `original` of [`video`].
+pub(super) fn repair(sequence: u16, original: u16) -> rtp::Packet {
+    let mut payload = original.to_be_bytes().to_vec();
+    payload.extend_from_slice(&video(original).payload);
+    let mut packet = video(sequence);
+    packet.header.ssrc = RTX_SSRC;
+    packet.header.payload_type = 97;
+    packet.payload = payload.into();
+    packet
+}
+
+/// A chain, a clock, and what came out at the wire.
+pub(super) struct Wire {
+    pub(super) chain: Box<dyn Interceptor>,
+    pub(super) now: Instant,
+    sent: Vec<Packet>,
+}
+
+impl Wire {
+    pub(super) fn new(registry: Registry) -> Self {
+        Self { chain: Box::new(registry.build()), now: Instant::now(), sent: Vec::new() }
+    }
+
+    pub(super) fn bind_remote(&mut self, stream: &StreamInfo) {
+        self.chain.bind_remote_stream(stream);
+    }
+
+    pub(super) fn unbind_remote(&mut self, stream: &StreamInfo) {
+        self.chain.unbind_remote_stream(stream);
+    }
+
+    fn tagged(&self, packet: Packet) -> TaggedPacket {
+        TaggedPacket { now: self.now, transport: Default::default(), message: AttributedPacket::new(packet) }
+    }
+
+    /// From the wire.
+    pub(super) fn receive(&mut self, packet: rtp::Packet) {
+        let packet = self.tagged(Packet::Rtp(packet));
+        self.chain.handle_read(packet).expect("the chain takes a packet");
+    }
+
+    pub(super) fn receive_rtcp(&mut self, packet: impl rtc::rtcp::Packet + 'static) {
+        let packet = self.tagged(Packet::Rtcp(vec![Box::new(packet)]));
+        self.chain.handle_read(packet).expect("the chain takes a packet");
+    }
+
+    /// To the wire.
+    pub(super) fn send(&mut self, packet: rtp::Packet) {
+        let packet = self.tagged(Packet::Rtp(packet));
+        self.chain.handle_write(packet).expect("the chain takes a packet");
+        self.collect();
+    }
+
+    pub(super) fn send_rtcp(&mut self, packet: impl rtc::rtcp::Packet + 'static) {
+        let packet = self.tagged(Packet::Rtcp(vec![Box::new(packet)]));
+        self.chain.handle_write(packet).expect("the chain takes a packet");
+        self.collect();
+    }
+
+    /// Lets time pass in steps of 10 ms.
+    pub(super) fn advance(&mut self, by: Duration) {
+        let end = self.now + by;
+        while self.now < end {
+            self.now += Duration::from_millis(10);
+            self.chain.handle_timeout(self.now).expect("the chain takes the time");
+            self.collect();
+        }
+    }
+
+    fn collect(&mut self) {
+        while let Some(packet) = self.chain.poll_write() {
+            self.sent.push(packet.message.packet);
+        }
+    }
+
+    /// What reached the application.
+    pub(super) fn delivered(&mut self) -> Vec<rtp::Packet> {
+        std::iter::from_fn(|| self.chain.poll_read())
+            .filter_map(|packet| match packet.message.packet {
+                Packet::Rtp(rtp) => Some(rtp),
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn rtcp(&self) -> impl Iterator<Item = &Box<dyn rtc::rtcp::Packet>> {
+        self.sent.iter().flat_map(|packet| match packet {
+            Packet::Rtcp(packets) => packets.as_slice(),
+            _ => &[],
+        })
+    }
+
+    /// Sequence numbers asked for since the last call.
+    pub(super) fn nacked(&mut self) -> Vec<u16> {
+        let asked = self
+            .rtcp()
+            .filter_map(|packet| packet.as_any().downcast_ref::<TransportLayerNack>())
+            .flat_map(|nack| nack.nacks.iter().flat_map(|pair| pair.packet_list()))
+            .collect();
+        self.sent.clear();
+        asked
+    }
+
+    /// Cumulative lost of the last receiver report.
+    pub(super) fn reported_lost(&self) -> Option<u32> {
+        self.rtcp()
+            .filter_map(|packet| packet.as_any().downcast_ref::<ReceiverReport>())
+            .flat_map(|report| report.reports.iter())
+            .map(|block| block.total_lost)
+            .last()
+    }
+}

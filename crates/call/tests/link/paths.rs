@@ -1,0 +1,159 @@
+//! Bad paths: loss, delay, silence, and relays that are not there.
+
+use std::time::Duration;
+
+use sightline_call::link::{LinkConfig, LinkEvent};
+use sightline_protocol::IceServer;
+use sightline_quality::{Direction, Kind};
+
+use crate::pair::{End, Pair, loopback, until, whole_frames};
+use crate::relay::{Path, Side};
+
+const FRAMES: u32 = 300;
+
+/// Sends [`FRAMES`] pictures of two packets at 100 a second, with `between` called now and then.
+async fn send_all(pair: &Pair, mut between: impl AsyncFnMut(u32)) {
+    let mut tick = tokio::time::interval(Duration::from_millis(10));
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    for index in 0..FRAMES {
+        tick.tick().await;
+        pair.a.send(index).await;
+        between(index).await;
+    }
+}
+
+/// The last packets have none behind them that would show their loss: sends on until all the others are whole.
+async fn all_are_whole(pair: &Pair) {
+    let mut index = FRAMES;
+    until("every picture is whole", || {
+        index += 1;
+        async move {
+            pair.a.send(index).await;
+            let whole = whole_frames(&pair.b.got(Kind::Video));
+            (0..FRAMES).all(|index| whole.binary_search(&index).is_ok())
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn losses_are_repaired_with_few_copies() {
+    let path = Path { loss: 0.05, delay: Duration::from_millis(10), ..Path::default() };
+    let pair = Pair::relayed(path, 1).await;
+    pair.connect().await;
+    send_all(&pair, async |_| ()).await;
+    all_are_whole(&pair).await;
+
+    let sent = pair.a.counters(Kind::Video, Direction::Outbound).await;
+    let resent = sent.retransmitted_packets.expect("counted");
+    let got = pair.b.counters(Kind::Video, Direction::Inbound).await;
+    let lost = got.packets_lost.expect("counted");
+    assert!(lost > 10, "the path loses: {lost}");
+    assert!(got.nack_count > Some(0) && sent.nack_count > Some(0));
+    assert!(got.retransmitted_packets > Some(0));
+    // Without the unwrapping there are 17 copies for each loss.
+    assert!(resent >= lost as u64 && resent < 4 * lost as u64, "{resent} copies for {lost} losses");
+    until("the peer reports the loss", || async {
+        pair.a.send(0).await;
+        pair.a.counters(Kind::Video, Direction::Outbound).await.packets_lost > Some(5)
+    })
+    .await;
+    pair.close().await;
+}
+
+#[tokio::test]
+async fn losses_around_a_renegotiation_are_repaired_too() {
+    let path = Path { loss: 0.05, delay: Duration::from_millis(10), ..Path::default() };
+    let pair = Pair::relayed(path, 2).await;
+    pair.connect().await;
+    send_all(&pair, async |index| {
+        if index % 20 == 0 {
+            pair.negotiate(if index % 40 == 0 { Side::A } else { Side::B }).await;
+        }
+    })
+    .await;
+    all_are_whole(&pair).await;
+    assert_eq!(pair.b.count(|event| matches!(event, LinkEvent::TrackStarted(_))), 1);
+    pair.close().await;
+}
+
+#[tokio::test]
+async fn the_round_trip_is_the_paths() {
+    let pair = Pair::relayed(Path { delay: Duration::from_millis(40), ..Path::default() }, 3).await;
+    pair.connect().await;
+    until("both ways of measuring have measured", || async {
+        pair.a.send(0).await;
+        let media = pair.a.counters(Kind::Video, Direction::Outbound).await.rtt_measurements;
+        media >= Some(2) && pair.a.report().await.link.path_rtt.is_some()
+    })
+    .await;
+    let sent = pair.a.counters(Kind::Video, Direction::Outbound).await;
+    let media = sent.total_rtt.expect("measured") / sent.rtt_measurements.expect("measured") as u32;
+    let stun = pair.a.report().await.link.path_rtt.expect("measured");
+    for rtt in [media, stun] {
+        assert!(rtt >= Duration::from_millis(79), "the path takes 80 ms, not {rtt:?}");
+    }
+    pair.close().await;
+}
+
+#[tokio::test]
+async fn a_path_that_falls_silent_is_noticed_and_a_restart_brings_it_back() {
+    let pair = Pair::relayed(Path::default(), 4).await;
+    pair.connect().await;
+    pair.a.send(0).await;
+    pair.path(|path| path.blocked = true);
+    for end in [&pair.a, &pair.b] {
+        until("the silence is noticed", || async { end.saw(|event| *event == LinkEvent::Disconnected) }).await;
+    }
+    pair.path(|path| path.blocked = false);
+    pair.a.link.restart_ice().await.expect("the link is open");
+    pair.negotiate(Side::A).await;
+    for end in [&pair.a, &pair.b] {
+        until("it is back", || async { end.count(|event| *event == LinkEvent::IceConnected) >= 2 }).await;
+    }
+    let before = pair.b.got(Kind::Video).len();
+    until("media flow again", || async {
+        pair.a.send(1).await;
+        pair.b.got(Kind::Video).len() > before
+    })
+    .await;
+    pair.close().await;
+}
+
+#[tokio::test]
+async fn a_peer_that_is_gone_fails_in_the_end() {
+    let pair = Pair::direct().await;
+    pair.connect().await;
+    pair.b.link.close().await;
+    until("its absence is noticed", || async { pair.a.saw(|event| *event == LinkEvent::Failed) }).await;
+    let order: Vec<_> = pair.a.events.lock().expect("no holder panicked").clone();
+    let position = |wanted: LinkEvent| order.iter().position(|event| *event == wanted);
+    assert!(position(LinkEvent::Disconnected) < position(LinkEvent::Failed));
+    pair.close().await;
+}
+
+#[tokio::test]
+async fn a_relay_that_does_not_answer_is_an_error_to_show() {
+    // Somebody's port that never answers.
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let server = IceServer {
+        urls: vec![format!("turn:{}?transport=udp", silent.local_addr().expect("bound"))],
+        username: Some("user".to_owned()),
+        credential: Some("expired".to_owned()),
+    };
+    let config = LinkConfig { relay_only: true, ice_servers: vec![server], ..loopback("b") };
+    let (a, mut events) = End::open(config).await;
+    let offer = a.link.offer().await.expect("an offer");
+    assert!(!offer.contains("typ host"), "our address is not to be seen");
+    loop {
+        match events.recv().await.expect("the link lives") {
+            LinkEvent::Error(text) => {
+                assert!(text.contains("TURN"), "{text}");
+                break;
+            }
+            LinkEvent::Candidate(candidate) => assert!(candidate.candidate.is_empty(), "{candidate:?}"),
+            other => panic!("{other:?}"),
+        }
+    }
+    a.link.close().await;
+}
