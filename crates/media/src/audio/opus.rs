@@ -87,7 +87,8 @@ impl AudioEncoder for OpusEncoder {
             self.left_out = true;
             return Ok(None);
         }
-        // In silence a packet goes out every 400 ms to renew the comfort noise; that is not speech yet.
+        // Every 400 ms libopus renews the comfort noise; that is not speech yet. The frame after it is sent too: it tells
+        // the receiver that silence goes on.
         let silence = silent || self.dtx && self.encoder.get_in_dtx().map_err(encoder_error)?;
         let marker = !silence && std::mem::take(&mut self.left_out);
         Ok(Some(Encoded { marker }))

@@ -121,7 +121,7 @@ impl AudioSender {
     }
 
     /// Muted, the device stays open (so that the echo canceller stays in step) and the encoder gets silence, of which
-    /// DTX sends a packet every 400 ms.
+    /// DTX sends two small packets every 400 ms.
     pub fn set_muted(&self, muted: bool) {
         self.shared.muted.store(muted, Ordering::Relaxed);
     }

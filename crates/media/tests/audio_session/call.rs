@@ -1,0 +1,157 @@
+//! The child: a call with itself, from the default microphone to the default speaker.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use sightline_media::audio::{
+    AudioPlayer, AudioReceiver, AudioSender, AudioSenderHooks, AudioSettings, AudioSink, AudioSource, Speaker,
+    WavRecorder,
+};
+use sightline_media::device::{DeviceEvent, DeviceKind, DeviceState, list_devices};
+use sightline_media::{EncodedAudio, MediaError, RtpPacket};
+
+use crate::cases::{FOLDER, START_SERVER, STOP_SERVER};
+
+/// For what takes a second or three where all is well.
+const SOON: Duration = Duration::from_secs(30);
+
+pub(crate) fn run(case: &str) -> ExitCode {
+    let outcome = match case {
+        "speech" => speech(),
+        "gone" => gone(),
+        "none" => none(),
+        other => Err(format!("no such case: {other}")),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            println!("{problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+struct Call {
+    sender: AudioSender,
+    player: AudioPlayer,
+    receiver: Arc<AudioReceiver>,
+    recorder: Arc<WavRecorder>,
+    events: Arc<Mutex<Vec<DeviceEvent>>>,
+}
+
+impl Call {
+    fn start() -> Result<Self, MediaError> {
+        let folder = PathBuf::from(std::env::var_os(FOLDER).unwrap_or_default());
+        let recorder = Arc::new(WavRecorder::create(&folder.join("peer.wav"))?);
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let note = |events: &Arc<Mutex<Vec<DeviceEvent>>>| {
+            let events = Arc::clone(events);
+            Box::new(move |event| events.lock().unwrap_or_else(PoisonError::into_inner).push(event))
+        };
+        let player = AudioPlayer::start(Speaker::Device(None), None, note(&events))?;
+        let sink: Arc<dyn AudioSink> = recorder.clone();
+        let receiver = Arc::new(player.add(Some(sink)));
+        let (taker, sequence) = (Arc::clone(&receiver), Mutex::new(0_u16));
+        let encoded = move |packet: Arc<EncodedAudio>| {
+            let mut sequence = sequence.lock().unwrap_or_else(PoisonError::into_inner);
+            *sequence = sequence.wrapping_add(1);
+            taker.push(RtpPacket {
+                sequence: *sequence,
+                timestamp: packet.timestamp,
+                marker: packet.marker,
+                payload: packet.payload.clone(),
+                arrived: Instant::now(),
+                captured_us: Some(packet.captured_us),
+            });
+        };
+        let hooks = AudioSenderHooks { encoded: Box::new(encoded), device: note(&events) };
+        let sender = AudioSender::start(AudioSource::Device(None), AudioSettings::default(), None, hooks)?;
+        Ok(Self { sender, player, receiver, recorder, events })
+    }
+
+    fn saw(&self, kind: DeviceKind, states: &[DeviceState]) -> bool {
+        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        events.iter().any(|event| event.kind == kind && states.contains(&event.state))
+    }
+
+    fn stop(self) -> Result<(), String> {
+        let started = Instant::now();
+        self.sender.stop();
+        self.player.stop();
+        self.recorder.finish().map_err(|e| e.to_string())?;
+        println!("stopped within {:?}", started.elapsed());
+        Ok(())
+    }
+}
+
+fn wait_for(what: &str, mut there: impl FnMut() -> bool) -> Result<(), String> {
+    let deadline = Instant::now() + SOON;
+    while !there() {
+        if Instant::now() > deadline {
+            return Err(format!("{what}: not within {} s", SOON.as_secs()));
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
+
+fn speech() -> Result<(), String> {
+    for kind in [DeviceKind::Microphone, DeviceKind::Speaker] {
+        let found: Vec<_> = list_devices().into_iter().filter(|device| device.kind == kind).collect();
+        if !found.iter().any(|device| device.is_default) {
+            return Err(format!("no default {kind} in {found:?}"));
+        }
+        println!("{kind}s: {:?}", found.iter().map(|device| &device.id).collect::<Vec<_>>());
+    }
+    let call = Call::start().map_err(|e| e.to_string())?;
+    wait_for("ten seconds of sound", || call.receiver.counters().samples_played > 480_000)?;
+    let (sent, received) = (call.sender.counters(), call.receiver.counters());
+    println!("{sent:?}");
+    println!("{received:?}");
+    if sent.energy <= 0.0 || received.energy <= 0.0 {
+        return Err("only silence was sent".into());
+    }
+    call.stop()
+}
+
+fn gone() -> Result<(), String> {
+    let call = Call::start().map_err(|e| e.to_string())?;
+    wait_for("sound", || call.receiver.counters().energy > 1e-4)?;
+    println!("{STOP_SERVER}");
+    let trouble = [DeviceState::Lost, DeviceState::Stalled];
+    wait_for("the microphone's loss", || call.saw(DeviceKind::Microphone, &trouble))?;
+    wait_for("the speaker's loss", || call.saw(DeviceKind::Speaker, &trouble))?;
+    let played = call.receiver.counters().samples_played;
+    wait_for("playing without a speaker", || call.receiver.counters().samples_played > played + 96_000)?;
+    println!("{START_SERVER}");
+    wait_for("the microphone", || call.saw(DeviceKind::Microphone, &[DeviceState::Back]))?;
+    wait_for("the speaker", || call.saw(DeviceKind::Speaker, &[DeviceState::Back]))?;
+    let energy = call.receiver.counters().energy;
+    wait_for("sound again", || call.receiver.counters().energy > energy + 1e-4)?;
+    for event in call.events.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        println!("{event:?}");
+    }
+    println!("{:?}", call.receiver.counters());
+    call.stop()
+}
+
+fn none() -> Result<(), String> {
+    let hooks = || AudioSenderHooks { encoded: Box::new(|_| {}), device: Box::new(|_| {}) };
+    for wanted in [None, Some("no such microphone".to_owned())] {
+        let source = AudioSource::Device(wanted.clone());
+        match AudioSender::start(source, AudioSettings::default(), None, hooks()) {
+            Ok(_) => return Err(format!("{wanted:?} opened without a sound server")),
+            Err(error) => println!("{wanted:?}: {error}"),
+        }
+    }
+    match AudioPlayer::start(Speaker::Device(Some("no such speaker".into())), None, Box::new(|_| {})) {
+        Ok(_) => Err("a speaker opened that is not there".into()),
+        Err(error) => {
+            println!("{error}");
+            Ok(())
+        }
+    }
+}
