@@ -73,7 +73,9 @@ fn read(path: &Path, immutable: bool) -> Result<(Connection, u32), HistoryError>
 /// Refuses what is not a history, or not one that this program knows; gives the version.
 fn check(connection: &Connection, path: &Path) -> Result<u32, HistoryError> {
     let said = |source| HistoryError::from_sqlite(path, source);
-    let found = version(connection).map_err(said)?;
+    // In one transaction: another process may be just about to make the file a history.
+    let connection = connection.unchecked_transaction().map_err(said)?;
+    let found = version(&connection).map_err(said)?;
     let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(said)?;
     let objects: i64 =
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(said)?;
