@@ -115,7 +115,7 @@ pub struct Live {
     pub process: PerMetric<ProcessMetric, Option<f64>>,
     /// Warnings that stand.
     pub warnings: Vec<ActiveWarning>,
-    /// What the numbers tell that happened: warnings raised and cleared, another codec, size or limitation.
+    /// What the numbers tell that happened: warnings raised and cleared, another codec or limitation.
     pub events: Vec<Event>,
 }
 

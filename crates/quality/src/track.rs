@@ -1,4 +1,4 @@
-//! One track's windows, with what is told from them: scores, verdicts, and changes of codec, size and limitation.
+//! One track's windows, with what is told from them: scores, verdicts, and changes of codec and limitation.
 
 use crate::metric::{PerMetric, TrackMetric};
 use crate::sample::{LiveTrack, TrackRow};
@@ -34,7 +34,8 @@ impl Track {
         counters: &TrackCounters,
         path_rtt: Option<Millis>,
     ) -> (LiveTrack, Vec<EventKind>) {
-        let mut events = self.window.counters().map(|earlier| changes(earlier, counters)).unwrap_or_default();
+        let change = self.window.counters().and_then(|earlier| codec_change(earlier, counters));
+        let mut events: Vec<_> = change.into_iter().collect();
         let values = self.window.step(now, counters);
         events.extend(self.limitations(&values));
         let live = LiveTrack {
@@ -134,22 +135,11 @@ fn figures(
     }
 }
 
-/// Another codec or size than before; the first one is no change.
-fn changes(earlier: &TrackCounters, later: &TrackCounters) -> Vec<EventKind> {
-    let mut events = Vec::new();
+/// Another codec than before; the first one is no change.
+fn codec_change(earlier: &TrackCounters, later: &TrackCounters) -> Option<EventKind> {
+    let codec = later.codec.as_ref().filter(|codec| earlier.codec.as_ref().is_some_and(|before| before != *codec))?;
     let (media, direction) = (later.key.kind, later.key.direction);
-    if let (Some(before), Some(codec)) = (&earlier.codec, &later.codec)
-        && before != codec
-    {
-        events.push(EventKind::CodecChanged { media, direction, codec: codec.clone() });
-    }
-    let size = |counters: &TrackCounters| counters.width.zip(counters.height);
-    if let (Some(before), Some((width, height))) = (size(earlier), size(later))
-        && before != (width, height)
-    {
-        events.push(EventKind::Resolution { direction, width, height });
-    }
-    events
+    Some(EventKind::CodecChanged { media, direction, codec: codec.clone() })
 }
 
 /// What a verdict on a row needs to know besides the row itself: whether anything was measured.
@@ -169,15 +159,9 @@ mod tests {
     use super::*;
     use crate::TrackKey;
 
-    fn video(second: u64, width: u32) -> TrackCounters {
+    fn video(second: u64) -> TrackCounters {
         let key = TrackKey { peer: "p".to_owned(), kind: Kind::Video, direction: Direction::Outbound };
-        TrackCounters {
-            packets: Some(100 * second + 1),
-            codec: Some("VP8".to_owned()),
-            width: Some(width),
-            height: Some(180),
-            ..TrackCounters::unknown(key)
-        }
+        TrackCounters { packets: Some(100 * second + 1), codec: Some("VP8".to_owned()), ..TrackCounters::unknown(key) }
     }
 
     fn moments() -> impl Fn(u64) -> Moment {
@@ -186,16 +170,15 @@ mod tests {
     }
 
     #[test]
-    fn changes_are_events_and_the_first_reading_is_none() {
+    fn another_codec_is_an_event_and_the_first_one_is_none() {
         let (mut track, at) = (Track::new(), moments());
-        assert_eq!(track.step(at(0), &video(0, 320), None).1, []);
-        let resized = EventKind::Resolution { direction: Direction::Outbound, width: 640, height: 180 };
-        assert_eq!(track.step(at(1), &video(1, 640), None).1, [resized]);
-        let other = TrackCounters { codec: Some("AV1".to_owned()), ..video(2, 640) };
+        assert_eq!(track.step(at(0), &TrackCounters { codec: None, ..video(0) }, None).1, []);
+        assert_eq!(track.step(at(1), &video(1), None).1, []);
+        let other = TrackCounters { codec: Some("AV1".to_owned()), ..video(2) };
         let changed =
             EventKind::CodecChanged { media: Kind::Video, direction: Direction::Outbound, codec: "AV1".to_owned() };
         assert_eq!(track.step(at(2), &other, None).1, [changed]);
-        assert_eq!(track.step(at(3), &TrackCounters { codec: None, width: None, ..other }, None).1, []);
+        assert_eq!(track.step(at(3), &TrackCounters { codec: None, ..other }, None).1, []);
     }
 
     #[test]
@@ -205,7 +188,7 @@ mod tests {
         // Limited time in ms after each second: shares 40 %, 60 %, 10 %, 0 %.
         for (second, limited) in [0, 400, 1000, 1100, 1100].into_iter().enumerate() {
             let counters =
-                TrackCounters { limited_by_cpu: Some(Duration::from_millis(limited)), ..video(second as u64, 320) };
+                TrackCounters { limited_by_cpu: Some(Duration::from_millis(limited)), ..video(second as u64) };
             let seen = track.step(at(second as u64), &counters, None).1;
             events.extend(seen.into_iter().map(|event| (second, event)));
         }
