@@ -42,3 +42,19 @@ pub(super) fn registry(counts: Counts) -> Registry {
         .with(Slot::TwccReceiver, TwccReceiverBuilder::new().build())
         .with(Slot::SenderReport, SenderReportBuilder::new().build())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Wire, video};
+    use super::*;
+
+    #[test]
+    fn nothing_waits_in_the_chain() {
+        let mut wire = Wire::new(registry(Counts::default()));
+        for sequence in 0..500 {
+            wire.send(video(sequence));
+        }
+        // No time has passed: a pacer would have let out the first few.
+        assert_eq!(wire.sent_media(), 500);
+    }
+}

@@ -12,6 +12,8 @@ mod codecs;
 mod description;
 mod dtls_role;
 mod extension;
+#[cfg(test)]
+mod foreign_tests;
 mod handler;
 mod ice;
 mod negotiation;
@@ -36,7 +38,7 @@ use sightline_media::{EncodedAudio, EncodedVideo};
 use sightline_protocol::IceCandidate;
 use sightline_quality::{Direction, Kind, LinkCounters, TrackCounters, TrackKey};
 use tokio::sync::mpsc;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 use webrtc::peer_connection::{PeerConnection, PeerConnectionBuilder, StatsSelector};
 
 use self::description::Sending;
@@ -98,8 +100,8 @@ impl Shared {
 impl Link {
     /// Creates the peer connection with one audio and one video transceiver, both sendrecv, VP8 and Opus.
     ///
-    /// `events` should hold at least 64, as candidates come in a burst, and be read all the time: nothing is lost while
-    /// it is full, but nothing moves on either. `sink` may get packets of a track before its `TrackStarted` was read.
+    /// `events` is to be read all the time: beyond what it holds, 256 events wait, and more are lost. `sink` may get
+    /// packets of a track before its `TrackStarted` was read.
     pub async fn open(
         config: LinkConfig,
         sink: Arc<dyn MediaSink>,
@@ -131,21 +133,13 @@ impl Link {
             pair: Mutex::new(None),
             closing: AtomicBool::new(false),
         });
-        let mut drains = JoinSet::new();
         let (stopped, told) = (audio.driver_stopped(), shared.signals.clone());
-        drains.spawn(async move {
+        tokio::spawn(async move {
             stopped.await;
             told.push(Signal::DriverStopped);
         });
-        let pump = Pump {
-            shared: shared.clone(),
-            connection: connection.clone(),
-            events,
-            relay_only: config.relay_only,
-            relay_due: None,
-            drains,
-        };
-        let pump = Mutex::new(Some(tokio::spawn(pump.run(received))));
+        let pump = Pump::new(shared.clone(), connection.clone(), config.relay_only);
+        let pump = Mutex::new(Some(tokio::spawn(pump.run(received, events))));
         Ok(Self { peer: config.peer, connection, shared, audio, video, negotiation: Default::default(), pump })
     }
 

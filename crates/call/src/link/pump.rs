@@ -3,8 +3,9 @@
 //! Mends defect 15: a TURN allocation that fails is only logged. Where only relays may be used and none has come within
 //! two seconds, the caller is told.
 //!
-//! Invariant: events leave in the order in which things happened, and `Closed` is the last.
+//! Invariant: events leave in the order in which things happened, `Closed` is the last, and nothing waits for them to be read.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,21 +22,28 @@ use super::types::LinkEvent;
 /// How long a relay may take to give us an address.
 const RELAY_WAIT: Duration = Duration::from_secs(2);
 
+/// Events that wait for the caller to read them. A peer makes some 40 while it connects; who leaves 256 unread is gone.
+const OUTBOX: usize = 256;
+
 /// The task's own state.
 pub(super) struct Pump {
-    pub(super) shared: Arc<Shared>,
-    pub(super) connection: Arc<dyn PeerConnection>,
-    pub(super) events: mpsc::Sender<LinkEvent>,
-    pub(super) relay_only: bool,
+    shared: Arc<Shared>,
+    connection: Arc<dyn PeerConnection>,
+    outbox: VecDeque<LinkEvent>,
+    relay_only: bool,
     /// When the wait for a relay candidate is over.
-    pub(super) relay_due: Option<Instant>,
+    relay_due: Option<Instant>,
     /// One task per remote track; they end with the task of the link.
-    pub(super) drains: JoinSet<()>,
+    drains: JoinSet<()>,
 }
 
 impl Pump {
+    pub(super) fn new(shared: Arc<Shared>, connection: Arc<dyn PeerConnection>, relay_only: bool) -> Self {
+        Self { shared, connection, outbox: VecDeque::new(), relay_only, relay_due: None, drains: JoinSet::new() }
+    }
+
     /// Runs until the connection is closed.
-    pub(super) async fn run(mut self, mut signals: mpsc::Receiver<Signal>) {
+    pub(super) async fn run(mut self, mut signals: mpsc::Receiver<Signal>, events: mpsc::Sender<LinkEvent>) {
         let keyframe = self.shared.counts.keyframe.clone();
         loop {
             let relay_due = self.relay_due;
@@ -52,6 +60,11 @@ impl Pump {
                         break;
                     }
                 }
+                room = events.reserve(), if !self.outbox.is_empty() => match (room, self.outbox.pop_front()) {
+                    (Ok(room), Some(event)) => room.send(event),
+                    // A caller that dropped its end does not want to know.
+                    _ => self.outbox.clear(),
+                },
                 () = keyframe.notified() => self.shared.sink.keyframe_requested(),
                 () = relay_wait => {
                     self.relay_due = None;
@@ -59,12 +72,24 @@ impl Pump {
                         "no relay answered within 2 seconds: the TURN server is down, blocked or refuses our credentials; \
                          allow direct connections or check the server"
                             .to_owned(),
-                    ))
-                    .await;
+                    ));
                 }
             }
         }
-        self.tell(LinkEvent::Closed).await;
+        for event in self.outbox.drain(..).chain([LinkEvent::Closed]) {
+            if events.send(event).await.is_err() {
+                break;
+            }
+        }
+    }
+
+    /// Never waits, so that nothing that happens waits for the caller.
+    fn tell(&mut self, event: LinkEvent) {
+        if self.outbox.len() < OUTBOX {
+            self.outbox.push_back(event);
+        } else {
+            tracing::error!("an event of a connection is lost: its events are not read");
+        }
     }
 
     async fn signal(&mut self, signal: Signal) -> std::ops::ControlFlow<()> {
@@ -73,31 +98,30 @@ impl Pump {
                 if candidate.candidate.contains(" typ relay") {
                     self.relay_due = None;
                 }
-                self.tell(LinkEvent::Candidate(ours(candidate))).await;
+                self.tell(LinkEvent::Candidate(ours(candidate)));
             }
             Signal::GatheringBegan => {
                 if self.relay_only {
                     self.relay_due = Some(Instant::now() + RELAY_WAIT);
                 }
             }
-            Signal::GatheringDone => self.tell(LinkEvent::Candidate(ours(RTCIceCandidateInit::default()))).await,
+            Signal::GatheringDone => self.tell(LinkEvent::Candidate(ours(RTCIceCandidateInit::default()))),
             Signal::Ice(state) => self.ice(state).await,
             Signal::Connection(state) => return self.connection(state).await,
-            Signal::NegotiationNeeded => self.tell(LinkEvent::NegotiationNeeded).await,
+            Signal::NegotiationNeeded => self.tell(LinkEvent::NegotiationNeeded),
             Signal::Track(remote) => {
                 self.drains.spawn(self.shared.incoming.clone().drain(remote));
             }
-            Signal::Started(track) => self.tell(LinkEvent::TrackStarted(track)).await,
-            Signal::Ended(track) => self.tell(LinkEvent::TrackEnded(track)).await,
-            Signal::Path(path) => self.tell(LinkEvent::Path(path)).await,
+            Signal::Started(track) => self.tell(LinkEvent::TrackStarted(track)),
+            Signal::Ended(track) => self.tell(LinkEvent::TrackEnded(track)),
+            Signal::Path(path) => self.tell(LinkEvent::Path(path)),
             Signal::DriverStopped => {
                 self.shared.gate.shut();
                 if !self.shared.is_closing() {
                     self.tell(LinkEvent::Error(
                         "the network connection to the peer broke down on this machine; call again".to_owned(),
-                    ))
-                    .await;
-                    self.tell(LinkEvent::Failed).await;
+                    ));
+                    self.tell(LinkEvent::Failed);
                 }
                 return std::ops::ControlFlow::Break(());
             }
@@ -108,11 +132,11 @@ impl Pump {
     async fn ice(&mut self, state: RTCIceConnectionState) {
         match state {
             RTCIceConnectionState::Connected | RTCIceConnectionState::Completed => {
-                self.tell(LinkEvent::IceConnected).await;
+                self.tell(LinkEvent::IceConnected);
                 // The pair is selected; later changes are noticed when counters are read.
                 self.shared.read_path(self.connection.as_ref(), std::time::Instant::now()).await;
             }
-            RTCIceConnectionState::Disconnected => self.tell(LinkEvent::Disconnected).await,
+            RTCIceConnectionState::Disconnected => self.tell(LinkEvent::Disconnected),
             _ => {}
         }
     }
@@ -122,18 +146,13 @@ impl Pump {
             RTCPeerConnectionState::Connected => {
                 // Nothing could be sent until now: the peer needs a picture to begin with.
                 self.shared.sink.keyframe_requested();
-                self.tell(LinkEvent::Connected).await;
+                self.tell(LinkEvent::Connected);
             }
-            RTCPeerConnectionState::Failed => self.tell(LinkEvent::Failed).await,
+            RTCPeerConnectionState::Failed => self.tell(LinkEvent::Failed),
             RTCPeerConnectionState::Closed => return std::ops::ControlFlow::Break(()),
             _ => {}
         }
         std::ops::ControlFlow::Continue(())
-    }
-
-    async fn tell(&self, event: LinkEvent) {
-        // A caller that dropped its end does not want to know.
-        let _ = self.events.send(event).await;
     }
 }
 

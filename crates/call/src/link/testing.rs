@@ -113,6 +113,11 @@ impl Wire {
         }
     }
 
+    /// Media packets at the wire.
+    pub(super) fn sent_media(&self) -> usize {
+        self.sent.iter().filter(|packet| matches!(packet, Packet::Rtp(_))).count()
+    }
+
     /// What reached the application.
     pub(super) fn delivered(&mut self) -> Vec<rtp::Packet> {
         std::iter::from_fn(|| self.chain.poll_read())

@@ -183,3 +183,26 @@ fn port(event: &LinkEvent) -> Option<u16> {
         _ => None,
     }
 }
+
+#[tokio::test]
+async fn a_caller_that_does_not_read_its_events_holds_up_no_media() {
+    let (a, mut from_a) = End::open(loopback("b")).await;
+    let (b, mut from_b) = End::open(loopback("a")).await;
+    let offer = a.link.offer().await.expect("an offer");
+    let answer = b.link.answer(&offer).await.expect("an answer");
+    a.link.accept_answer(&answer).await.expect("the answer fits");
+    // Two candidates each way, and then neither reads on; both queues of the test hold one event.
+    for (events, other) in [(&mut from_a, &b), (&mut from_b, &a)] {
+        for _ in 0..2 {
+            if let Some(LinkEvent::Candidate(candidate)) = events.recv().await {
+                other.link.add_candidate(candidate).await.expect("a candidate is taken");
+            }
+        }
+    }
+    a.send(0).await;
+    until("media flow", || async { !b.got(Kind::Video).is_empty() }).await;
+    b.link.request_keyframe(&b.track(Kind::Video)).await;
+    until("requests arrive", || async { a.basket.keyframe_requests.load(Ordering::Relaxed) >= 2 }).await;
+    a.link.close().await;
+    b.link.close().await;
+}

@@ -46,7 +46,8 @@ pub(crate) fn loopback(peer: &str) -> LinkConfig {
 
 impl End {
     pub(crate) async fn open(config: LinkConfig) -> (Self, mpsc::Receiver<LinkEvent>) {
-        let (sender, receiver) = mpsc::channel(64);
+        // The least there is: a link must not depend on how much its caller takes at a time.
+        let (sender, receiver) = mpsc::channel(1);
         let basket = Arc::new(Basket::default());
         let link = Link::open(config, basket.clone(), sender).await.expect("a link opens");
         (Self { link: Arc::new(link), basket, events: Arc::default() }, receiver)
