@@ -41,6 +41,7 @@ const FLOOD_PAUSE: Duration = Duration::from_millis(2);
 const TOO_FAST_EVERY: Duration = Duration::from_secs(1);
 
 /// How a connection ended.
+#[derive(Debug)]
 enum End {
     /// The client closed it, or it broke.
     Gone,
@@ -65,6 +66,7 @@ pub(crate) async fn serve(socket: WebSocket, address: IpAddr, switch: Switch, li
                 end = write(&mut sink, &outbox, limits.ping_interval) => end,
                 () = outbox.is_cut() => End::Cut,
             };
+            tracing::debug!(conn, ?end, "connection ended");
             // The hub may have ended before us.
             switch.disconnected(conn).await.ok();
             end

@@ -37,27 +37,33 @@ pub(crate) struct Address(pub(crate) IpAddr);
 /// What is sent instead of what was asked for.
 struct Refused(StatusCode, Refusal);
 
+/// Marks an answer that has a [`Refusal`] in it.
+#[derive(Clone)]
+struct Explained;
+
 pub(crate) fn router(doors: Doors) -> Router {
     Router::new()
         .route("/rooms", post(create_room))
         .route("/rooms/{code}", get(room_info))
         .route("/ws", get(open_socket))
         .route("/healthz", get(|| async { "ok" }))
-        .fallback(|| async {
-            let message = "There is nothing at this address. The routes are /rooms, /rooms/{code}, /ws and /healthz.";
-            Refused(StatusCode::NOT_FOUND, Refusal::new(ErrorCode::BadMessage, message))
-        })
-        .layer(axum::middleware::map_response(finish_headers))
+        .layer(axum::middleware::map_response(finish))
         .with_state(doors)
 }
 
-/// Any web page may be a client: there are no cookies or other credentials that it could misuse. And nobody keeps a
-/// connection that is not a WebSocket: clients ask one thing and are done.
-async fn finish_headers(mut response: Response) -> Response {
-    let upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+/// What every answer has. Any web page may be a client: there are no cookies or other credentials that it could misuse.
+/// Nobody keeps a connection that is not a WebSocket: clients ask one thing and are done. And what axum itself refuses (an
+/// unknown path or method, a request to `/ws` that is no upgrade) gets a body as everything else that is refused.
+async fn finish(mut response: Response) -> Response {
+    let status = response.status();
+    if (status.is_client_error() || status.is_server_error()) && response.extensions().get::<Explained>().is_none() {
+        let message = "This request does not fit. The routes are POST /rooms, GET /rooms/{code}, GET /ws as a WebSocket, \
+                       GET /healthz.";
+        response = Refused(status, Refusal::new(ErrorCode::BadMessage, message)).into_response();
+    }
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    if !upgraded {
+    if status != StatusCode::SWITCHING_PROTOCOLS {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
@@ -112,6 +118,6 @@ impl From<Refusal> for Refused {
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        (self.0, Json(self.1)).into_response()
+        (self.0, Extension(Explained), Json(self.1)).into_response()
     }
 }

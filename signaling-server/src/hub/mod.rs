@@ -171,6 +171,7 @@ impl Hub {
         };
         let expires = now.at + self.config.limits.room_expiry;
         self.rooms.insert(code.clone(), Room::new(expires));
+        tracing::info!(rooms = self.rooms.len(), "room made");
         self.deadlines.insert((expires, Deadline::Room(code.clone())));
         out.push(Effect::Store(Entry::RoomMade { code: code.clone(), unix_ms: now.unix_ms }));
         Ok(RoomCreated { code: code.to_string(), max_participants: self.config.max_participants })
@@ -208,6 +209,7 @@ impl Hub {
     /// A message that cannot be followed, whatever the hub knows.
     pub(crate) fn refuse(&mut self, conn: ConnId, refusal: Refusal, out: &mut Vec<Effect>) {
         if self.clients.contains_key(&conn) {
+            tracing::debug!(conn, code = %refusal.code, "refused");
             out.push(send(conn, &refusal.into()));
         }
     }
@@ -271,6 +273,7 @@ impl Hub {
             self.deadlines.remove(&(away.until, Deadline::Place(user.clone())));
             self.budget.give_back(&away);
         }
+        tracing::info!(?reason, members = room.members().len(), "left");
         room.tell_of(code, user, Change::Left { reason }, out);
         out.push(Effect::Store(Entry::PlaceLeft { user: user.clone(), code: code.clone(), unix_ms: now.unix_ms }));
         if room.members().is_empty() {

@@ -31,7 +31,8 @@ impl Hub {
     ) -> Result<(), Refusal> {
         // Replaced or cut while this was on its way.
         let Some(client) = self.clients.get(&conn) else { return Ok(()) };
-        if let ClientMessage::Hello { version, resume_token, .. } = message {
+        if let ClientMessage::Hello { version, resume_token, client } = message {
+            tracing::debug!(conn, version, client = client.chars().take(64).collect::<String>(), "hello");
             return self.hello(conn, version, resume_token, out);
         }
         if client.greeted.is_none() {
@@ -170,6 +171,7 @@ impl Hub {
             token,
             unix_ms: now.unix_ms,
         }));
+        tracing::info!(conn, members = room.members().len(), "joined");
         self.places.insert(user, code.clone());
         self.set_room(conn, Some(code));
         Ok(())

@@ -95,7 +95,11 @@ async fn a_latecomers_burst_passes_and_a_flood_does_not() {
 
 #[tokio::test]
 async fn who_is_too_fast_is_heard_again_later() {
-    let server = Running::with_limits(|limits| limits.messages = Rate { burst: 5, every: Duration::from_millis(20) });
+    let server = Running::with_limits(|limits| {
+        limits.messages = Rate { burst: 5, every: Duration::from_millis(20) };
+        // So that there is something to hear also when nothing is answered.
+        limits.ping_interval = Duration::from_millis(100);
+    });
     let mut client = server.hello().await;
     for nonce in 0..200 {
         client.say(ClientMessage::Ping { nonce }).await;
@@ -155,7 +159,7 @@ async fn there_are_so_many_connections_and_no_more() {
     let server = Running::with_limits(|limits| limits.max_connections = 2);
     let one = server.hello().await;
     let _two = server.hello().await;
-    let url = format!("ws://{}/ws", server.address);
+    let url = format!("ws://{}/ws", server.0);
     let refused = in_time(tokio_tungstenite::connect_async(&url)).await.expect_err("a third connection");
     let tokio_tungstenite::tungstenite::Error::Http(answer) = refused else { panic!("{refused}") };
     assert_eq!(answer.status(), 503);
@@ -186,12 +190,12 @@ async fn guessing_is_refused_over_http_too() {
 async fn half_a_request_and_noise_hold_up_nobody() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let server = Running::start(Config::default());
-    let mut half = tokio::net::TcpStream::connect(server.address).await.expect("connects");
+    let mut half = tokio::net::TcpStream::connect(server.0).await.expect("connects");
     half.write_all(b"GET /rooms/half HTTP/1.1\r\nHo").await.expect("sent");
-    let mut noise = tokio::net::TcpStream::connect(server.address).await.expect("connects");
+    let mut noise = tokio::net::TcpStream::connect(server.0).await.expect("connects");
     noise.write_all(&[0x16, 0x03, 0x01, 0xff, 0x00, 0x0a, 0x0d, 0x80]).await.expect("sent");
     noise.shutdown().await.expect("sent");
-    let mut huge = tokio::net::TcpStream::connect(server.address).await.expect("connects");
+    let mut huge = tokio::net::TcpStream::connect(server.0).await.expect("connects");
     // It may be cut off before it has sent all.
     huge.write_all(format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(100_000)).as_bytes()).await.ok();
     assert_eq!(server.http("GET", "/healthz").await.0, 200);

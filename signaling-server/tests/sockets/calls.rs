@@ -35,8 +35,13 @@ async fn a_room_is_made_and_looked_up_over_http() {
     let refusal: sightline_protocol::Refusal = serde_json::from_str(body(&answer)).expect("a refusal");
     assert_eq!((status, refusal.code), (404, ErrorCode::UnknownRoom));
     assert_eq!(server.http("GET", "/healthz").await.0, 200);
-    assert_eq!(server.http("GET", "/nowhere").await.0, 404);
-    assert_eq!(server.http("DELETE", "/rooms").await.0, 405);
+    for (method, path, expected) in
+        [("GET", "/nowhere", 404), ("DELETE", "/rooms", 405), ("GET", "/ws", 400), ("GET", "/rooms/%ff", 400)]
+    {
+        let (status, answer) = server.http(method, path).await;
+        let refusal: sightline_protocol::Refusal = serde_json::from_str(body(&answer)).expect("a refusal");
+        assert_eq!((status, refusal.code), (expected, ErrorCode::BadMessage), "{method} {path}");
+    }
 }
 
 #[tokio::test]
@@ -196,7 +201,7 @@ async fn a_server_that_goes_down_says_so_and_is_quick_about_it() {
     // One who does not answer the close frame must not hold it up.
     let (_deaf, _) = server.join(&code, "Deaf").await;
     change(&mut ada).await;
-    let address = server.address;
+    let address = server.0;
     let (took, ada_heard, stranger_heard) =
         in_time(async { tokio::join!(server.stop(), ada.until_closed(), stranger.until_closed()) }).await;
     assert!(took < Duration::from_secs(2), "{took:?}");

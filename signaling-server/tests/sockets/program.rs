@@ -2,12 +2,13 @@
 
 use std::{
     io::{BufRead, BufReader, Read},
+    net::SocketAddr,
     path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
-use crate::support::in_time;
+use crate::support::{At, PATIENCE};
 use sightline_protocol::ServerMessage;
 
 /// Ends the program with the test, however that ends.
@@ -27,10 +28,11 @@ fn start(arguments: &[&str]) -> Program {
     Program(command.spawn().expect("starts"))
 }
 
-fn first_line(program: &mut Program) -> String {
+/// Where it says that it listens: the one line on its stdout.
+fn address(program: &mut Program) -> SocketAddr {
     let mut line = String::new();
     BufReader::new(program.0.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
-    line
+    line.strip_prefix("listening on ").expect(&line).trim_end().parse().expect(&line)
 }
 
 fn wait(program: &mut Program) -> std::process::ExitStatus {
@@ -39,7 +41,7 @@ fn wait(program: &mut Program) -> std::process::ExitStatus {
         if let Some(status) = program.0.try_wait().expect("a child") {
             return status;
         }
-        assert!(begun.elapsed() < crate::support::PATIENCE, "does not end");
+        assert!(begun.elapsed() < PATIENCE, "does not end");
         std::thread::sleep(Duration::from_millis(10));
     }
 }
@@ -64,12 +66,7 @@ fn refusal(arguments: &[&str]) -> String {
 async fn it_says_where_it_listens_and_ends_when_asked() {
     for signal in ["TERM", "INT"] {
         let mut program = start(&["--listen", "127.0.0.1:0", "--ice-server", "turn:turn.example.org,guest,secret"]);
-        let line = first_line(&mut program);
-        let address = line.strip_prefix("listening on ").expect(&line).trim_end();
-        let url = format!("ws://{address}/ws");
-        let (socket, _) = in_time(tokio_tungstenite::connect_async(url)).await.expect("a WebSocket");
-        let mut client =
-            crate::support::Client { socket, id: sightline_protocol::UserId(String::new()), token: String::new() };
+        let mut client = At(address(&mut program)).connect().await;
         client.send(r#"{"event":"hello","data":{"version":1,"client":"private/client"}}"#).await;
         let ServerMessage::Welcome { ice_servers, resume_token, .. } = client.hear().await else {
             panic!("no welcome")
@@ -88,6 +85,29 @@ async fn it_says_where_it_listens_and_ends_when_asked() {
         let secret = resume_token.split_once('.').expect("a token").1;
         assert!(!log.contains(secret) && !log.contains("private/client"), "{log}");
     }
+}
+
+/// Killed without a warning: what was answered is on disk.
+#[cfg(unix)]
+#[tokio::test]
+async fn after_a_kill_its_clients_are_the_same_participants() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = folder.path().join("server.sqlite").to_string_lossy().into_owned();
+    let arguments = ["--listen", "127.0.0.1:0", "--database", database.as_str()];
+    let mut program = start(&arguments);
+    let server = At(address(&mut program));
+    let code = server.room().await;
+    let (ada, _) = server.join(&code, "Ada").await;
+    // When this room is on disk, so is what came before it.
+    server.room().await;
+    program.0.kill().expect("killed");
+    wait(&mut program);
+
+    let mut program = start(&arguments);
+    let (mut ada_again, resumed) = At(address(&mut program)).resume(&ada.token).await;
+    assert!(resumed);
+    assert_eq!(ada_again.id, ada.id);
+    assert!(matches!(ada_again.hear().await, ServerMessage::Join { room_id, .. } if room_id == code));
 }
 
 #[test]

@@ -24,7 +24,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running server.
 pub(crate) struct Running {
-    pub(crate) address: SocketAddr,
+    at: At,
     stop: oneshot::Sender<()>,
     task: JoinHandle<Result<(), ServerError>>,
 }
@@ -37,7 +37,7 @@ impl Running {
         let task = tokio::spawn(server.run_until(async {
             stopped.await.ok();
         }));
-        Self { address, stop, task }
+        Self { at: At(address), stop, task }
     }
 
     pub(crate) fn with_limits(change: impl FnOnce(&mut Limits)) -> Self {
@@ -53,10 +53,23 @@ impl Running {
         in_time(self.task).await.expect("no panic").expect("a good end");
         begun.elapsed()
     }
+}
 
+/// A server at some address.
+pub(crate) struct At(pub(crate) SocketAddr);
+
+impl std::ops::Deref for Running {
+    type Target = At;
+
+    fn deref(&self) -> &At {
+        &self.at
+    }
+}
+
+impl At {
     /// One HTTP request; gives the status and the whole answer.
     pub(crate) async fn http(&self, method: &str, path: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect(self.address).await.expect("connects");
+        let mut stream = TcpStream::connect(self.0).await.expect("connects");
         let request = format!("{method} {path} HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n");
         stream.write_all(request.as_bytes()).await.expect("sent");
         let mut answer = String::new();
@@ -74,7 +87,7 @@ impl Running {
 
     /// A client that has said nothing yet.
     pub(crate) async fn connect(&self) -> Client {
-        let url = format!("ws://{}/ws", self.address);
+        let url = format!("ws://{}/ws", self.0);
         let (socket, _) = in_time(tokio_tungstenite::connect_async(url)).await.expect("a WebSocket");
         Client { socket, id: UserId(String::new()), token: String::new() }
     }
