@@ -1,6 +1,11 @@
 //! `sightline-server`: the signaling server as a program. Says on stdout where it listens; all else goes to stderr.
 
-use std::{io::Write, net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{
+    io::{IsTerminal, Write},
+    net::SocketAddr,
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use anyhow::Context;
 use clap::Parser;
@@ -60,7 +65,8 @@ async fn main() -> ExitCode {
 
 async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let ansi = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(std::io::stderr).init();
     let shutdown = shutdown_signal()?;
     let server = Server::bind(Config {
         listen: arguments.listen,
