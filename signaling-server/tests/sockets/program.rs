@@ -79,7 +79,7 @@ async fn it_says_where_it_listens_and_ends_when_asked() {
         let (heard, _) = client.until_closed().await;
         assert!(matches!(heard.as_slice(), [ServerMessage::Error { .. }]), "{heard:?}");
         assert!(wait(&mut program).success());
-        assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
         let log = stderr(&mut program);
         assert!(log.contains("shutting down"), "{log}");
         let secret = resume_token.split_once('.').expect("a token").1;
