@@ -7,6 +7,7 @@ pub mod clock;
 pub mod device;
 mod error;
 mod packet;
+pub mod video;
 
 pub use error::MediaError;
 pub use packet::{AUDIO_CLOCK_HZ, EncodedAudio, EncodedVideo, MAX_PAYLOAD, RtpPacket, VIDEO_CLOCK_HZ};

@@ -1,0 +1,55 @@
+//! Pictures: sources, conversion, VP8, reassembly, and what takes them in.
+//!
+//! Invariant: between any two threads there is a slot or a bounded queue; a slow consumer loses old pictures, it never
+//! delays new ones. Each picture carries the time it was captured from its source to its last sink.
+
+mod assembly;
+mod codec;
+mod convert;
+mod frame;
+mod freeze;
+mod pattern;
+mod payload;
+mod receiver;
+mod recorder;
+mod request;
+mod scale;
+mod sender;
+mod slot;
+mod source;
+mod vpx;
+mod y4m;
+
+pub use assembly::{Assembly, CompleteFrame};
+pub use codec::{EncodedPicture, EncoderSettings, VideoDecoder, VideoEncoder};
+pub use convert::{Converter, PixelLayout};
+pub use frame::{FrameBuffer, FramePool, MAX_SIDE, PlanesMut, VideoFrame};
+pub use pattern::{Pattern, read_frame_counter, write_test_clip};
+pub use receiver::{VideoReceiveCounters, VideoReceiver};
+pub use recorder::{Y4mRecorder, Y4mRecording};
+pub use scale::Scaler;
+pub use sender::{VideoSendCounters, VideoSender, VideoSenderHooks};
+pub use slot::LatestFrame;
+pub(crate) use source::{DeviceSink, FrameSink};
+pub use source::{VideoSettings, VideoSource};
+pub use vpx::{Vp8Decoder, Vp8Encoder};
+pub use y4m::{Y4mFormat, Y4mReader, Y4mWriter};
+
+/// A picture that came over the wire.
+#[derive(Debug, Clone)]
+pub struct DecodedFrame {
+    /// The picture.
+    pub frame: VideoFrame,
+    /// RTP timestamp as on the wire, 90 kHz.
+    pub rtp_timestamp: u32,
+    /// When it was decoded, microseconds since the Unix epoch.
+    pub decoded_us: i64,
+    /// When it was captured, in the sender's clock, microseconds since the Unix epoch; where the wire carries it.
+    pub captured_us: Option<i64>,
+}
+
+/// Takes decoded pictures. Called on the decode thread: it must be quick and not block.
+pub trait VideoSink: Send + Sync {
+    /// One picture, in order.
+    fn frame(&self, frame: &DecodedFrame);
+}
