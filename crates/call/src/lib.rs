@@ -1,3 +1,32 @@
 //! One call: signaling, links to peers, what is sent to whom, statistics.
+//!
+//! [`Call`] is the handle. Behind it one driver task owns the call's state, one task per peer owns its link, and
+//! threads of `sightline-media` own devices and codecs; see ARCHITECTURE.md.
 
+mod call;
+mod config;
+mod cpu;
+mod driver;
+mod error;
+mod event;
+mod forward;
+mod inbound;
 pub mod link;
+mod links;
+mod local;
+mod loss;
+mod members;
+mod negotiation;
+mod own_media;
+mod peer;
+mod recovery;
+mod reporting;
+mod setup;
+mod signaling;
+mod stats;
+
+pub use call::Call;
+pub use config::{CallConfig, LinkOptions, PeerInfo, SinkFactory};
+pub use error::CallError;
+pub use event::{CallEvent, CallSummary, EndReason};
+pub use signaling::create_room;

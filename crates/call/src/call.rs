@@ -1,0 +1,133 @@
+//! The handle of a call.
+//!
+//! Invariant: the call ends when it is told to leave or when its handle is dropped; both run the same shutdown.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use sightline_media::video::LatestFrame;
+use sightline_protocol::MediaState;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::driver::{Driver, DriverSetup, Inputs, Order};
+use crate::event::{CallEvent, CallSummary, EndReason, Events};
+use crate::local::{Equipment, Sources};
+use crate::reporting::Reporting;
+use crate::signaling::Signaling;
+use crate::{CallConfig, CallError};
+
+/// What people press in a moment.
+const ORDERS: usize = 64;
+
+/// A running call.
+pub struct Call {
+    orders: mpsc::Sender<Order>,
+    driver: JoinHandle<CallSummary>,
+    started: Instant,
+    self_view: Option<Arc<LatestFrame>>,
+}
+
+impl Call {
+    /// Joins: resolves once the room is entered and camera and microphone are open, or either is refused. Events then flow
+    /// on the receiver until [`CallEvent::Ended`]; it holds some minutes of them if nobody reads.
+    ///
+    /// # Errors
+    /// The server is not there or refuses; a device or file cannot be used.
+    pub async fn join(config: CallConfig) -> Result<(Self, mpsc::Receiver<CallEvent>), CallError> {
+        let started = Instant::now();
+        let CallConfig { server, code, name, video, video_settings, audio, audio_settings, speaker, .. } = config;
+        let media = MediaState { audio: audio.is_some(), video: video.is_some() };
+        let reporting = Reporting::new(video_settings.fps, audio_settings.dtx);
+        let on_captured = config.on_captured;
+        // Opening a camera takes longer than signaling: both at once.
+        let equipment =
+            Equipment::start(Sources { video, video_settings, on_captured, audio, audio_settings, speaker });
+        let (signaling, entered, signals) = match Signaling::join(&server, &code, &name, media).await {
+            Ok(joined) => joined,
+            Err(error) => {
+                equipment.abandon();
+                return Err(error);
+            }
+        };
+        let (orders, order_rx) = mpsc::channel(ORDERS);
+        let (ready, is_ready) = oneshot::channel();
+        let (events, event_rx) = Events::channel();
+        let setup = DriverSetup {
+            server,
+            name,
+            pressed: started,
+            media,
+            reporting,
+            options: config.link,
+            sinks: config.sinks,
+            events,
+            signaling,
+        };
+        let (driver, reports) = Driver::new(setup, &entered, &equipment);
+        let inputs = Inputs { orders: order_rx, signals, equipment, ready };
+        let driver = tokio::spawn(driver.run(entered, inputs, reports));
+        match is_ready.await {
+            Ok(Ok(self_view)) => Ok((Self { orders, driver, started, self_view }, event_rx)),
+            Ok(Err(error)) => {
+                drop(orders);
+                if let Err(error) = driver.await {
+                    tracing::error!(%error, "the call's driver broke");
+                }
+                Err(error.into())
+            }
+            Err(_) => Err(CallError::Stopped),
+        }
+    }
+
+    /// Microphone on or off; the others are told.
+    pub fn set_microphone(&self, on: bool) {
+        self.order(Order::Microphone(on));
+    }
+
+    /// Camera on or off: off releases the device; the others are told.
+    pub fn set_camera(&self, on: bool) {
+        self.order(Order::Camera(on));
+    }
+
+    /// Text for everybody. It comes back as [`CallEvent::Chat`] once the server took it.
+    pub fn chat(&self, text: &str) {
+        self.order(Order::Chat(text.to_owned()));
+    }
+
+    /// 'It is bad now': puts a mark into the record.
+    pub fn mark(&self) {
+        self.order(Order::Mark);
+    }
+
+    /// Our own picture; `None` where no camera is used.
+    pub fn self_view(&self) -> Option<Arc<LatestFrame>> {
+        self.self_view.clone()
+    }
+
+    /// Leaves: last snapshot, goodbye, media threads and links stopped and joined, within 2 s. [`CallEvent::Ended`] is
+    /// the last event.
+    pub async fn leave(self) -> CallSummary {
+        drop(self.orders);
+        match self.driver.await {
+            Ok(summary) => summary,
+            Err(error) => {
+                tracing::error!(%error, "the call's driver broke");
+                CallSummary {
+                    reason: EndReason::Left,
+                    duration: self.started.elapsed(),
+                    took_place: false,
+                    most_encoders: 0,
+                    video: None,
+                    audio: None,
+                }
+            }
+        }
+    }
+
+    fn order(&self, order: Order) {
+        if self.orders.try_send(order).is_err() {
+            tracing::warn!("the call has ended or is too busy; what was asked for is not done");
+        }
+    }
+}

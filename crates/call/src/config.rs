@@ -1,0 +1,66 @@
+//! What a call is made of: whom to meet where, what to send, where to put what comes in.
+
+use std::sync::Arc;
+
+use sightline_media::audio::{AudioSettings, AudioSink, AudioSource, Speaker};
+use sightline_media::video::{VideoSettings, VideoSink, VideoSource};
+
+use crate::link::RemoteTrack;
+
+/// Everything [`crate::Call::join`] needs.
+pub struct CallConfig {
+    /// Signaling server, `ws://host:port`.
+    pub server: String,
+    /// The room's code as people type it.
+    pub code: String,
+    /// Our name, shown to the others.
+    pub name: String,
+    /// Where pictures come from; `None` sends none.
+    pub video: Option<VideoSource>,
+    /// Size, rate and bit rate of our pictures.
+    pub video_settings: VideoSettings,
+    /// Where sound comes from; `None` sends none.
+    pub audio: Option<AudioSource>,
+    /// Bit rate and processing of our sound.
+    pub audio_settings: AudioSettings,
+    /// Where the peers' sound is played.
+    pub speaker: Speaker,
+    /// Takes what the peers send.
+    pub sinks: Arc<dyn SinkFactory>,
+    /// Each of our pictures as it enters the pipeline: its number and Unix microseconds. From the capture thread.
+    pub on_captured: Option<Box<dyn Fn(u64, i64) + Send>>,
+    /// How peers are reached.
+    pub link: LinkOptions,
+}
+
+/// How peers are reached.
+#[derive(Debug, Clone)]
+pub struct LinkOptions {
+    /// Local UDP addresses.
+    pub udp_bind: Vec<String>,
+    /// TURN relays only, so that peers do not learn our addresses.
+    pub relay_only: bool,
+}
+
+impl Default for LinkOptions {
+    fn default() -> Self {
+        Self { udp_bind: vec!["0.0.0.0:0".to_owned()], relay_only: false }
+    }
+}
+
+/// Makes the place where a peer's pictures or sound go, when they begin to come. Must be quick.
+pub trait SinkFactory: Send + Sync {
+    /// For a video track; a peer may have several.
+    fn video(&self, peer: &PeerInfo, track: &RemoteTrack) -> Arc<dyn VideoSink>;
+    /// For an audio track, besides the speaker; `None` where nothing else is wanted.
+    fn audio(&self, peer: &PeerInfo, track: &RemoteTrack) -> Option<Arc<dyn AudioSink>>;
+}
+
+/// Another participant.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PeerInfo {
+    /// Participant id; opaque.
+    pub id: String,
+    /// Shown name; not unique.
+    pub name: String,
+}

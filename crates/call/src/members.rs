@@ -1,0 +1,297 @@
+//! Who is in the room, by what the server says.
+//!
+//! Invariant: a peer that the server has let go while its media still flow stays until they stop or it comes in again
+//! under another id; whoever is gone has no link.
+
+use std::time::Instant;
+
+use sightline_protocol::{
+    Change, ClientMessage, ErrorCode, LeaveReason, MediaState, Participant, ServerMessage, UserId,
+};
+use sightline_quality::{EventKind, Kind};
+
+use crate::driver::Driver;
+use crate::event::{CallEvent, EndReason};
+use crate::negotiation::Input;
+use crate::peer::PeerLink;
+use crate::recovery::Recovery;
+use crate::setup::SetupTimer;
+use crate::signaling::{Entered, Signal};
+use crate::{CallError, PeerInfo};
+
+/// Far beyond what a mesh carries; keeps a broken server from making links without end.
+const MAX_PEERS: usize = 31;
+
+/// One other participant.
+pub(crate) struct Peer {
+    pub info: PeerInfo,
+    pub media: MediaState,
+    /// We joined later than it.
+    pub polite: bool,
+    /// What the server says about its socket.
+    pub presence: Presence,
+    /// `None` once given up: its media are lost and so is its socket; it may come back.
+    pub link: Option<PeerLink>,
+    pub generation: u32,
+    /// Session id of its descriptions; another one means another peer connection.
+    pub remote_session: Option<String>,
+    pub recovery: Recovery,
+    pub setup: SetupTimer,
+    /// Media flowed once and do not at the moment; the break is on record.
+    pub interrupted: bool,
+    /// When DTLS came up for the first time.
+    pub connected_at: Option<Instant>,
+    /// Its set-up is on record.
+    pub set_up: bool,
+}
+
+/// Where a peer's socket is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Presence {
+    /// At the server.
+    Here,
+    /// Lost; its place is kept.
+    Away,
+    /// The server has let it go, or forgot us all; nothing said to its id arrives.
+    Unknown,
+}
+
+impl Driver {
+    pub(crate) fn on_signal(&mut self, signal: Signal) {
+        match signal {
+            Signal::Entered(entered) => self.entered_again(entered),
+            Signal::Message(message) => self.on_message(message),
+            Signal::Away { cause } => {
+                self.online = false;
+                self.warn(format!("the signaling server is lost ({cause}); the call goes on and it is looked for"));
+                self.record(None, EventKind::Reconnecting { cause });
+            }
+            Signal::Refused(error) => self.on_refused(&error),
+            Signal::Replaced => self.end = Some(EndReason::Replaced),
+        }
+    }
+
+    /// The server is back but does not let us in. What flows goes on.
+    fn on_refused(&mut self, error: &CallError) {
+        if self.peers.values().any(|peer| peer.recovery.is_up()) {
+            tracing::warn!(%error, "the server does not let us in; trying on while media flow");
+        } else {
+            self.warn(error.to_string());
+            self.end = Some(EndReason::Refused(error.to_string()));
+        }
+    }
+
+    fn on_message(&mut self, message: ServerMessage) {
+        let now = Instant::now();
+        match message {
+            ServerMessage::Update { user_id, change, .. } => self.on_change(user_id, change, now),
+            ServerMessage::Offer { from, sdp } => self.on_description(&from, Input::RemoteOffer(sdp), now),
+            ServerMessage::Answer { from, sdp } => self.on_description(&from, Input::RemoteAnswer(sdp), now),
+            ServerMessage::IceCandidate { from, candidate } => {
+                self.negotiate(&from, Input::RemoteCandidate(candidate), now);
+            }
+            ServerMessage::Chat { from, text, .. } => {
+                let from = self.author(&from);
+                self.events.emit(CallEvent::Chat { from, text });
+            }
+            ServerMessage::Error { code, message } => match code {
+                // Said to somebody who has just left.
+                ErrorCode::UnknownPeer => tracing::debug!(message, "the server refused"),
+                code => {
+                    tracing::warn!(%code, message, "the server refused");
+                    self.warn(format!("the server refused: {message}"));
+                }
+            },
+            ServerMessage::Welcome { .. }
+            | ServerMessage::Join { .. }
+            | ServerMessage::Leave { .. }
+            | ServerMessage::Pong { .. } => tracing::debug!("the server said something out of turn"),
+        }
+    }
+
+    /// Everybody who was in the room before us: we make the first offer to each, and are the polite side.
+    pub(crate) fn welcome_all(&mut self, participants: Vec<Participant>, setup: &SetupTimer, now: Instant) {
+        for participant in participants {
+            let id = participant.user_id.clone();
+            if self.add(participant, true, setup.clone(), now) {
+                self.negotiate(&id, Input::Begin, now);
+            }
+        }
+    }
+
+    fn add(&mut self, participant: Participant, polite: bool, setup: SetupTimer, now: Instant) -> bool {
+        let Participant { user_id, name, media, away } = participant;
+        if user_id == self.own || self.peers.contains_key(&user_id) {
+            return false;
+        }
+        if self.peers.len() >= MAX_PEERS {
+            tracing::error!("the room has more members than a mesh carries; one of them is left out");
+            return false;
+        }
+        let info = PeerInfo { id: user_id.0.clone(), name };
+        let peer = Peer {
+            info: info.clone(),
+            media,
+            polite,
+            presence: if away { Presence::Away } else { Presence::Here },
+            link: None,
+            generation: 0,
+            remote_session: None,
+            recovery: Recovery::new(polite, now),
+            setup,
+            interrupted: false,
+            connected_at: None,
+            set_up: false,
+        };
+        self.peers.insert(user_id.clone(), peer);
+        self.record(Some(&info.id), EventKind::PeerJoined { name: info.name.clone() });
+        let MediaState { audio, video } = media;
+        self.events.emit(CallEvent::PeerJoined(info.clone()));
+        self.events.emit(CallEvent::MediaState { peer: info, audio, video });
+        self.make_link(&user_id, now);
+        true
+    }
+
+    fn on_change(&mut self, id: UserId, change: Change, now: Instant) {
+        match change {
+            Change::Joined { name, media } => {
+                let participant = Participant { user_id: id, name, media, away: false };
+                self.add(participant, false, SetupTimer::since_arrival(now), now);
+            }
+            Change::Left { reason } => self.on_left(&id, reason),
+            Change::Away {} => self.set_presence(&id, Presence::Away, now),
+            Change::Back {} => self.set_presence(&id, Presence::Here, now),
+            Change::Media { media } => self.set_media(&id, media),
+        }
+    }
+
+    fn on_left(&mut self, id: &UserId, reason: LeaveReason) {
+        let Some(peer) = self.peers.get_mut(id) else { return };
+        let flows = peer.recovery.is_up();
+        match reason {
+            // It cannot reach the server, but it reaches us.
+            LeaveReason::Lost | LeaveReason::Shutdown | LeaveReason::TooSlow if flows => {
+                peer.presence = Presence::Unknown;
+            }
+            LeaveReason::Left => self.remove(id, "left"),
+            LeaveReason::Lost | LeaveReason::Other => self.remove(id, "lost"),
+            LeaveReason::TooSlow => self.remove(id, "too-slow"),
+            LeaveReason::Shutdown => self.remove(id, "shutdown"),
+        }
+    }
+
+    fn set_presence(&mut self, id: &UserId, presence: Presence, now: Instant) {
+        let Some(peer) = self.peers.get_mut(id) else { return };
+        peer.presence = presence;
+        if presence == Presence::Here && peer.link.is_none() {
+            let polite = peer.polite;
+            self.take_back(id, now);
+            // The earlier of the two makes the offer: both have lost the old link, and two new ones must not cross.
+            if !polite {
+                self.negotiate(id, Input::Begin, now);
+            }
+        }
+    }
+
+    /// One who was given up is there again.
+    pub(crate) fn take_back(&mut self, id: &UserId, now: Instant) {
+        let Some(peer) = self.peers.get_mut(id) else { return };
+        peer.presence = Presence::Here;
+        peer.setup = SetupTimer::since_arrival(now);
+        (peer.connected_at, peer.set_up) = (None, false);
+        let info = peer.info.clone();
+        self.record(Some(&info.id), EventKind::PeerJoined { name: info.name.clone() });
+        self.events.emit(CallEvent::PeerJoined(info));
+        self.make_link(id, now);
+    }
+
+    fn set_media(&mut self, id: &UserId, media: MediaState) {
+        let Some(peer) = self.peers.get_mut(id) else { return };
+        let before = std::mem::replace(&mut peer.media, media);
+        if before == media {
+            return;
+        }
+        let info = peer.info.clone();
+        for (kind, was, is) in [(Kind::Audio, before.audio, media.audio), (Kind::Video, before.video, media.video)] {
+            match (was, is) {
+                (false, true) => self.record(Some(&info.id), EventKind::Unmuted { media: kind }),
+                (true, false) => self.record(Some(&info.id), EventKind::Muted { media: kind }),
+                (true, true) | (false, false) => {}
+            }
+        }
+        self.events.emit(CallEvent::MediaState { peer: info, audio: media.audio, video: media.video });
+    }
+
+    /// Back in the room after the server was lost.
+    fn entered_again(&mut self, entered: Entered) {
+        let now = Instant::now();
+        self.online = true;
+        self.ice_servers = entered.ice_servers;
+        self.record(None, EventKind::Reconnected);
+        if entered.resumed {
+            self.reconcile(entered.participants, now);
+        } else {
+            // All ids are new, ours too. Links that are up go on until their peer is in again.
+            self.own = entered.user_id;
+            let old: Vec<_> = self.peers.keys().cloned().collect();
+            for id in old {
+                self.on_left(&id, LeaveReason::Lost);
+            }
+            self.welcome_all(entered.participants, &SetupTimer::since_arrival(now), now);
+        }
+    }
+
+    /// The list as it is now against what we knew.
+    fn reconcile(&mut self, participants: Vec<Participant>, now: Instant) {
+        let missing: Vec<_> =
+            self.peers.keys().filter(|id| !participants.iter().any(|who| who.user_id == **id)).cloned().collect();
+        for id in missing {
+            self.on_left(&id, LeaveReason::Lost);
+        }
+        for participant in participants {
+            let id = participant.user_id.clone();
+            if self.peers.contains_key(&id) {
+                self.set_media(&id, participant.media);
+                self.set_presence(&id, if participant.away { Presence::Away } else { Presence::Here }, now);
+            } else {
+                // Came while we were away; its offer waits at the server.
+                self.add(participant, false, SetupTimer::since_arrival(now), now);
+            }
+        }
+    }
+
+    /// A peer under a new id is connected: the one of the same name that the server does not know any more was the same.
+    pub(crate) fn forget_former_self(&mut self, id: &UserId) {
+        let Some(name) = self.peers.get(id).map(|peer| peer.info.name.clone()) else { return };
+        let former = self
+            .peers
+            .iter()
+            .find(|(other, peer)| *other != id && peer.presence == Presence::Unknown && peer.info.name == name)
+            .map(|(other, _)| other.clone());
+        if let Some(former) = former {
+            self.remove(&former, "rejoined");
+        }
+    }
+
+    /// The peer is gone for good.
+    pub(crate) fn remove(&mut self, id: &UserId, reason: &str) {
+        let Some(mut peer) = self.peers.remove(id) else { return };
+        // One that was given up has been reported already.
+        if let Some(link) = peer.link.take() {
+            self.closing.spawn(link.close());
+            self.say_left(&peer.info, reason);
+        }
+        self.update_takers();
+    }
+
+    pub(crate) fn say_left(&self, info: &PeerInfo, reason: &str) {
+        self.record(Some(&info.id), EventKind::PeerLeft { reason: reason.to_owned() });
+        self.events.emit(CallEvent::PeerLeft { peer: info.clone(), reason: reason.to_owned() });
+    }
+
+    pub(crate) fn say_to(&self, peer: &UserId, message: impl FnOnce(UserId) -> ClientMessage) {
+        if self.peers.get(peer).is_some_and(|peer| peer.presence != Presence::Unknown) {
+            self.signaling.send(message(peer.clone()));
+        }
+    }
+}

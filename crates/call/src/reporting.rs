@@ -1,0 +1,125 @@
+//! Once a second: read all counters, make a snapshot of them, and tell the encoder what loss to expect.
+//!
+//! Invariant: reading never holds the driver up; it is a task of its own, and a link that does not answer is left out.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use sightline_media::clock;
+use sightline_quality::{Direction, EventKind, Kind, TrackCounters};
+use tokio::time::timeout;
+
+use crate::cpu;
+use crate::driver::Driver;
+use crate::event::CallEvent;
+use crate::loss::{ExpectedLoss, Reported};
+use crate::stats::{Assembler, OwnReading, PeerReading};
+
+/// A link answers in well under a millisecond; one that takes longer than this is stuck.
+const LINK_PATIENCE: Duration = Duration::from_millis(250);
+
+/// What was read at one instant.
+pub(crate) struct Readings {
+    at: Instant,
+    peers: Vec<PeerReading>,
+    own: OwnReading,
+}
+
+/// What is kept from one second to the next.
+pub(crate) struct Reporting {
+    assembler: Assembler,
+    loss: ExpectedLoss,
+    /// Sizes of pictures by peer, SSRC and direction.
+    sizes: HashMap<(String, Option<u32>, Direction), (u32, u32)>,
+    fps: u32,
+    dtx: bool,
+    most_encoders: u32,
+}
+
+impl Reporting {
+    /// `fps` and `dtx` are what we mean to send.
+    pub(crate) fn new(fps: u32, dtx: bool) -> Self {
+        Self {
+            assembler: Assembler::default(),
+            loss: ExpectedLoss::new(),
+            sizes: HashMap::new(),
+            fps,
+            dtx,
+            most_encoders: 0,
+        }
+    }
+
+    /// Most video encoders seen at work at a time.
+    pub(crate) fn most_encoders(&self) -> u32 {
+        self.most_encoders
+    }
+}
+
+impl Driver {
+    /// The work of reading, to be done elsewhere.
+    pub(crate) fn read(&self) -> impl Future<Output = Readings> + Send + use<> {
+        let at = Instant::now();
+        let local = self.local.as_ref();
+        let own = OwnReading {
+            video: local.and_then(|local| local.video.as_ref()).map(|video| video.counters()),
+            audio: local.and_then(|local| local.audio.as_ref()).map(|audio| audio.counters()),
+            media: self.media.now(),
+            fps: self.reporting.fps,
+            dtx: self.reporting.dtx,
+            process: cpu::read(),
+        };
+        let links: Vec<_> =
+            self.peers.values().filter_map(|peer| Some((peer.link.as_ref()?.sources.clone(), peer.media))).collect();
+        async move {
+            let mut peers = Vec::with_capacity(links.len());
+            for (sources, media) in links {
+                let Some(link) = sources.link.get() else { continue };
+                match timeout(LINK_PATIENCE, link.counters(at)).await {
+                    Ok(report) => {
+                        let (queue, receivers) = (sources.queue.counters(), sources.inbound.counters());
+                        peers.push(PeerReading { report, queue, receivers, media });
+                    }
+                    Err(_) => tracing::warn!("a link does not give its counters"),
+                }
+            }
+            Readings { at, peers, own }
+        }
+    }
+
+    /// Makes the snapshot and acts on it.
+    pub(crate) fn publish(&mut self, readings: Readings) {
+        let Readings { at, peers, own } = readings;
+        let encoders = own.video.as_ref().map_or(0, |video| video.encoders_running);
+        self.reporting.most_encoders = self.reporting.most_encoders.max(encoders);
+        let snapshot = self.reporting.assembler.assemble(at, clock::unix_micros(at) / 1000, peers, &own);
+        let reported = snapshot.tracks.iter().filter_map(reported_loss);
+        let percent = self.reporting.loss.update(reported);
+        if let Some(audio) = self.local.as_ref().and_then(|local| local.audio.as_ref()) {
+            audio.set_expected_loss(percent);
+        }
+        self.record_sizes(&snapshot.tracks);
+        self.events.emit(CallEvent::Snapshot(Box::new(snapshot)));
+    }
+
+    fn record_sizes(&mut self, tracks: &[TrackCounters]) {
+        let mut sizes = HashMap::new();
+        for track in tracks {
+            let (Some(width), Some(height)) = (track.width, track.height) else { continue };
+            let direction = track.key.direction;
+            let key = (track.key.peer.clone(), track.ssrc, direction);
+            // The first size is news as well.
+            if self.reporting.sizes.get(&key) != Some(&(width, height)) {
+                self.record(Some(&track.key.peer), EventKind::Resolution { direction, width, height });
+            }
+            sizes.insert(key, (width, height));
+        }
+        self.reporting.sizes = sizes;
+    }
+}
+
+/// What a peer reports about the sound it gets from us.
+fn reported_loss(track: &TrackCounters) -> Option<(String, Reported)> {
+    let is_ours = track.key.kind == Kind::Audio && track.key.direction == Direction::Outbound;
+    let reported = Reported { lost: track.packets_lost?, covered: track.packets_reported? };
+    is_ours.then(|| (track.key.peer.clone(), reported))
+}
