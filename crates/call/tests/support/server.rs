@@ -1,0 +1,61 @@
+//! A signaling server in this process that can be stopped and started again at the same address.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use sightline_server::{Config, Server};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// See the module.
+pub(crate) struct TestServer {
+    pub(crate) address: SocketAddr,
+    database: Option<PathBuf>,
+    running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
+    max_participants: u32,
+}
+
+impl TestServer {
+    /// On a free port.
+    pub(crate) async fn start(database: Option<PathBuf>, max_participants: u32) -> Self {
+        let address = "127.0.0.1:0".parse().expect("an address");
+        let mut server = Self { address, database, running: None, max_participants };
+        server.start_again().await;
+        server
+    }
+
+    /// At the address it had.
+    pub(crate) async fn start_again(&mut self) {
+        let config = Config {
+            listen: self.address,
+            database: self.database.clone(),
+            max_participants: self.max_participants,
+            ..Config::default()
+        };
+        let server = Server::bind(config).expect("the address is free");
+        self.address = server.local_addr();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let task = tokio::spawn(async move {
+            // A dropped sender stops it too.
+            server.run_until(async { drop(stopped.await) }).await.expect("the server ends in good order");
+        });
+        self.running = Some((stop, task));
+    }
+
+    /// Stops it; its port is free afterwards.
+    pub(crate) async fn stop(&mut self) {
+        let (stop, task) = self.running.take().expect("it runs");
+        drop(stop);
+        task.await.expect("the server does not break");
+    }
+
+    /// What clients are given.
+    pub(crate) fn url(&self) -> String {
+        format!("ws://{}", self.address)
+    }
+
+    /// A new room.
+    pub(crate) async fn room(&self) -> String {
+        sightline_call::create_room(&self.url()).await.expect("a room")
+    }
+}
