@@ -46,7 +46,10 @@ impl Negotiation {
 
     pub(super) async fn answer(&mut self, connection: &dyn PeerConnection, offer: &str) -> Result<String, LinkError> {
         let offer = RTCSessionDescription::offer(offer.to_owned()).map_err(description)?;
+        let before = self.restarts;
         self.take_remote(connection, offer).await?;
+        // The peer's restart renews our credentials too: one of ours that gave way to it is done (RFC 8445, 9).
+        self.restart &= self.restarts == before;
         let answer = connection.create_answer(None).await.map_err(state)?;
         let sdp = answer.sdp.clone();
         connection.set_local_description(answer).await.map_err(state)?;
