@@ -51,8 +51,7 @@ impl Driver {
             Input::RemoteAnswer(sdp) => (sdp, false),
             Input::Begin | Input::Needed | Input::Restart | Input::RemoteCandidate(_) | Input::Failed(_) => return,
         };
-        let session = session_id(sdp).map(str::to_owned);
-        let anew = peer.remote_session.is_some() && peer.remote_session != session;
+        let anew = peer.remote_session.is_some() && peer.remote_session.as_deref() != session_id(sdp);
         match (peer.link.is_some(), is_offer) {
             (false, true) => self.take_back(from, now),
             (false, false) => return tracing::debug!("an answer to an offer of a link that is gone"),
@@ -62,9 +61,6 @@ impl Driver {
         if anew && !is_offer {
             // It answers from a connection that does not know our description; ours is new now too.
             return self.negotiate(from, Input::Begin, now);
-        }
-        if let Some(peer) = self.peers.get_mut(from) {
-            peer.remote_session = session;
         }
         self.negotiate(from, input, now);
     }
@@ -96,6 +92,10 @@ impl Driver {
             PeerEvent::SayAnswer(sdp) => self.say_to(&id, |to| ClientMessage::Answer { to, sdp }),
             PeerEvent::SayCandidate(candidate) => {
                 self.say_to(&id, |to| ClientMessage::IceCandidate { to, candidate });
+            }
+            PeerEvent::Agreed(session) => {
+                peer.remote_session = session;
+                peer.recovery.agreed(at);
             }
             PeerEvent::IceConnected => {
                 peer.setup.reached(Step::Ice, at);

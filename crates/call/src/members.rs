@@ -33,7 +33,7 @@ pub(crate) struct Peer {
     /// `None` once given up: its media are lost and so is its socket; it may come back.
     pub link: Option<PeerLink>,
     pub generation: u32,
-    /// Session id of its descriptions; another one means another peer connection.
+    /// Session id of the description of it that is in force; another one means another peer connection.
     pub remote_session: Option<String>,
     pub recovery: Recovery,
     pub setup: SetupTimer,

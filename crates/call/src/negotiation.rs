@@ -51,8 +51,8 @@ enum Phase {
     Waiting,
     /// No offer is out.
     Stable,
-    /// Our offer is out and has no answer yet.
-    Offered { restart: bool },
+    /// Our offer is out and has no answer yet. `needed`: it says something that the peer's own offer would not.
+    Offered { restart: bool, needed: bool },
 }
 
 /// The exchange of descriptions with one peer.
@@ -88,7 +88,7 @@ impl Negotiation {
 
     fn begin(&mut self) -> Vec<Action> {
         match self.phase {
-            Phase::Waiting | Phase::Stable => vec![self.offer(false)],
+            Phase::Waiting | Phase::Stable => vec![self.offer(false, false)],
             Phase::Offered { .. } => Vec::new(),
         }
     }
@@ -96,7 +96,7 @@ impl Negotiation {
     fn needed(&mut self) -> Vec<Action> {
         match self.phase {
             Phase::Waiting => Vec::new(),
-            Phase::Stable => vec![self.offer(false)],
+            Phase::Stable => vec![self.offer(false, true)],
             Phase::Offered { .. } => {
                 self.again = true;
                 Vec::new()
@@ -107,12 +107,12 @@ impl Negotiation {
     fn restart(&mut self) -> Vec<Action> {
         match self.phase {
             // Nothing to restart yet: the first offer is what is missing.
-            Phase::Waiting => vec![self.offer(false)],
-            Phase::Stable => vec![self.offer(true)],
-            Phase::Offered { .. } => {
+            Phase::Waiting => vec![self.offer(false, false)],
+            Phase::Stable => vec![self.offer(true, false)],
+            Phase::Offered { needed, .. } => {
                 // The peer never accepted credentials of ours where this was the first offer; otherwise they are stale.
                 let restart = self.remote_ufrag.is_some();
-                vec![Action::Rollback, self.offer(restart)]
+                vec![Action::Rollback, self.offer(restart, needed)]
             }
         }
     }
@@ -123,9 +123,9 @@ impl Negotiation {
         match self.phase {
             Phase::Waiting | Phase::Stable => {}
             Phase::Offered { .. } if !self.polite => return Vec::new(),
-            Phase::Offered { restart } => {
+            Phase::Offered { restart, needed } => {
                 actions.push(Action::Rollback);
-                self.again = true;
+                self.again |= needed;
                 // An offer that restarts ICE itself gives both sides new credentials (RFC 8839, 4.4.1.1.1).
                 self.restart |= restart && ufrag == self.remote_ufrag;
             }
@@ -156,6 +156,7 @@ impl Negotiation {
     fn failed(&mut self, action: Action) -> Vec<Action> {
         match action {
             Action::Offer { restart } => {
+                self.again |= matches!(self.phase, Phase::Offered { needed: true, .. });
                 self.phase = Phase::Stable;
                 self.restart |= restart;
                 Vec::new()
@@ -173,13 +174,13 @@ impl Negotiation {
     }
 
     fn due(&mut self) -> Option<Action> {
-        (self.again || self.restart).then(|| self.offer(false))
+        (self.again || self.restart).then(|| self.offer(false, false))
     }
 
-    fn offer(&mut self, restart: bool) -> Action {
-        let restart = restart || std::mem::take(&mut self.restart);
-        self.again = false;
-        self.phase = Phase::Offered { restart };
+    fn offer(&mut self, restart: bool, needed: bool) -> Action {
+        let restart = std::mem::take(&mut self.restart) || restart;
+        let needed = std::mem::take(&mut self.again) || needed;
+        self.phase = Phase::Offered { restart, needed };
         Action::Offer { restart }
     }
 }
@@ -247,7 +248,7 @@ mod tests {
         polite.handle(Input::Begin);
         assert_eq!(impolite.handle(Input::RemoteOffer(sdp("p"))), []);
         let yielded = polite.handle(Input::RemoteOffer(sdp("i")));
-        assert_eq!(yielded[..2], [Action::Rollback, Action::Answer(sdp("i"))]);
+        assert_eq!(yielded, [Action::Rollback, Action::Answer(sdp("i"))], "both offer the same");
         assert_eq!(impolite.handle(Input::RemoteAnswer(sdp("p"))), [Action::Accept(sdp("p"))]);
     }
 
@@ -256,11 +257,7 @@ mod tests {
         let mut polite = stable(true, "old");
         assert_eq!(polite.handle(Input::Restart), [Action::Offer { restart: true }]);
         let actions = polite.handle(Input::RemoteOffer(sdp("new")));
-        assert_eq!(
-            actions,
-            [Action::Rollback, Action::Answer(sdp("new")), Action::Offer { restart: false }],
-            "the other's restart has renewed both sides"
-        );
+        assert_eq!(actions, [Action::Rollback, Action::Answer(sdp("new"))], "the other's restart renews both sides");
         let mut impolite = stable(false, "old");
         impolite.handle(Input::Restart);
         assert_eq!(impolite.handle(Input::RemoteOffer(sdp("other"))), []);

@@ -15,7 +15,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use crate::forward::{Fanout, MediaQueue, Outgoing};
 use crate::inbound::{Inbound, InboundHooks, PlayerSlot};
 use crate::link::{Link, LinkConfig, LinkError, LinkEvent, RemoteTrack, Sent};
-use crate::negotiation::{Action, Input, Negotiation};
+use crate::negotiation::{Action, Input, Negotiation, session_id};
 use crate::{PeerInfo, SinkFactory};
 
 /// Descriptions and candidates from the peer, keyframe wishes: a burst of candidates from a machine with many interfaces
@@ -40,6 +40,8 @@ pub(crate) enum PeerEvent {
     SayOffer(String),
     SayAnswer(String),
     SayCandidate(IceCandidate),
+    /// Offer and answer are exchanged; the peer's description has this session id.
+    Agreed(Option<String>),
     /// ICE found a path.
     IceConnected,
     /// Media can flow.
@@ -274,11 +276,19 @@ impl LinkTask {
             Action::Answer(offer) => {
                 let answer = link.answer(offer).await?;
                 self.reporter.report(PeerEvent::SayAnswer(answer)).await;
+                self.agreed(offer).await;
             }
-            Action::Accept(answer) => link.accept_answer(answer).await?,
+            Action::Accept(answer) => {
+                link.accept_answer(answer).await?;
+                self.agreed(answer).await;
+            }
             Action::Candidate(candidate) => link.add_candidate(candidate.clone()).await?,
         }
         Ok(())
+    }
+
+    async fn agreed(&self, theirs: &str) {
+        self.reporter.report(PeerEvent::Agreed(session_id(theirs).map(str::to_owned))).await;
     }
 }
 

@@ -12,7 +12,9 @@ const FIRST_WAIT_IMPOLITE: Duration = Duration::from_millis(300);
 const FIRST_WAIT_POLITE: Duration = Duration::from_millis(1500);
 /// How long a first set-up may take before it is tried again: candidates over a slow TURN server take 2 s (webrtc-rs.md).
 const SETUP_PATIENCE: Duration = Duration::from_secs(6);
-/// Between restarts: doubled from 2 s up to this.
+/// An offer without an answer is not taken back before this: its answer would be taken for that to the next offer.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(6);
+/// From an answered offer to the next one: doubled from 2 s up to this.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// After so many restarts in vain the impolite side makes the link anew. One side only, or two new links would cross.
 const RESTARTS_BEFORE_REPLACING: u32 = 3;
@@ -50,6 +52,8 @@ enum State {
         since: Instant,
         next: Instant,
         attempts: u32,
+        /// It was up before.
+        set_up: bool,
     },
 }
 
@@ -65,7 +69,11 @@ pub(crate) struct Recovery {
 impl Recovery {
     /// A link that is being set up.
     pub(crate) fn new(polite: bool, now: Instant) -> Self {
-        Self { polite, state: State::Down { since: now, next: now + SETUP_PATIENCE, attempts: 0 }, cut_off: false }
+        Self {
+            polite,
+            state: State::Down { since: now, next: now + SETUP_PATIENCE, attempts: 0, set_up: false },
+            cut_off: false,
+        }
     }
 
     /// The link is connected.
@@ -77,7 +85,7 @@ impl Recovery {
     pub(crate) fn lost(&mut self, now: Instant) {
         if let State::Up = self.state {
             let wait = if self.polite { FIRST_WAIT_POLITE } else { FIRST_WAIT_IMPOLITE };
-            self.state = State::Down { since: now, next: now + wait, attempts: 0 };
+            self.state = State::Down { since: now, next: now + wait, attempts: 0, set_up: true };
         }
     }
 
@@ -86,11 +94,23 @@ impl Recovery {
         matches!(self.state, State::Up)
     }
 
+    /// An offer was answered, ours or the peer's: the path gets its time to come up.
+    pub(crate) fn agreed(&mut self, now: Instant) {
+        let State::Down { next, attempts, set_up, .. } = &mut self.state else { return };
+        let wait = if *set_up {
+            Duration::from_secs(2 << (*attempts).saturating_sub(1).min(4)).min(LONGEST_WAIT)
+        } else {
+            SETUP_PATIENCE
+        };
+        let turn = if self.polite { FIRST_WAIT_POLITE - FIRST_WAIT_IMPOLITE } else { Duration::ZERO };
+        *next = now + wait + turn;
+    }
+
     /// What is to be done at `now`, to be asked a few times a second.
     pub(crate) fn poll(&mut self, now: Instant, around: Surroundings) -> Option<Remedy> {
         let reachable = around.signaling && !around.peer_away;
         let was_cut_off = std::mem::replace(&mut self.cut_off, !reachable);
-        let State::Down { since, next, attempts } = &mut self.state else { return None };
+        let State::Down { since, next, attempts, .. } = &mut self.state else { return None };
         if !reachable {
             let patience = if around.signaling { PATIENCE_AWAY } else { PATIENCE_SERVERLESS };
             return (now.saturating_duration_since(*since) >= patience).then_some(Remedy::GiveUp);
@@ -104,8 +124,7 @@ impl Recovery {
             return None;
         }
         *attempts += 1;
-        let backoff = Duration::from_secs(1 << (*attempts).min(5)).min(LONGEST_WAIT);
-        *next = now + backoff;
+        *next = now + ANSWER_PATIENCE;
         let replace = *attempts > RESTARTS_BEFORE_REPLACING && !self.polite;
         Some(if replace { Remedy::Replace } else { Remedy::Restart })
     }
@@ -152,14 +171,38 @@ mod tests {
     }
 
     #[test]
-    fn restarts_back_off_and_then_only_the_impolite_side_replaces_the_link() {
+    fn an_offer_without_an_answer_is_not_taken_back_at_once() {
         let now = Instant::now();
-        let done = run(&mut lost_link(false, now), now, 40_000, FINE);
+        let done = run(&mut lost_link(false, now), now, 20_000, FINE);
         let (times, remedies): (Vec<_>, Vec<_>) = done.into_iter().unzip();
-        assert_eq!(times, [300, 2300, 6300, 14_300, 24_300, 34_300]);
-        assert_eq!(remedies[..4], [Remedy::Restart, Remedy::Restart, Remedy::Restart, Remedy::Replace]);
+        assert_eq!(times, [300, 6300, 12_300, 18_300]);
+        assert_eq!(remedies, [Remedy::Restart, Remedy::Restart, Remedy::Restart, Remedy::Replace]);
         let polite = run(&mut lost_link(true, now), now, 40_000, FINE);
-        assert!(polite.iter().all(|(_, remedy)| *remedy == Remedy::Restart));
+        assert!(polite.iter().all(|(_, remedy)| *remedy == Remedy::Restart), "only one side makes the link anew");
+    }
+
+    #[test]
+    fn answered_restarts_that_do_not_help_back_off() {
+        let now = Instant::now();
+        let mut recovery = lost_link(false, now);
+        let mut times = Vec::new();
+        for tenth in 0..400 {
+            let at = now + Duration::from_millis(tenth * 100);
+            if recovery.poll(at, FINE).is_some() {
+                times.push(tenth * 100);
+                recovery.agreed(at);
+            }
+        }
+        assert_eq!(times, [300, 2300, 6300, 14_300, 24_300, 34_300]);
+    }
+
+    #[test]
+    fn the_peers_restart_spares_ours() {
+        let now = Instant::now();
+        let mut polite = lost_link(true, now);
+        polite.agreed(now + Duration::from_millis(400));
+        assert_eq!(run(&mut polite, now, 3500, FINE), []);
+        assert_eq!(run(&mut polite, now, 3600, FINE), [(3600, Remedy::Restart)]);
     }
 
     #[test]

@@ -102,18 +102,18 @@ impl Driver {
     }
 
     fn record_sizes(&mut self, tracks: &[TrackCounters]) {
-        let mut sizes = HashMap::new();
+        // A link that did not answer this time is not forgotten.
+        let peers = &self.peers;
+        self.reporting.sizes.retain(|(peer, ..), _| peers.keys().any(|id| id.0 == *peer));
         for track in tracks {
             let (Some(width), Some(height)) = (track.width, track.height) else { continue };
             let direction = track.key.direction;
             let key = (track.key.peer.clone(), track.ssrc, direction);
             // The first size is news as well.
-            if self.reporting.sizes.get(&key) != Some(&(width, height)) {
+            if self.reporting.sizes.insert(key, (width, height)) != Some((width, height)) {
                 self.record(Some(&track.key.peer), EventKind::Resolution { direction, width, height });
             }
-            sizes.insert(key, (width, height));
         }
-        self.reporting.sizes = sizes;
     }
 }
 
