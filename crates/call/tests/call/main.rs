@@ -1,6 +1,7 @@
 //! Whole calls in one process: server, clients, links over loopback, media from files. One program, as each one more
 //! would be linked with all codecs again.
 
+mod paths;
 mod room;
 #[path = "../support/mod.rs"]
 mod support;

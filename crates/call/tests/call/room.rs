@@ -5,11 +5,12 @@ use crate::support::server::TestServer;
 use crate::support::sinks::Memory;
 use sightline_call::{Call, CallError, CallEvent};
 use sightline_quality::{Direction, Kind, Snapshot, TrackCounters};
+use sightline_server::Config;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn four_in_a_room_see_each_other_and_each_encodes_once() {
     let names = ["Ada", "Grace", "Alan", "Edsger"];
-    let server = TestServer::start(None, 8).await;
+    let server = TestServer::start().await;
     let code = server.room().await;
     let mut people = Vec::new();
     for name in names {
@@ -46,7 +47,7 @@ fn pictures_sent(snapshot: &Snapshot) -> impl Iterator<Item = u64> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_who_leaves_and_joins_again_is_seen_again() {
-    let server = TestServer::start(None, 8).await;
+    let server = TestServer::start().await;
     let code = server.room().await;
     let ada = Participant::join(&server.url(), &code, "Ada").await;
     for _ in 0..2 {
@@ -66,7 +67,7 @@ async fn one_who_leaves_and_joins_again_is_seen_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_room_is_refused_until_somebody_leaves() {
-    let server = TestServer::start(None, 2).await;
+    let server = TestServer::with(Config { max_participants: 2, ..Config::default() }).await;
     let code = server.room().await;
     let ada = Participant::join(&server.url(), &code, "Ada").await;
     let grace = Participant::join(&server.url(), &code, "Grace").await;
@@ -82,7 +83,7 @@ async fn a_full_room_is_refused_until_somebody_leaves() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_who_only_watches_sees_and_is_not_waited_for() {
-    let server = TestServer::start(None, 8).await;
+    let server = TestServer::start().await;
     let code = server.room().await;
     let memory = Memory::default();
     let mut silent = config(&server.url(), &code, "Watcher", &memory);

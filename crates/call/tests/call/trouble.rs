@@ -8,6 +8,7 @@ use crate::support::sinks::Memory;
 use sightline_call::{Call, CallError, CallEvent, EndReason};
 use sightline_media::video::VideoSource;
 use sightline_quality::EventKind;
+use sightline_server::{Config, Limits};
 
 async fn refusal(server: &str, code: &str) -> CallError {
     let memory = Memory::default();
@@ -16,7 +17,7 @@ async fn refusal(server: &str, code: &str) -> CallError {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_room_that_is_not_there_is_refused_in_words() {
-    let mut server = TestServer::start(None, 8).await;
+    let mut server = TestServer::start().await;
     let error = refusal(&server.url(), "amber-canoe").await;
     assert!(matches!(&error, CallError::UnknownRoom(code) if code == "amber-canoe"), "{error}");
     assert!(matches!(refusal(&server.url(), "!?").await, CallError::BadCode(_)));
@@ -30,7 +31,7 @@ async fn a_room_that_is_not_there_is_refused_in_words() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_clip_that_cannot_be_used_ends_the_call_with_its_name() {
-    let server = TestServer::start(None, 8).await;
+    let server = TestServer::start().await;
     let code = server.room().await;
     let ada = Participant::join(&server.url(), &code, "Ada").await;
     let memory = Memory::default();
@@ -53,7 +54,7 @@ async fn a_clip_that_cannot_be_used_ends_the_call_with_its_name() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_restarts_in_mid_call_is_resumed_and_media_go_on() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut server = TestServer::start(Some(folder.path().join("server.sqlite")), 8).await;
+    let mut server = TestServer::keeping(folder.path().join("server.sqlite")).await;
     let code = server.room().await;
     let ada = Participant::join(&server.url(), &code, "Ada").await;
     let grace = Participant::join(&server.url(), &code, "Grace").await;
@@ -89,8 +90,34 @@ async fn a_server_that_restarts_in_mid_call_is_resumed_and_media_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn people_whose_places_were_lost_join_anew_and_keep_their_media_meanwhile() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let limits = Limits { resume: Duration::from_millis(1), ..Limits::default() };
+    let database = Some(folder.path().join("server.sqlite"));
+    let mut server = TestServer::with(Config { database, limits, ..Config::default() }).await;
+    let code = server.room().await;
+    let ada = Participant::join(&server.url(), &code, "Ada").await;
+    let grace = Participant::join(&server.url(), &code, "Grace").await;
+    ada.until_pictures("Grace", 10).await;
+    server.stop().await;
+    ada.until_pictures("Grace", 20).await;
+    server.start_again().await;
+    for (who, other) in [(&ada, "Grace"), (&grace, "Ada")] {
+        let again = |event: &CallEvent| matches!(event, CallEvent::PeerConnected { peer, .. } if peer.name == other);
+        who.until("the other under another id", |events| events.iter().filter(|event| again(event)).count() == 2).await;
+        who.until("the former self forgotten", |events| {
+            events.iter().any(|event| matches!(event, CallEvent::PeerLeft { peer, .. } if peer.name == other))
+        })
+        .await;
+        who.until_pictures(other, 10).await;
+    }
+    grace.leave().await;
+    ada.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_forgot_the_room_does_not_end_a_call_that_flows() {
-    let mut server = TestServer::start(None, 8).await;
+    let mut server = TestServer::start().await;
     let code = server.room().await;
     let ada = Participant::join(&server.url(), &code, "Ada").await;
     let grace = Participant::join(&server.url(), &code, "Grace").await;
@@ -114,7 +141,7 @@ fn a_peer_that_dies_without_a_word_is_noticed_and_the_call_goes_on() {
         builder.worker_threads(2).thread_name(name).enable_all().build().expect("a runtime")
     };
     let (survivors, victim) = (runtime("survivors"), runtime("victim"));
-    let server = survivors.block_on(TestServer::start(None, 8));
+    let server = survivors.block_on(TestServer::start());
     let code = survivors.block_on(server.room());
     let ada = survivors.block_on(Participant::join(&server.url(), &code, "Ada"));
     let alan = survivors.block_on(Participant::join(&server.url(), &code, "Alan"));
@@ -137,7 +164,7 @@ fn a_peer_that_dies_without_a_word_is_noticed_and_the_call_goes_on() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn leaving_is_quick_also_without_a_server() {
-    let mut server = TestServer::start(None, 8).await;
+    let mut server = TestServer::start().await;
     let code = server.room().await;
     let ada = Participant::join(&server.url(), &code, "Ada").await;
     let grace = Participant::join(&server.url(), &code, "Grace").await;
@@ -153,7 +180,7 @@ async fn leaving_is_quick_also_without_a_server() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_that_is_dropped_says_goodbye_too() {
-    let server = TestServer::start(None, 8).await;
+    let server = TestServer::start().await;
     let code = server.room().await;
     let ada = Participant::join(&server.url(), &code, "Ada").await;
     let grace = Participant::join(&server.url(), &code, "Grace").await;

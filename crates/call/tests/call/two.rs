@@ -18,7 +18,7 @@ fn assert_in_order(pictures: &[Option<u64>]) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_people_see_and_hear_each_other() {
-    let server = TestServer::start(None, 8).await;
+    let server = TestServer::start().await;
     let code = server.room().await;
     let ada = Participant::join(&server.url(), &code, "Ada").await;
     let grace = Participant::join(&server.url(), &code, "Grace").await;
@@ -50,7 +50,7 @@ async fn two_people_see_and_hear_each_other() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_step_of_set_up_is_timed() {
-    let server = TestServer::start(None, 8).await;
+    let server = TestServer::start().await;
     let code = server.room().await;
     let ada = Participant::join(&server.url(), &code, "Ada").await;
     let grace = Participant::join(&server.url(), &code, "Grace").await;
@@ -77,7 +77,7 @@ async fn each_step_of_set_up_is_timed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_snapshot_has_both_halves_of_every_track() {
-    let server = TestServer::start(None, 8).await;
+    let server = TestServer::start().await;
     let code = server.room().await;
     let ada = Participant::join(&server.url(), &code, "Ada").await;
     let grace = Participant::join(&server.url(), &code, "Grace").await;
@@ -110,7 +110,7 @@ async fn a_snapshot_has_both_halves_of_every_track() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn switching_off_is_told_and_stops_what_is_sent() {
-    let server = TestServer::start(None, 8).await;
+    let server = TestServer::start().await;
     let code = server.room().await;
     let ada = Participant::join(&server.url(), &code, "Ada").await;
     let grace = Participant::join(&server.url(), &code, "Grace").await;
@@ -158,7 +158,7 @@ async fn switching_off_is_told_and_stops_what_is_sent() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn chat_reaches_everybody_and_comes_back_as_the_receipt() {
-    let server = TestServer::start(None, 8).await;
+    let server = TestServer::start().await;
     let code = server.room().await;
     let ada = Participant::join(&server.url(), &code, "Ada").await;
     let grace = Participant::join(&server.url(), &code, "Grace").await;

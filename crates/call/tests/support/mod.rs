@@ -1,6 +1,8 @@
 //! What the tests of whole calls share: a server in this process, test media made once, participants that are watched.
 
+pub(crate) mod bad_path;
 pub(crate) mod participant;
+pub(crate) mod relay;
 pub(crate) mod server;
 pub(crate) mod sinks;
 

@@ -10,28 +10,32 @@ use tokio::task::JoinHandle;
 /// See the module.
 pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
-    database: Option<PathBuf>,
+    config: Config,
     running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
-    max_participants: u32,
 }
 
 impl TestServer {
+    /// On a free port, keeping nothing over a restart.
+    pub(crate) async fn start() -> Self {
+        Self::with(Config::default()).await
+    }
+
+    /// Keeps rooms and places in `database`.
+    pub(crate) async fn keeping(database: PathBuf) -> Self {
+        Self::with(Config { database: Some(database), ..Config::default() }).await
+    }
+
     /// On a free port.
-    pub(crate) async fn start(database: Option<PathBuf>, max_participants: u32) -> Self {
+    pub(crate) async fn with(config: Config) -> Self {
         let address = "127.0.0.1:0".parse().expect("an address");
-        let mut server = Self { address, database, running: None, max_participants };
+        let mut server = Self { address, config, running: None };
         server.start_again().await;
         server
     }
 
     /// At the address it had.
     pub(crate) async fn start_again(&mut self) {
-        let config = Config {
-            listen: self.address,
-            database: self.database.clone(),
-            max_participants: self.max_participants,
-            ..Config::default()
-        };
+        let config = Config { listen: self.address, ..self.config.clone() };
         let server = Server::bind(config).expect("the address is free");
         self.address = server.local_addr();
         let (stop, stopped) = oneshot::channel::<()>();
