@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sightline_call::link::{LinkConfig, LinkEvent};
 use sightline_protocol::IceServer;
-use sightline_quality::{Direction, Kind};
+use sightline_quality::{CandidateType, Direction, Kind};
 
 use crate::pair::{End, Pair, loopback, until, whole_frames};
 use crate::relay::{Path, Side};
@@ -94,6 +94,29 @@ async fn the_round_trip_is_the_paths() {
         assert!(rtt >= Duration::from_millis(79), "the path takes 80 ms, not {rtt:?}");
     }
     pair.close().await;
+}
+
+#[tokio::test]
+async fn a_peer_that_shows_in_its_checks_alone_is_on_a_known_path() {
+    let ((a, mut from_a), (b, mut from_b)) = (End::open(loopback("b")).await, End::open(loopback("a")).await);
+    // One way only: a is never told where b is.
+    let told = b.link.clone();
+    tokio::spawn(async move {
+        while let Some(event) = from_a.recv().await {
+            if let LinkEvent::Candidate(candidate) = event {
+                told.add_candidate(candidate).await.expect("a candidate is taken");
+            }
+        }
+    });
+    tokio::spawn(async move { while from_b.recv().await.is_some() {} });
+    let offer = a.link.offer().await.expect("an offer");
+    let answer = b.link.answer(&offer).await.expect("an answer");
+    a.link.accept_answer(&answer).await.expect("the answer fits");
+    let (local, remote) = (CandidateType::Host, CandidateType::Prflx);
+    let expected = sightline_quality::Path { local, remote, protocol: "udp".to_owned() };
+    until("the path is known", || async { a.report().await.link.path.as_ref() == Some(&expected) }).await;
+    a.link.close().await;
+    b.link.close().await;
 }
 
 #[tokio::test]
