@@ -29,38 +29,61 @@ pub(super) struct Captured {
 }
 
 pub(super) enum Input {
-    Tone(Tone, Pace),
-    File(Box<WavSource>, Pace),
+    Tone(Tone, Beat),
+    File(Box<WavSource>, Beat),
     Microphone(Box<Microphone>),
 }
 
 impl Input {
     pub(super) fn open(source: AudioSource, events: Events) -> Result<Self, MediaError> {
-        let pace = Pace::new(Instant::now(), BLOCK_TIME);
+        let beat = Beat { pace: Pace::new(Instant::now(), 2 * BLOCK_TIME), second: None };
         Ok(match source {
-            AudioSource::Tone => Self::Tone(Tone::default(), pace),
-            AudioSource::File(path) => Self::File(Box::new(WavSource::open(&path)?), pace),
+            AudioSource::Tone => Self::Tone(Tone::default(), beat),
+            AudioSource::File(path) => Self::File(Box::new(WavSource::open(&path)?), beat),
             AudioSource::Device(wanted) => Self::Microphone(Box::new(Microphone::open(wanted, events)?)),
         })
     }
 
     /// Waits for the next block.
     pub(super) fn next(&mut self, block: &mut [f32; BLOCK]) -> Result<Captured, MediaError> {
-        let pace = match self {
-            Self::Tone(tone, pace) => {
+        let beat = match self {
+            Self::Tone(tone, beat) => {
                 tone.fill(block);
-                pace
+                beat
             }
-            Self::File(file, pace) => {
+            Self::File(file, beat) => {
                 file.fill(block);
-                pace
+                beat
             }
             Self::Microphone(microphone) => return microphone.next(block),
         };
-        // As from a microphone, a block is there when its last sample is.
-        let tick = pace.wait();
-        Ok(Captured { at: tick.due - BLOCK_TIME, gap: tick.skipped })
+        Ok(beat.next())
     }
+}
+
+/// Blocks in pairs, as a microphone with a period of 20 ms gives them: half of the wake-ups, and an Opus frame is ready
+/// no later.
+pub(super) struct Beat {
+    pace: Pace,
+    /// Time of the second block of a pair.
+    second: Option<Instant>,
+}
+
+impl Beat {
+    fn next(&mut self) -> Captured {
+        if let Some(at) = self.second.take() {
+            return Captured { at, gap: false };
+        }
+        // A block is there when its last sample is.
+        let tick = self.pace.wait();
+        self.second = Some(before(tick.due, BLOCK_TIME));
+        Captured { at: before(tick.due, 2 * BLOCK_TIME), gap: tick.skipped }
+    }
+}
+
+/// Just after the machine's start the clock may not reach back.
+fn before(at: Instant, by: Duration) -> Instant {
+    at.checked_sub(by).unwrap_or(at)
 }
 
 pub(super) struct Microphone {
@@ -100,18 +123,18 @@ impl Microphone {
             } else if let Some(pace) = &mut self.silence {
                 block.fill(0.0);
                 let tick = pace.wait();
-                return Ok(Captured { at: tick.due - BLOCK_TIME, gap: tick.skipped });
+                return Ok(Captured { at: before(tick.due, BLOCK_TIME), gap: tick.skipped });
             } else if self.last_sound.elapsed() > SILENT_AFTER {
                 self.ready.clear();
                 self.silence = Some(Pace::new(Instant::now(), BLOCK_TIME));
                 block.fill(0.0);
-                return Ok(Captured { at: Instant::now() - BLOCK_TIME, gap: true });
+                return Ok(Captured { at: before(Instant::now(), BLOCK_TIME), gap: true });
             }
         }
         block.iter_mut().zip(self.ready.drain(..BLOCK)).for_each(|(to, from)| *to = from);
         let port = self.device.port();
         let age = super::duration_of((BLOCK + self.ready.len()) as u64) + port.queued() + port.latency();
-        Ok(Captured { at: Instant::now() - age, gap: was_silent })
+        Ok(Captured { at: before(Instant::now(), age), gap: was_silent })
     }
 
     /// Takes 10 ms from the device if they are there in time.

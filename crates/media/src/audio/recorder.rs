@@ -1,6 +1,6 @@
 //! Records a peer's sound as it is played.
 //!
-//! Invariant: the disk never makes the player wait, and the file's header is valid at any time but for the last second.
+//! Invariant: the disk never makes the player wait, and the file's header is valid at any time but for the last second and a half.
 
 use std::fs::File;
 use std::io::BufWriter;
@@ -15,8 +15,10 @@ use hound::{SampleFormat, WavSpec, WavWriter};
 use super::{AudioSink, SAMPLE_RATE};
 use crate::MediaError;
 
-/// Blocks that may wait for the disk: 5 s, beyond any stall of a disk that works; 2 MB at most.
-const QUEUE: usize = 500;
+/// Sound is handed to the disk's thread by half seconds: waking it for each block costs more than writing.
+const BATCH: usize = SAMPLE_RATE as usize / 2;
+/// Batches that may wait for the disk: 5 s, beyond any stall of a disk that works; 1 MB.
+const QUEUE: usize = 10;
 /// The header is renewed once a second.
 const FLUSH_SAMPLES: u64 = SAMPLE_RATE as u64;
 /// RIFF sizes have 32 bits: 12 h of 16 bit mono stay below.
@@ -25,9 +27,14 @@ const MAX_SAMPLES: u64 = 12 * 3600 * SAMPLE_RATE as u64;
 /// An [`AudioSink`] that writes a 48 kHz mono 16 bit WAV file.
 pub struct WavRecorder {
     path: PathBuf,
-    queue: Mutex<Option<SyncSender<Vec<f32>>>>,
+    queue: Mutex<Option<Queue>>,
     writer: Mutex<Option<JoinHandle<Result<(), hound::Error>>>>,
     dropped: AtomicU64,
+}
+
+struct Queue {
+    batch: Vec<f32>,
+    sender: SyncSender<Vec<f32>>,
 }
 
 impl WavRecorder {
@@ -37,14 +44,14 @@ impl WavRecorder {
             WavSpec { channels: 1, sample_rate: SAMPLE_RATE, bits_per_sample: 16, sample_format: SampleFormat::Int };
         let mut file = WavWriter::create(path, spec).map_err(|e| write_error(path, e))?;
         file.flush().map_err(|e| write_error(path, e))?;
-        let (queue, blocks) = sync_channel(QUEUE);
+        let (sender, batches) = sync_channel(QUEUE);
         let writer = thread::Builder::new()
             .name("wav-recorder".into())
-            .spawn(move || write(file, &blocks))
+            .spawn(move || write(file, &batches))
             .map_err(MediaError::Thread)?;
         Ok(Self {
             path: path.to_owned(),
-            queue: Mutex::new(Some(queue)),
+            queue: Mutex::new(Some(Queue { batch: Vec::with_capacity(BATCH), sender })),
             writer: Mutex::new(Some(writer)),
             dropped: AtomicU64::new(0),
         })
@@ -52,11 +59,14 @@ impl WavRecorder {
 
     /// Writes what is queued and closes the file; sound that comes later is left out. The second call does nothing.
     pub fn finish(&self) -> Result<(), MediaError> {
-        drop(lock(&self.queue).take());
+        if let Some(Queue { batch, sender }) = lock(&self.queue).take() {
+            // Waits for room at most as long as the disk needs; a writer that failed says why below.
+            let _ = sender.send(batch);
+        }
         let Some(writer) = lock(&self.writer).take() else { return Ok(()) };
         let dropped = self.dropped.load(Ordering::Relaxed);
         if dropped > 0 {
-            tracing::error!(dropped, path = %self.path.display(), "the disk was too slow: blocks of 10 ms are missing");
+            tracing::error!(dropped, path = %self.path.display(), "the disk was too slow: samples are missing");
         }
         match writer.join() {
             Ok(written) => written.map_err(|e| write_error(&self.path, e)),
@@ -67,13 +77,18 @@ impl WavRecorder {
 
 impl AudioSink for WavRecorder {
     fn block(&self, samples: &[f32]) {
-        if let Some(queue) = &*lock(&self.queue) {
-            match queue.try_send(samples.to_vec()) {
-                Ok(()) => {}
-                // Disconnected: the writer failed; `finish` says why.
-                Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                    self.dropped.fetch_add(1, Ordering::Relaxed);
-                }
+        let mut queue = lock(&self.queue);
+        let Some(Queue { batch, sender }) = &mut *queue else { return };
+        batch.extend_from_slice(samples);
+        if batch.len() < BATCH {
+            return;
+        }
+        let full = std::mem::replace(batch, Vec::with_capacity(BATCH));
+        match sender.try_send(full) {
+            Ok(()) => {}
+            // Disconnected: the writer failed; `finish` says why.
+            Err(TrySendError::Full(lost) | TrySendError::Disconnected(lost)) => {
+                self.dropped.fetch_add(lost.len() as u64, Ordering::Relaxed);
             }
         }
     }
@@ -87,16 +102,16 @@ impl Drop for WavRecorder {
     }
 }
 
-fn write(mut file: WavWriter<BufWriter<File>>, blocks: &Receiver<Vec<f32>>) -> Result<(), hound::Error> {
+fn write(mut file: WavWriter<BufWriter<File>>, batches: &Receiver<Vec<f32>>) -> Result<(), hound::Error> {
     let (mut written, mut flushed) = (0_u64, 0_u64);
-    while let Ok(block) = blocks.recv() {
-        if written + block.len() as u64 > MAX_SAMPLES {
+    while let Ok(batch) = batches.recv() {
+        if written + batch.len() as u64 > MAX_SAMPLES {
             continue;
         }
-        for &sample in &block {
+        for &sample in &batch {
             file.write_sample((sample.clamp(-1.0, 1.0) * f32::from(i16::MAX)).round() as i16)?;
         }
-        written += block.len() as u64;
+        written += batch.len() as u64;
         if written - flushed >= FLUSH_SAMPLES {
             file.flush()?;
             flushed = written;
@@ -147,7 +162,7 @@ mod tests {
         let path = dir.path().join("crash.wav");
         let recorder = WavRecorder::create(&path).unwrap();
         assert_eq!(hound::WavReader::open(&path).unwrap().duration(), 0);
-        for _ in 0..100 {
+        for _ in 0..150 {
             recorder.block(&[0.25; 480]);
         }
         let deadline = Instant::now() + Duration::from_secs(20);

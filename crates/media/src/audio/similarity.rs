@@ -16,17 +16,19 @@ const BANDS: [f32; 8] = [200.0, 400.0, 700.0, 1100.0, 1700.0, 2500.0, 3600.0, 55
 const RANGE_DB: f32 = 40.0;
 /// Blocks of 10 ms that are compared at once: 1 s, longer than a word.
 const WINDOW: usize = 100;
-/// Blocks by which the common lag is found: a minute is enough to know a place by.
-const ALIGNED: usize = 6000;
-/// How far a window may lie from the common lag: what a jitter buffer moves it by.
-const WANDER: i64 = 25;
+/// Windows by which the common lag is found: enough to know a place by.
+const ALIGNED: usize = 20;
+/// Step of that search, in blocks.
+const COARSE: usize = 2;
+/// How far a window may lie from the common lag, in blocks: what jitter buffers and starved devices move it by.
+const WANDER: i64 = 40;
 
 /// Outcome of [`similarity`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Similarity {
-    /// How much later the received sound is, modulo the length of what was sent. Milliseconds.
+    /// How much later the received sound is, modulo the length of what was sent: the median, in milliseconds.
     pub lag_ms: f64,
-    /// 1 is the same, around 0 is nothing in common. Mean over windows that hold sound.
+    /// 1 is the same; other speech reaches 0.6, since the best place is taken. Mean over windows that hold sound.
     pub correlation: f64,
     /// Windows of a second that were compared; 0 where there was no sound to compare.
     pub windows: usize,
@@ -39,18 +41,20 @@ pub fn similarity(sent: &[f32], received: &[f32]) -> Similarity {
         return Similarity { lag_ms: 0.0, correlation: 0.0, windows: 0 };
     }
     let common = common_lag(&sent, &received);
-    let (mut sum, mut windows) = (0.0, 0);
+    let mut fits: Vec<(f64, i64)> = Vec::new();
     for start in (0..=received.len() - WINDOW).step_by(WINDOW) {
         let window = &received[start..start + WINDOW];
-        let places = (-WANDER..=WANDER).map(|wander| correlate(&sent, window, start as i64 - common + wander));
+        let place = |lag| correlate(&sent, window, start as i64 - lag).map(|fit| (fit, lag));
         // Where silence meets silence there is nothing to compare.
-        if let Some(fits) = places.collect::<Option<Vec<f64>>>() {
-            sum += fits.into_iter().fold(f64::MIN, f64::max);
-            windows += 1;
+        if let Some(places) = (common - WANDER..=common + WANDER).map(place).collect::<Option<Vec<_>>>() {
+            fits.extend(places.into_iter().max_by(|a, b| a.0.total_cmp(&b.0)));
         }
     }
-    let correlation = if windows > 0 { sum / windows as f64 } else { 0.0 };
-    Similarity { lag_ms: common as f64 * 10.0, correlation, windows }
+    let windows = fits.len();
+    let correlation = fits.iter().map(|(fit, _)| fit).sum::<f64>() / windows.max(1) as f64;
+    fits.sort_by_key(|&(_, lag)| lag);
+    let lag = fits.get(windows / 2).map_or(common, |&(_, lag)| lag);
+    Similarity { lag_ms: lag.rem_euclid(sent.len() as i64) as f64 * 10.0, correlation, windows }
 }
 
 /// The same of two WAV files of any format, at most `seconds` of each.
@@ -85,18 +89,24 @@ fn envelopes(sound: &[f32]) -> Vec<Envelope> {
     envelopes
 }
 
-/// The lag in blocks at which all of `received` fits best, by loudness over all bands.
+/// The lag in blocks around which most windows find their place. (Correlating all at once would not survive that sound
+/// slips by more than a syllable on its way.)
 fn common_lag(sent: &[Envelope], received: &[Envelope]) -> i64 {
-    let loudness = |e: &Envelope| e.iter().sum::<f32>();
-    let flat = |x: &[Envelope]| {
-        let mean = x.iter().map(loudness).sum::<f32>() / x.len() as f32;
-        x.iter().map(|e| loudness(e) - mean).collect::<Vec<f32>>()
-    };
-    let received = flat(&received[..received.len().min(ALIGNED)]);
-    let once = flat(sent);
-    let again: Vec<f32> = once.iter().cycle().take(sent.len() + received.len()).copied().collect();
-    let fit = |lag: usize| again[sent.len() - lag..].iter().zip(&received).map(|(s, r)| s * r).sum::<f32>();
-    (0..sent.len()).map(|lag| (lag, fit(lag))).max_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |(lag, _)| lag as i64)
+    let windows = received.len() / WINDOW;
+    let mut votes = vec![0.0; sent.len().div_ceil(COARSE)];
+    for start in (0..windows).step_by(windows.div_ceil(ALIGNED)).map(|window| window * WINDOW) {
+        let window = &received[start..start + WINDOW];
+        let place = |lag: usize| correlate(sent, window, start as i64 - (lag * COARSE) as i64).unwrap_or(0.0);
+        let profile: Vec<f64> = (0..votes.len()).map(place).collect();
+        for (lag, vote) in votes.iter_mut().enumerate() {
+            let near = (lag + profile.len() - WANDER as usize / COARSE..).take(WANDER as usize / COARSE * 2 + 1);
+            *vote += near.map(|at| profile[at % profile.len()]).fold(f64::MIN, f64::max);
+        }
+    }
+    // Of all lags that reach every place, the middle one.
+    let best = votes.iter().copied().fold(f64::MIN, f64::max);
+    let reaching: Vec<usize> = (0..votes.len()).filter(|&lag| votes[lag] > best - 0.01).collect();
+    reaching.get(reaching.len() / 2).map_or(0, |&lag| (lag * COARSE) as i64)
 }
 
 /// Pearson's r of a window against `sent` from block `at` on, each band about its own mean (all speech has the same
@@ -185,7 +195,7 @@ mod tests {
     fn other_speech_and_silence_are_not_alike() {
         let all = speech(24.0);
         let other = similarity(&all[..576_000], &all[576_000..]);
-        assert!(other.correlation < 0.6, "{other:?}");
+        assert!(other.correlation < 0.7, "{other:?}");
         let silence = similarity(&all[..576_000], &[0.0; 480_000]);
         assert_eq!(silence.correlation, 0.0);
         assert_eq!(similarity(&all, &[]).windows, 0);
