@@ -15,7 +15,7 @@ pub struct Event {
     pub kind: EventKind,
 }
 
-/// Kinds of events (metrics.md: Events). Stored as the tag and its details as JSON.
+/// Kinds of events (docs/metrics.md: Events). Stored as the tag and its details as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 #[non_exhaustive]

@@ -62,7 +62,7 @@ macro_rules! metrics {
 }
 
 metrics! {
-    /// What is known of a track over a stretch of time (metrics.md: Rules of derivation).
+    /// What is known of a track over a stretch of time (docs/metrics.md: Rules of derivation).
     TrackMetric {
         /// 8 Δbytes / Δt, received or sent.
         Bitrate = "bitrate_bps" in BitPerSecond,

@@ -109,7 +109,7 @@ mod tests {
         assert!((value - expected).abs() <= within, "{value} is not {expected}");
     }
 
-    /// metrics.md, check values: 32 kbit/s with FEC, so Ie = 55 - 4.6 ln 32000 = 55 - 4.6 * 10.3735 = 7.282, Bpl = 20.
+    /// docs/metrics.md, check values: 32 kbit/s with FEC, so Ie = 55 - 4.6 ln 32000 = 55 - 4.6 * 10.3735 = 7.282, Bpl = 20.
     #[test]
     fn audio_check_values() {
         // (loss, round trip, buffer) -> R, MOS

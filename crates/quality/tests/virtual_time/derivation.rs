@@ -1,4 +1,4 @@
-//! The rules of derivation (metrics.md), each with the arithmetic beside it.
+//! The rules of derivation (docs/metrics.md), each with the arithmetic beside it.
 
 use std::time::Duration;
 
