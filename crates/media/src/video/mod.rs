@@ -28,7 +28,7 @@ pub use pattern::{Pattern, read_frame_counter, write_test_clip};
 pub use receiver::{VideoReceiveCounters, VideoReceiver};
 pub use recorder::{Y4mRecorder, Y4mRecording};
 pub use scale::Scaler;
-pub use sender::{VideoSendCounters, VideoSender, VideoSenderHooks};
+pub use sender::{ENCODE_THREAD, VideoSendCounters, VideoSender, VideoSenderHooks};
 pub use slot::LatestFrame;
 pub(crate) use source::{DeviceSink, FrameSink};
 pub use source::{VideoSettings, VideoSource};

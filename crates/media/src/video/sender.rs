@@ -22,6 +22,9 @@ use super::{LatestFrame, Scaler, VideoFrame};
 use crate::device::{DeviceEvent, DeviceKind, DeviceState};
 use crate::{EncodedVideo, MediaError};
 
+/// Name of the thread that encodes: there is one per sender, and its CPU time can be read from the system.
+pub const ENCODE_THREAD: &str = "video-encode";
+
 /// How often a source that could not be opened again is tried.
 const RETRY: Duration = Duration::from_secs(1);
 /// Commands that wait for the thread that owns the source: a user cannot click faster.
@@ -116,7 +119,7 @@ impl VideoSender {
         let encoding = shared.clone();
         let mut sender = Self { shared, max_bps: settings.max_bps, commands, threads: Vec::new() };
         sender.spawn("video-capture", move || source.run(capture, &queue))?;
-        sender.spawn("video-encode", move || Encoding::new(encoding, settings, encoded).run())?;
+        sender.spawn(ENCODE_THREAD, move || Encoding::new(encoding, settings, encoded).run())?;
         Ok(sender)
     }
 

@@ -1,0 +1,271 @@
+//! The command line of `sightline-headless`.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, Parser, Subcommand};
+use sightline_media::audio::{AudioSource, Speaker};
+use sightline_media::video::VideoSource;
+
+/// A Sightline call without a window.
+#[derive(Debug, Parser)]
+#[command(name = "sightline-headless", version, about, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Create a room and print its code
+    Create {
+        /// Signaling server, for example ws://127.0.0.1:7788
+        #[arg(long, value_name = "URL")]
+        server: String,
+    },
+    /// Join the room with this code
+    Join(Box<JoinArgs>),
+    /// List cameras, microphones and speakers
+    Devices,
+}
+
+/// What a call is made of.
+#[derive(Debug, Clone, Args)]
+pub struct JoinArgs {
+    /// The room's code
+    pub code: String,
+    /// Signaling server, for example ws://127.0.0.1:7788
+    #[arg(long, value_name = "URL")]
+    pub server: String,
+    /// Name shown to the others
+    #[arg(long)]
+    pub name: String,
+    /// Pictures to send: none, pattern, file:CLIP.y4m or device[:ID]
+    #[arg(long, value_name = "SOURCE", default_value = "none")]
+    pub camera: Camera,
+    /// Size of the pictures sent
+    #[arg(long, value_name = "WxH", default_value = "1280x720")]
+    pub size: Size,
+    /// Pictures per second
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=60))]
+    pub fps: u32,
+    /// Most kbit/s of video
+    #[arg(long, value_name = "KBPS", default_value_t = 1500, value_parser = clap::value_parser!(u32).range(30..=50_000))]
+    pub max_kbps: u32,
+    /// Sound to send: none, tone, file:VOICE.wav or device[:ID]
+    #[arg(long, value_name = "SOURCE", default_value = "none")]
+    pub microphone: Microphone,
+    /// Where to play: none or device[:ID]
+    #[arg(long, value_name = "SINK", default_value = "none")]
+    pub speaker: SpeakerArg,
+    /// Echo cancellation, noise suppression and gain on a file or tone too (devices always have them)
+    #[arg(long)]
+    pub process_audio: bool,
+    /// Record every peer into this directory
+    #[arg(long, value_name = "DIR")]
+    pub record: Option<PathBuf>,
+    /// Keep the call's samples in this SQLite file
+    #[arg(long, value_name = "FILE")]
+    pub history: Option<PathBuf>,
+    /// Leave after so many seconds; without it, at Ctrl-C
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=604_800))]
+    pub seconds: Option<u64>,
+    /// Write the report as JSON into a file, or to stdout with -
+    #[arg(long, value_name = "FILE|-")]
+    pub report: Option<PathBuf>,
+    /// Read the frame counter that Sightline's own clips carry, and report frames out of order
+    #[arg(long)]
+    pub verify_counter: bool,
+}
+
+/// `--camera`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Camera {
+    /// Sends no pictures.
+    None,
+    /// The moving test pattern.
+    Pattern,
+    /// A y4m file.
+    File(PathBuf),
+    /// A camera by id, index or part of its name; the default one without.
+    Device(Option<String>),
+}
+
+/// `--microphone`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Microphone {
+    /// Sends no sound.
+    None,
+    /// A steady tone.
+    Tone,
+    /// A WAV file.
+    File(PathBuf),
+    /// A microphone by id or part of its name; the default one without.
+    Device(Option<String>),
+}
+
+/// `--speaker`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SpeakerArg {
+    /// Plays nothing.
+    None,
+    /// A speaker by id or part of its name; the default one without.
+    Device(Option<String>),
+}
+
+/// `--size`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+}
+
+/// `none`, a bare word, `file:PATH` or `device[:ID]`, split.
+enum Spec<'a> {
+    Word(&'a str),
+    File(PathBuf),
+    Device(Option<String>),
+}
+
+fn spec(text: &str) -> Result<Spec<'_>, String> {
+    match text.split_once(':') {
+        None if text == "device" => Ok(Spec::Device(None)),
+        None => Ok(Spec::Word(text)),
+        Some((_, "")) => Err(format!("nothing after the colon in '{text}'")),
+        Some(("file", path)) => Ok(Spec::File(PathBuf::from(path))),
+        Some(("device", id)) => Ok(Spec::Device(Some(id.to_owned()))),
+        Some((kind, _)) => Err(format!("'{kind}:' is not known")),
+    }
+}
+
+impl FromStr for Camera {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match spec(text)? {
+            Spec::Word("none") => Ok(Self::None),
+            Spec::Word("pattern") => Ok(Self::Pattern),
+            Spec::File(path) => Ok(Self::File(path)),
+            Spec::Device(id) => Ok(Self::Device(id)),
+            Spec::Word(_) => Err("give none, pattern, file:CLIP.y4m or device[:ID]".to_owned()),
+        }
+    }
+}
+
+impl FromStr for Microphone {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match spec(text)? {
+            Spec::Word("none") => Ok(Self::None),
+            Spec::Word("tone") => Ok(Self::Tone),
+            Spec::File(path) => Ok(Self::File(path)),
+            Spec::Device(id) => Ok(Self::Device(id)),
+            Spec::Word(_) => Err("give none, tone, file:VOICE.wav or device[:ID]".to_owned()),
+        }
+    }
+}
+
+impl FromStr for SpeakerArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match spec(text)? {
+            Spec::Word("none") => Ok(Self::None),
+            Spec::Device(id) => Ok(Self::Device(id)),
+            Spec::Word(_) | Spec::File(_) => Err("give none or device[:ID]".to_owned()),
+        }
+    }
+}
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parse = || {
+            let (width, height) = text.split_once(['x', 'X'])?;
+            Some(Self { width: width.parse().ok()?, height: height.parse().ok()? })
+        };
+        match parse() {
+            Some(size) if [size.width, size.height].iter().all(|n| (16..=4096).contains(n) && n % 2 == 0) => Ok(size),
+            Some(_) => Err("width and height must be even and between 16 and 4096".to_owned()),
+            None => Err("give WIDTHxHEIGHT, for example 1280x720".to_owned()),
+        }
+    }
+}
+
+impl Camera {
+    /// The source it names, if any.
+    pub fn source(&self) -> Option<VideoSource> {
+        match self {
+            Self::None => None,
+            Self::Pattern => Some(VideoSource::Pattern),
+            Self::File(path) => Some(VideoSource::File(path.clone())),
+            Self::Device(id) => Some(VideoSource::Device(id.clone())),
+        }
+    }
+}
+
+impl Microphone {
+    /// The source it names, if any.
+    pub fn source(&self) -> Option<AudioSource> {
+        match self {
+            Self::None => None,
+            Self::Tone => Some(AudioSource::Tone),
+            Self::File(path) => Some(AudioSource::File(path.clone())),
+            Self::Device(id) => Some(AudioSource::Device(id.clone())),
+        }
+    }
+}
+
+impl SpeakerArg {
+    /// The speaker it names.
+    pub fn speaker(&self) -> Speaker {
+        match self {
+            Self::None => Speaker::None,
+            Self::Device(id) => Speaker::Device(id.clone()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_read_as_documented() {
+        assert_eq!("none".parse(), Ok(Camera::None));
+        assert_eq!("pattern".parse(), Ok(Camera::Pattern));
+        assert_eq!("file:a:b.y4m".parse(), Ok(Camera::File("a:b.y4m".into())));
+        assert_eq!("device".parse(), Ok(Camera::Device(None)));
+        assert_eq!("device:/dev/video0".parse(), Ok(Camera::Device(Some("/dev/video0".into()))));
+        assert_eq!("tone".parse(), Ok(Microphone::Tone));
+        assert_eq!("device:hw:0".parse(), Ok(SpeakerArg::Device(Some("hw:0".into()))));
+        for wrong in ["", "tone", "file:", "device:", "disk:x", "None"] {
+            assert!(wrong.parse::<Camera>().is_err(), "{wrong}");
+        }
+        assert!("file:x.wav".parse::<SpeakerArg>().is_err());
+    }
+
+    #[test]
+    fn sizes_are_even_and_bounded() {
+        assert_eq!("640x360".parse(), Ok(Size { width: 640, height: 360 }));
+        for wrong in ["641x360", "0x0", "99999x2", "640", "x", "640x360x2", "-2x16"] {
+            assert!(wrong.parse::<Size>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_documented_command_line_parses() {
+        let line = "sightline-headless join a-b-c-d --server ws://127.0.0.1:7788 --name N --camera pattern \
+                    --size 1280x720 --fps 30 --max-kbps 1500 --microphone tone --speaker none --record out \
+                    --history h.sqlite --seconds 5 --report -";
+        assert!(Cli::try_parse_from(line.split_whitespace()).is_ok());
+        let no_name = "sightline-headless join a-b-c-d --server ws://127.0.0.1:7788";
+        assert_eq!(Cli::try_parse_from(no_name.split_whitespace()).unwrap_err().exit_code(), 2);
+    }
+}

@@ -1,0 +1,252 @@
+//! One call from join to report.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result};
+use sightline_call::{Call, CallConfig, CallEvent, CallSummary, EndReason, LinkOptions, PeerInfo};
+use sightline_history::{Recorder, SessionStart};
+use sightline_media::audio::AudioSettings;
+use sightline_media::video::VideoSettings;
+use sightline_quality::{Direction, Kind, SetupTimes};
+use tokio::sync::mpsc;
+
+use crate::cli::{JoinArgs, Microphone, SpeakerArg};
+use crate::measure::Totals;
+use crate::record::{CameraLog, Sinks};
+use crate::report::{PeerReport, Report, track};
+use crate::usage;
+
+/// Warnings kept for the report; a call that warns all the time is told by the first ones.
+const MAX_WARNINGS: usize = 50;
+
+/// Joins, stays as long as asked, leaves; `stop` ends the call early.
+///
+/// # Errors
+/// Where no call could begin: the room, the server, a device or a file was not there.
+pub async fn run(args: &JoinArgs, stop: impl Future<Output = ()>) -> Result<Report> {
+    let sinks = Arc::new(Sinks::new(args.record.as_deref(), args.verify_counter)?);
+    let history = args.history.as_deref().map(Recorder::open).transpose()?;
+    let started = Instant::now();
+    let (call, mut events) = Call::join(config(args, Arc::clone(&sinks))?).await?;
+
+    let mut watch = Watch { args, history, totals: Totals::default(), peers: Vec::new(), report: blank(args) };
+    let ended = follow(&mut watch, &mut events, args.seconds, started, stop).await;
+    // Threads end with the call, and their CPU time with them.
+    watch.report.thread_cpu_seconds = usage::threads();
+    let summary = call.leave().await;
+    while let Ok(event) = events.try_recv() {
+        watch.event(event)?;
+    }
+    watch.finish(&ended?, &summary, &sinks)
+}
+
+fn config(args: &JoinArgs, sinks: Arc<Sinks>) -> Result<CallConfig> {
+    let on_device = matches!(args.microphone, Microphone::Device(_)) || matches!(args.speaker, SpeakerArg::Device(_));
+    let camera_log = args.record.as_deref().map(CameraLog::create).transpose()?.map(Mutex::new);
+    Ok(CallConfig {
+        server: args.server.clone(),
+        code: args.code.clone(),
+        name: args.name.clone(),
+        video: args.camera.source(),
+        video_settings: VideoSettings {
+            width: args.size.width,
+            height: args.size.height,
+            fps: args.fps,
+            max_bps: args.max_kbps * 1000,
+        },
+        audio: args.microphone.source(),
+        audio_settings: AudioSettings { process: on_device || args.process_audio, ..AudioSettings::default() },
+        speaker: args.speaker.speaker(),
+        sinks,
+        on_captured: camera_log.map(|log| {
+            let hook = move |frame, captured_us| {
+                log.lock().unwrap_or_else(PoisonError::into_inner).add(frame, captured_us);
+            };
+            Box::new(hook) as Box<dyn Fn(u64, i64) + Send>
+        }),
+        link: LinkOptions::default(),
+    })
+}
+
+fn blank(args: &JoinArgs) -> Report {
+    Report {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        call_took_place: false,
+        code: args.code.clone(),
+        name: args.name.clone(),
+        ended: String::new(),
+        wall_seconds: 0.0,
+        cpu_seconds: None,
+        peak_rss_mib: None,
+        thread_cpu_seconds: Default::default(),
+        encoders_running: 0,
+        frames_encoded: None,
+        encode_ms_per_frame: None,
+        setup: SetupTimes::default(),
+        peers: Vec::new(),
+        warnings: Vec::new(),
+    }
+}
+
+/// Takes events until the time is up, the user stops, or the call ends by itself; gives the reason.
+async fn follow(
+    watch: &mut Watch<'_>,
+    events: &mut mpsc::Receiver<CallEvent>,
+    seconds: Option<u64>,
+    started: Instant,
+    stop: impl Future<Output = ()>,
+) -> Result<String> {
+    tokio::pin!(stop);
+    let time_up = async {
+        match seconds {
+            Some(seconds) => tokio::time::sleep_until((started + Duration::from_secs(seconds)).into()).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::pin!(time_up);
+    loop {
+        tokio::select! {
+            event = events.recv() => match event {
+                Some(CallEvent::Ended { reason }) => return Ok(ended_by_itself(reason)),
+                Some(event) => watch.event(event)?,
+                None => return Ok("the call ended".to_owned()),
+            },
+            () = &mut time_up => return Ok("left".to_owned()),
+            () = &mut stop => return Ok("stopped".to_owned()),
+        }
+    }
+}
+
+fn ended_by_itself(reason: EndReason) -> String {
+    match reason {
+        EndReason::Left => "left".to_owned(),
+        EndReason::Replaced => "another client took this one's place".to_owned(),
+        EndReason::Refused(why) | EndReason::Media(why) => why,
+    }
+}
+
+/// Gathers what becomes the report, and hands everything to the history.
+struct Watch<'a> {
+    args: &'a JoinArgs,
+    history: Option<Recorder>,
+    totals: Totals,
+    peers: Vec<(PeerInfo, Option<SetupTimes>)>,
+    report: Report,
+}
+
+impl Watch<'_> {
+    fn event(&mut self, event: CallEvent) -> Result<()> {
+        match event {
+            CallEvent::Joined { user_id, room_id, server, peers } => {
+                self.report.code = room_id.clone();
+                if let Some(history) = &self.history {
+                    history.start_session(SessionStart {
+                        code: room_id,
+                        server,
+                        own_name: self.args.name.clone(),
+                        own_id: user_id,
+                        client_version: env!("CARGO_PKG_VERSION").to_owned(),
+                        unix_ms: unix_ms(),
+                    })?;
+                }
+                for peer in peers {
+                    self.peer(peer);
+                }
+            }
+            CallEvent::PeerJoined(peer) => self.peer(peer),
+            CallEvent::PeerLeft { peer, reason } => {
+                if let Some(history) = &self.history {
+                    history.peer_left(&peer.id, &reason, unix_ms());
+                }
+            }
+            CallEvent::PeerConnected { peer, setup } | CallEvent::FirstFrame { peer, setup } => {
+                self.connected(&peer, setup)
+            }
+            CallEvent::Snapshot(snapshot) => {
+                self.totals.add(&snapshot);
+                self.report.cpu_seconds = snapshot.process.cpu.map(|cpu| cpu.as_secs_f64());
+                if let Some(history) = &self.history {
+                    history.snapshot(&snapshot);
+                }
+            }
+            CallEvent::Record(event) => {
+                if let Some(history) = &self.history {
+                    history.event(&event);
+                }
+            }
+            CallEvent::Warning(text) => {
+                tracing::warn!("{text}");
+                if self.report.warnings.len() < MAX_WARNINGS {
+                    self.report.warnings.push(text);
+                }
+            }
+            CallEvent::Chat { .. } | CallEvent::MediaState { .. } | CallEvent::Ended { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn peer(&mut self, peer: PeerInfo) {
+        if let Some(history) = &self.history {
+            history.peer(&peer.id, &peer.name, unix_ms());
+        }
+        if self.peers.iter().all(|(known, _)| known.id != peer.id) {
+            self.peers.push((peer, None));
+        }
+    }
+
+    fn connected(&mut self, peer: &PeerInfo, setup: SetupTimes) {
+        if let Some((_, known)) = self.peers.iter_mut().find(|(known, _)| known.id == peer.id)
+            && known.is_none_or(|known| known.first_frame_ms.is_none())
+        {
+            *known = Some(setup);
+        }
+    }
+
+    fn finish(mut self, ended: &str, summary: &CallSummary, sinks: &Sinks) -> Result<Report> {
+        self.report.wall_seconds = summary.duration.as_secs_f64();
+        self.report.call_took_place = summary.took_place;
+        self.report.ended = ended.to_owned();
+        self.report.peak_rss_mib = usage::peak_rss_mib();
+        for (peer, setup) in &self.peers {
+            let figures = |kind, direction| track(&self.totals, &peer.id, kind, direction);
+            let (capture_to_decode_ms, clip) = sinks.watched(&peer.id);
+            self.report.peers.push(PeerReport {
+                id: peer.id.clone(),
+                name: peer.name.clone(),
+                setup: *setup,
+                video_in: figures(Kind::Video, Direction::Inbound),
+                audio_in: figures(Kind::Audio, Direction::Inbound),
+                video_out: figures(Kind::Video, Direction::Outbound),
+                audio_out: figures(Kind::Audio, Direction::Outbound),
+                capture_to_decode_ms,
+                clip,
+            });
+        }
+        self.report.setup = self.peers.iter().find_map(|(_, setup)| *setup).unwrap_or_default();
+        self.report.encoders_running = summary.most_encoders;
+        if let Some(video) = summary.video.filter(|video| video.frames_encoded > 0) {
+            self.report.frames_encoded = Some(video.frames_encoded);
+            self.report.encode_ms_per_frame = Some(video.encode_time.as_secs_f64() * 1e3 / video.frames_encoded as f64);
+        }
+        self.report.warnings.extend(sinks.finish());
+        if let Some(history) = self.history.take() {
+            history.finish(ended, unix_ms())?;
+        }
+        Ok(self.report)
+    }
+}
+
+fn unix_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+}
+
+/// Writes the report as JSON into a file.
+///
+/// # Errors
+/// Where the file cannot be written.
+pub fn write_report(report: &Report, path: &Path) -> Result<()> {
+    let json = serde_json::to_string_pretty(report)?;
+    std::fs::write(path, json + "\n").with_context(|| format!("cannot write the report to {}", path.display()))
+}
