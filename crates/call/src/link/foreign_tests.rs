@@ -301,3 +301,18 @@ async fn a_peer_that_offers_sound_only_is_offered_pictures() {
     .await;
     call.close().await;
 }
+
+/// The crate says nothing when the task that drives a connection ends by an error, for example of its sockets.
+#[tokio::test]
+async fn a_connection_that_breaks_down_by_itself_is_told_of() {
+    let (sender, mut events) = mpsc::channel(64);
+    let config = LinkConfig::new("nobody", Vec::new());
+    let link = Link::open(config, Arc::new(Basket::default()), sender).await.expect("a link");
+    link.connection.close().await.expect("closes");
+    let mut told = Vec::new();
+    while let Some(event) = tokio::time::timeout(PATIENCE, events.recv()).await.expect("it is noticed") {
+        told.push(event);
+    }
+    assert!(matches!(told[..], [LinkEvent::Error(_), LinkEvent::Failed, LinkEvent::Closed]), "{told:?}");
+    assert_eq!(link.send_video(&frame()).await, Sent::NotReady);
+}

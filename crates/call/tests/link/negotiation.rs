@@ -1,5 +1,7 @@
 //! Offers, answers, restarts and removals, and what a peer can do wrong.
 
+use std::collections::HashSet;
+
 use sightline_call::link::{LinkConfig, LinkError, LinkEvent};
 use sightline_protocol::IceCandidate;
 use sightline_quality::Kind;
@@ -58,9 +60,20 @@ async fn ice_restarts_from_both_sides() {
         media_flow(&pair, restarts as u32 * 100).await;
         for end in [&pair.a, &pair.b] {
             assert_eq!(end.report().await.link.ice_restarts, restarts);
+            // New sockets each time: the machine may be in another network by then.
+            until("new addresses are announced", || async { ports(end).len() as u64 > restarts }).await;
         }
     }
     pair.close().await;
+}
+
+fn ports(end: &End) -> HashSet<String> {
+    let events = end.events.lock().expect("no holder panicked");
+    let port = |event: &LinkEvent| match event {
+        LinkEvent::Candidate(candidate) => candidate.candidate.split(' ').nth(5).map(str::to_owned),
+        _ => None,
+    };
+    events.iter().filter_map(port).collect()
 }
 
 #[tokio::test]

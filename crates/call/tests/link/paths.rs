@@ -6,7 +6,7 @@ use sightline_call::link::{LinkConfig, LinkEvent};
 use sightline_protocol::IceServer;
 use sightline_quality::{CandidateType, Direction, Kind};
 
-use crate::pair::{End, Pair, loopback, until, whole_frames};
+use crate::pair::{End, PATIENCE, Pair, loopback, until, whole_frames};
 use crate::relay::{Path, Side};
 
 const FRAMES: u32 = 300;
@@ -169,7 +169,8 @@ async fn a_relay_that_does_not_answer_is_an_error_to_show() {
     let offer = a.link.offer().await.expect("an offer");
     assert!(!offer.contains("typ host"), "our address is not to be seen");
     loop {
-        match events.recv().await.expect("the link lives") {
+        let event = tokio::time::timeout(PATIENCE, events.recv()).await.expect("it is noticed");
+        match event.expect("the link lives") {
             LinkEvent::Error(text) => {
                 assert!(text.contains("TURN"), "{text}");
                 break;
