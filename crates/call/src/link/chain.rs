@@ -16,10 +16,16 @@ use super::sticky::Sticky;
 use super::tap::{Counts, Tap};
 
 /// Between requests for lost packets. The generator knows no round trip: it asks for each loss again at every tick until
-/// the repair is there.
-pub(super) const NACK_INTERVAL: Duration = Duration::from_millis(50);
+/// the repair is there. Measured at 3 % loss over loopback, repair counted from the packet after the gap:
+///
+/// | interval | round trip | copies per loss | repair p50 / p95 |
+/// |---|---|---|---|
+/// | 20 ms | 20 / 60 / 150 ms | 2.0 / 3.5 / 7.8 | 32 / 55, 74 / 84, 163 / 178 ms |
+/// | 50 ms | 20 / 60 / 150 ms | 1.0 / 2.0 / 3.6 | 53 / 89, 94 / 146, 190 / 239 ms |
+/// | 100 ms | 20 / 60 / 150 ms | 1.0 / 1.1 / 2.0 | 74 / 149, 115 / 186, 204 / 301 ms |
+const NACK_INTERVAL: Duration = Duration::from_millis(50);
 /// Requests per lost packet: after a second a keyframe is the better repair.
-pub(super) const NACK_ATTEMPTS: u16 = 20;
+const NACK_ATTEMPTS: u16 = 20;
 /// Sent packets kept for repair: 1024 are 7 s at 1.5 Mbit/s.
 const RESEND_HISTORY: u16 = 1024;
 

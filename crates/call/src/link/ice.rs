@@ -16,8 +16,9 @@ use webrtc::peer_connection::{
 
 /// Between connectivity checks; the crate's 200 ms made set-up slow (defect 5).
 const CHECK_INTERVAL: Duration = Duration::from_millis(20);
-/// Checks per pair: one second, after which trickled candidates have long come.
-const CHECK_ATTEMPTS: u16 = 50;
+/// Checks per pair: three seconds, for a pair that ran out of them never succeeds, and candidates take their time over a
+/// bad path to the server.
+const CHECK_ATTEMPTS: u16 = 150;
 /// Between STUN requests on the selected pair, which are all that the crate measures liveness and round trip by.
 const KEEPALIVE: Duration = Duration::from_millis(500);
 /// Without an answer for this long the path counts as disconnected: four keepalives.
