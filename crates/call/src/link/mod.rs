@@ -3,7 +3,7 @@
 //! Invariant: what the WebRTC crate gets wrong is put right in here, each in a module that names the defect; callers see
 //! a link that behaves.
 //!
-//! A link is three things: the connection (driven by the crate's task), the link's own task ([`pump`]), which turns what
+//! A link is three things: the connection (driven by the crate's task), the link's own task (`pump`), which turns what
 //! happens into events, and one task per remote track, which hands packets to the [`MediaSink`]. Packets out are written
 //! by the caller's task. [`Link::close`] ends them all.
 
