@@ -22,6 +22,7 @@ mod pump;
 mod receive;
 mod rtx_unwrap;
 mod send;
+mod sockets;
 mod stage;
 mod sticky;
 mod stream;
@@ -110,7 +111,11 @@ impl Link {
         let setup = |error: rtc::shared::error::Error| LinkError::Setup(error.to_string());
         let (signals, received) = Signals::new();
         let (counts, gate) = (Counts::default(), Arc::new(Gate::default()));
-        let connection = PeerConnectionBuilder::new()
+        let mut builder = PeerConnectionBuilder::new();
+        if let Some(runtime) = sockets::Roomy::runtime() {
+            builder = builder.with_runtime(runtime);
+        }
+        let connection = builder
             .with_configuration(ice::configuration(&config.ice_servers, config.relay_only))
             .with_setting_engine(ice::setting_engine())
             .with_media_engine(codecs::media_engine().map_err(setup)?)
