@@ -1,6 +1,7 @@
 //! `sightline-headless`: a call without a window.
 #![expect(clippy::print_stdout, reason = "a command-line program talks on stdout")]
 
+use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -17,7 +18,8 @@ fn main() -> ExitCode {
     // Wrong usage ends here with exit code 2.
     let cli = Cli::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error,sightline=warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
     match dispatch(&cli) {
         Ok(code) => code,
         Err(error) => {

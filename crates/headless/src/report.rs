@@ -35,7 +35,8 @@ pub struct Report {
     pub frames_encoded: Option<u64>,
     /// Time in the encoder per frame, ms.
     pub encode_ms_per_frame: Option<f64>,
-    /// Set-up of the first peer that connected.
+    /// Signaling, and the further set-up of the first peer that connected. Milliseconds from 'join pressed', or from the
+    /// peer's arrival where it came later.
     pub setup: SetupTimes,
     /// Each peer that was there.
     pub peers: Vec<PeerReport>,
@@ -50,7 +51,7 @@ pub struct PeerReport {
     pub id: String,
     /// Shown name.
     pub name: String,
-    /// Set-up times of the link, ms from 'join pressed'.
+    /// Set-up times of the link, ms from 'join pressed', or from the peer's arrival where it came later.
     pub setup: Option<SetupTimes>,
     /// Pictures from the peer.
     pub video_in: Option<TrackReport>,
@@ -224,8 +225,7 @@ impl PeerReport {
             let step = |ms: Option<f64>| ms.map_or("-".to_owned(), |ms| format!("{ms:.0}"));
             let _ = writeln!(
                 text,
-                "    set-up       room {} ms, ICE {} ms, DTLS {} ms, first picture {} ms",
-                step(setup.signaling_ms),
+                "    set-up       ICE {} ms, DTLS {} ms, first picture {} ms",
                 step(setup.ice_ms),
                 step(setup.dtls_ms),
                 step(setup.first_frame_ms),

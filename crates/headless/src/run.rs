@@ -9,7 +9,7 @@ use sightline_call::{Call, CallConfig, CallEvent, CallSummary, EndReason, LinkOp
 use sightline_history::{Recorder, SessionStart};
 use sightline_media::audio::AudioSettings;
 use sightline_media::video::VideoSettings;
-use sightline_quality::{Direction, Kind, SetupTimes};
+use sightline_quality::{Direction, EventKind, Kind, SetupTimes};
 use tokio::sync::mpsc;
 
 use crate::cli::{JoinArgs, Microphone, SpeakerArg};
@@ -172,6 +172,9 @@ impl Watch<'_> {
                 }
             }
             CallEvent::Record(event) => {
+                if let EventKind::Joined { setup } = &event.kind {
+                    self.report.setup.signaling_ms = setup.signaling_ms;
+                }
                 if let Some(history) = &self.history {
                     history.event(&event);
                 }
@@ -224,7 +227,10 @@ impl Watch<'_> {
                 clip,
             });
         }
-        self.report.setup = self.peers.iter().find_map(|(_, setup)| *setup).unwrap_or_default();
+        if let Some(first) = self.peers.iter().find_map(|(_, setup)| *setup) {
+            let signaling_ms = self.report.setup.signaling_ms;
+            self.report.setup = SetupTimes { signaling_ms, ..first };
+        }
         self.report.encoders_running = summary.most_encoders;
         if let Some(video) = summary.video.filter(|video| video.frames_encoded > 0) {
             self.report.frames_encoded = Some(video.frames_encoded);

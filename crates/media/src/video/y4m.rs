@@ -108,7 +108,8 @@ impl Y4mReader {
         match self.file.read_exact(buffer.i420_mut()) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                if !self.truncated {
+                // Without a whole picture the file is refused, which says enough.
+                if !self.truncated && self.next > 0 {
                     self.truncated = true;
                     tracing::warn!(path = %self.path.display(), "the clip ends in the middle of a picture, which is left out");
                 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use sightline_headless::report::{PeerReport, Report, TrackReport};
+use sightline_media::audio::similarity_of_files;
 
-use crate::scene::{Scene, text};
+use crate::scene::{SPEECH_SECONDS, Scene, text};
 use crate::{audio, machine};
 
 /// How long and how often to measure.
@@ -46,6 +47,7 @@ pub(crate) fn run(length: Length) -> Result<()> {
     let mut lines = one_to_one(&scene, length)?;
     lines.extend(joins(&scene, length)?);
     lines.extend(mesh(&scene, length)?);
+    lines.push(speech_in_a_call(&scene)?);
     lines.extend(audio::lines()?.into_iter().map(|(what, figure, bound, met)| line(what, figure, bound, met)));
     println!("| figure | measured | bound | met |\n|---|---|---|---|");
     for Line { what, figure, bound, met } in lines {
@@ -85,7 +87,10 @@ fn side(report: &Report) -> Result<Vec<Line>> {
         line(format!("720p30 {name}: freezes"), format!("{freezes}"), "0", freezes == 0),
         line(
             format!("720p30 {name}: clip frames in order"),
-            format!("{} read, {} unread, {} out of order", clip.read, clip.unread, clip.out_of_order),
+            format!(
+                "{} read, {} unread, {} out of order, {} skipped",
+                clip.read, clip.unread, clip.out_of_order, clip.skipped
+            ),
             "all",
             clip.read > 0 && clip.unread == 0 && clip.out_of_order == 0,
         ),
@@ -164,6 +169,26 @@ fn mesh(scene: &Scene, length: Length) -> Result<Vec<Line>> {
             ratio <= 1.10,
         ),
     ])
+}
+
+/// Speech from one process to another, as the other recorded it.
+fn speech_in_a_call(scene: &Scene) -> Result<Line> {
+    const SECONDS: &str = "15";
+    let code = scene.room()?;
+    let speech = scene.speech()?;
+    let microphone = format!("file:{}", text(&speech)?);
+    let record = scene.dir.path().join("heard");
+    let listener = scene.join(&code, "listener", &["--seconds", SECONDS, "--record", text(&record)?])?;
+    let speaker = scene.join(&code, "speaker", &["--seconds", SECONDS, "--microphone", &microphone])?;
+    speaker.report()?;
+    listener.report()?;
+    let heard = similarity_of_files(&speech, &record.join("speaker.wav"), SPEECH_SECONDS)?;
+    Ok(line(
+        "speech through a whole call: correlation with what was sent",
+        format!("{:.3} over {} windows of 1 s", heard.correlation, heard.windows),
+        "> 0.8",
+        heard.correlation > 0.8,
+    ))
 }
 
 fn room_of(scene: &Scene, count: usize, seconds: u32) -> Result<Vec<Report>> {

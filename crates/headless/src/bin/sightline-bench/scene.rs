@@ -15,7 +15,7 @@ use tempfile::TempDir;
 /// Seconds of a clip; it loops. Raw 720p is 41 MB a second.
 const CLIP_SECONDS: u32 = 4;
 /// Seconds of speech; it loops.
-const SPEECH_SECONDS: f32 = 20.0;
+pub(crate) const SPEECH_SECONDS: f32 = 20.0;
 
 /// A directory, a server and the programs' paths.
 pub(crate) struct Scene {
