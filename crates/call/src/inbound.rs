@@ -97,6 +97,15 @@ impl Inbound {
         receivers.iter().flatten().filter_map(read).collect()
     }
 
+    /// The peer says that its camera is off: what does not come now is no freeze.
+    pub(crate) fn camera_off(&self) {
+        for receiver in self.lock().iter().flat_map(HashMap::values) {
+            if let Receiver::Video(video) = receiver {
+                video.paused();
+            }
+        }
+    }
+
     /// The peer removed the track. Joins the decoder's thread: not for an async task.
     pub(crate) fn ended(&self, track: &RemoteTrack) {
         let receiver = self.lock().as_mut().and_then(|receivers| receivers.remove(&track.ssrc));

@@ -211,6 +211,11 @@ impl Driver {
         if before == media {
             return;
         }
+        if !media.video
+            && let Some(link) = &peer.link
+        {
+            link.sources.inbound.camera_off();
+        }
         let info = peer.info.clone();
         for (kind, was, is) in [(Kind::Audio, before.audio, media.audio), (Kind::Video, before.video, media.video)] {
             match (was, is) {

@@ -138,7 +138,12 @@ fn inbound(track: &mut TrackCounters, receivers: &[(u32, ReceiverCounters)], med
     let receiver = receivers.iter().find(|(ssrc, _)| Some(*ssrc) == track.ssrc);
     match receiver {
         Some((_, ReceiverCounters::Video(video))) => inbound_video(track, video),
-        Some((_, ReceiverCounters::Audio(audio))) => inbound_audio(track, audio),
+        Some((_, ReceiverCounters::Audio(audio))) => {
+            inbound_audio(track, audio);
+            // Our descriptions ask every peer for both (`useinbandfec=1;usedtx=1`, RFC 7587, 6.1).
+            track.fec.get_or_insert(true);
+            track.dtx.get_or_insert(true);
+        }
         None => {}
     }
 }
