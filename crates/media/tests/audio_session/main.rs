@@ -21,10 +21,19 @@ fn main() -> ExitCode {
     if let Ok(case) = std::env::var(cases::CHILD) {
         return call::run(&case);
     }
-    let filters: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let (mut filters, mut skips) = (Vec::new(), Vec::new());
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--skip" => skips.extend(arguments.next()),
+            other if other.starts_with('-') => {}
+            _ => filters.push(argument),
+        }
+    }
     let mut failed = false;
     for (name, case) in cases::ALL {
-        if !filters.is_empty() && !filters.iter().any(|filter| name.contains(filter.as_str())) {
+        let named = |texts: &[String]| texts.iter().any(|text| name.contains(text.as_str()));
+        if named(&skips) || !(filters.is_empty() || named(&filters)) {
             continue;
         }
         let outcome = case();
