@@ -85,7 +85,7 @@ pub(crate) const GROUPS: &[TestGroup] = &[
             need("ALSA applications on PipeWire", Probe::Library("libpipewire-alsa"), "pipewire-alsa", ""),
         ],
     },
-    TestGroup { what: "pictures on a virtual camera", filter: "virtual_camera", needs: &[] },
+    TestGroup { what: "calls with a virtual camera", filter: "virtual_camera", needs: &[] },
 ];
 
 impl Need {

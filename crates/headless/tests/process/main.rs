@@ -1,5 +1,12 @@
-//! The programs as people and scripts run them: processes, sockets, files.
+//! The programs as people and scripts run them: processes, sockets, files, devices.
 
 mod call;
+#[cfg(target_os = "linux")]
+mod devices;
+mod record;
 mod refusals;
+#[cfg(target_os = "linux")]
+#[expect(dead_code, reason = "the media tests use the rest of it")]
+#[path = "../../../media/tests/support/sound_session.rs"]
+mod sound_session;
 mod support;

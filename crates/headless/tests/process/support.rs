@@ -139,6 +139,13 @@ impl Client {
         self.child.kill().expect("the client can be killed");
     }
 
+    /// Asks the client to leave, and waits for its end.
+    pub(crate) fn terminate(self) -> End {
+        let asked = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        assert!(asked.expect("kill is there").success(), "the client has ended by itself");
+        self.wait()
+    }
+
     /// Waits for the client's own end.
     pub(crate) fn wait(mut self) -> End {
         let stdout = drain(self.child.stdout.take().expect("stdout is piped"));
