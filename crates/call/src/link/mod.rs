@@ -18,6 +18,7 @@ mod handler;
 mod ice;
 mod negotiation;
 mod path;
+mod preference;
 mod pump;
 mod receive;
 mod rtx_unwrap;

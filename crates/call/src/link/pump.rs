@@ -17,6 +17,7 @@ use webrtc::peer_connection::{PeerConnection, RTCIceCandidateInit, RTCIceConnect
 
 use super::Shared;
 use super::handler::Signal;
+use super::preference::Preference;
 use super::types::LinkEvent;
 
 /// How long a relay may take to give us an address.
@@ -33,13 +34,22 @@ pub(super) struct Pump {
     relay_only: bool,
     /// When the wait for a relay candidate is over.
     relay_due: Option<Instant>,
+    preference: Preference,
     /// One task per remote track; they end with the task of the link.
     drains: JoinSet<()>,
 }
 
 impl Pump {
     pub(super) fn new(shared: Arc<Shared>, connection: Arc<dyn PeerConnection>, relay_only: bool) -> Self {
-        Self { shared, connection, outbox: VecDeque::new(), relay_only, relay_due: None, drains: JoinSet::new() }
+        Self {
+            shared,
+            connection,
+            outbox: VecDeque::new(),
+            relay_only,
+            relay_due: None,
+            preference: Preference::default(),
+            drains: JoinSet::new(),
+        }
     }
 
     /// Runs until the connection is closed.
@@ -98,6 +108,8 @@ impl Pump {
                 if candidate.candidate.contains(" typ relay") {
                     self.relay_due = None;
                 }
+                let candidate =
+                    RTCIceCandidateInit { candidate: self.preference.rank(candidate.candidate), ..candidate };
                 self.tell(LinkEvent::Candidate(ours(candidate)));
             }
             Signal::GatheringBegan => {
@@ -105,7 +117,10 @@ impl Pump {
                     self.relay_due = Some(Instant::now() + RELAY_WAIT);
                 }
             }
-            Signal::GatheringDone => self.tell(LinkEvent::Candidate(ours(RTCIceCandidateInit::default()))),
+            Signal::GatheringDone => {
+                self.preference.done();
+                self.tell(LinkEvent::Candidate(ours(RTCIceCandidateInit::default())));
+            }
             Signal::Ice(state) => self.ice(state).await,
             Signal::Connection(state) => return self.connection(state).await,
             Signal::NegotiationNeeded => self.tell(LinkEvent::NegotiationNeeded),
