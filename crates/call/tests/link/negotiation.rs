@@ -6,7 +6,7 @@ use sightline_call::link::{LinkConfig, LinkError, LinkEvent};
 use sightline_protocol::IceCandidate;
 use sightline_quality::Kind;
 
-use crate::pair::{End, Pair, until};
+use crate::pair::{End, Pair, loopback, until};
 use crate::relay::Side;
 
 /// Frames sent from now on arrive.
@@ -193,4 +193,20 @@ async fn a_machine_with_nothing_but_loopback_can_call_itself() {
     }
     assert_eq!(loopback, 1);
     a.link.close().await;
+}
+
+#[tokio::test]
+async fn candidates_have_priorities_of_their_own_in_each_gathering() {
+    let two_addresses = ["127.0.0.1:0".to_owned(), "127.0.0.2:0".to_owned()].to_vec();
+    let (end, mut events) = End::open(LinkConfig { udp_bind: two_addresses, ..loopback("b") }).await;
+    end.link.offer().await.expect("an offer");
+    let mut priorities: Vec<u32> = Vec::new();
+    while let Some(event) = events.recv().await {
+        let LinkEvent::Candidate(candidate) = event else { continue };
+        let Some(priority) = candidate.candidate.split(' ').nth(3) else { break };
+        priorities.push(priority.parse().expect("a number (RFC 8839, 5.1)"));
+    }
+    // A host candidate's highest (RFC 8445, 5.1.2.1), and the next local preference.
+    assert_eq!(priorities, [2_130_706_431, 2_130_706_175]);
+    end.link.close().await;
 }
