@@ -119,6 +119,11 @@ impl Stats {
         matching.filter_map(|e| Some((e["ssrc"].as_u64()?, e[counter].as_f64()?))).collect()
     }
 
+    /// The sum of them, 0 where there are none.
+    pub(crate) fn sum(&self, entry: &str, kind: &str, counter: &str) -> f64 {
+        self.each(entry, kind, counter).values().sum()
+    }
+
     /// A figure of the one transport that carries everything.
     pub(crate) fn transport(&self, figure: &str) -> &Value {
         self.0.iter().find(|e| e["type"] == "transport").map_or(&Value::Null, |transport| &transport[figure])
