@@ -101,6 +101,33 @@ fn the_rate_follows_and_keyframes_are_capped() {
     assert!(keyframe.keyframe && keyframe.data.len() < 7500, "{} bytes", keyframe.data.len());
 }
 
+/// A busy machine drops pictures and captures the others late; the rate held before, meanwhile and afterwards.
+#[test]
+fn the_rate_is_kept_while_pictures_are_dropped_or_late_and_afterwards() {
+    const BPS: u32 = 600_000;
+    const SECONDS: u64 = 5;
+    let dropped = |number: u64| number * 7 % 10 < 4;
+    let late_us = |number: u64| (number * 37 % 100) as i64 * 300;
+    for (trouble, drops, wobbles) in [("dropped", true, false), ("late", false, true), ("both", true, true)] {
+        let (clip, mut encoder) = (Clip::new(), encoder(BPS));
+        let mut kbits = |phase: u64, troubled: bool| {
+            let frames = phase * SECONDS * u64::from(FPS)..(phase + 1) * SECONDS * u64::from(FPS);
+            let mut bytes = 0;
+            for number in frames.filter(|number| !(troubled && drops && dropped(*number))) {
+                let late = if troubled && wobbles { late_us(number) } else { 0 };
+                let frame = clip.frame(number);
+                let frame = VideoFrame::from_i420(WIDTH, HEIGHT, frame.i420().to_vec(), frame.captured_us() + late);
+                bytes += keep(encoder.encode(&frame.expect("a picture"), false).expect("encoded")).data.len();
+            }
+            bytes as u64 * 8 / 1000 / SECONDS
+        };
+        for (phase, troubled) in [(0, false), (1, true), (2, true), (3, false), (4, false)] {
+            let rate = kbits(phase, troubled);
+            assert!((420..800).contains(&rate), "{trouble}: {rate} kbit/s of 600 in phase {phase}");
+        }
+    }
+}
+
 #[test]
 fn a_picture_of_another_size_is_refused() {
     let mut encoder = encoder(300_000);

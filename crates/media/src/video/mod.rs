@@ -8,6 +8,7 @@ mod codec;
 mod convert;
 mod frame;
 mod freeze;
+mod pace;
 mod pattern;
 mod payload;
 mod receiver;

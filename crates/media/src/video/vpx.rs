@@ -22,13 +22,12 @@ use vpx_sys::{
 
 use super::codec::{EncodedPicture, EncoderSettings, VideoDecoder, VideoEncoder};
 use super::frame::{FrameBuffer, FramePool, MAX_SIDE, VideoFrame, check_size};
+use super::pace::Pace;
 use crate::MediaError;
 
 const ENCODER: &str = "VP8 encoder";
 const DECODER: &str = "VP8 decoder";
 
-/// Units of presentation time: those of RTP.
-const TIMEBASE_HZ: u32 = 90_000;
 /// Speed. -12 takes 3 to 5 ms a frame at 720p and 1.5 Mbit/s, by content (test pattern: 3.2 ms, 37.0 dB).
 const CPU_USED: c_int = -12;
 /// A keyframe takes at most this percentage of a frame's share of the rate, so that neither a cut of the rate nor a
@@ -88,9 +87,9 @@ pub struct Vp8Encoder {
     context: Context,
     config: vpx_codec_enc_cfg_t,
     settings: EncoderSettings,
-    /// Of the picture before, in [`TIMEBASE_HZ`].
+    /// Of the next picture, in frame intervals: libvpx sees them evenly spaced.
     pts: i64,
-    captured_us: Option<i64>,
+    pace: Pace,
     /// The next picture belongs to layer 1.
     upper_next: bool,
 }
@@ -130,28 +129,24 @@ impl Vp8Encoder {
         context.set(vp8e_enc_control_id::VP8E_SET_NOISE_SENSITIVITY, 0)?;
         context.set(vp8e_enc_control_id::VP8E_SET_TOKEN_PARTITIONS, 0)?;
         context.set(vp8e_enc_control_id::VP8E_SET_MAX_INTRA_BITRATE_PCT, MAX_KEYFRAME_PERCENT)?;
-        Ok(Self { context, config, settings, pts: 0, captured_us: None, upper_next: false })
+        let pace = Pace::new(settings.fps);
+        Ok(Self { context, config, settings, pts: 0, pace, upper_next: false })
     }
 
-    /// Presentation time by capture time, in whole frame intervals: rate control takes every change of the interval
-    /// for a new frame rate.
-    fn advance(&mut self, captured_us: i64) -> u32 {
-        let interval = TIMEBASE_HZ / self.settings.fps.max(1);
-        let elapsed = self.captured_us.map_or(0, |before| captured_us.saturating_sub(before));
-        self.captured_us = Some(captured_us);
-        let frame_us = 1_000_000 / i64::from(self.settings.fps.max(1));
-        // More than a second off is a pause, not a frame rate.
-        let steps = ((elapsed + frame_us / 2) / frame_us).clamp(1, i64::from(self.settings.fps.max(1)));
-        let duration = interval * steps as u32;
-        self.pts += i64::from(duration);
-        duration
+    /// Tells libvpx what rate makes the pictures that really come take the wanted one.
+    fn apply_rate(&mut self) -> Result<(), MediaError> {
+        let bps = f64::from(self.settings.bitrate_bps) * self.pace.share();
+        set_rate(&mut self.config, bps as u32);
+        // SAFETY: the context is initialised; libvpx copies the configuration.
+        let result = unsafe { vpx_codec_enc_config_set(&mut *self.context.raw, &self.config) };
+        self.context.check(result, "changing the rate")
     }
 }
 
 fn configure(config: &mut vpx_codec_enc_cfg_t, settings: &EncoderSettings) {
     config.g_w = settings.width;
     config.g_h = settings.height;
-    config.g_timebase = vpx_rational { num: 1, den: TIMEBASE_HZ as c_int };
+    config.g_timebase = vpx_rational { num: 1, den: settings.fps.max(1) as c_int };
     config.g_threads = 1;
     config.g_lag_in_frames = 0;
     config.g_error_resilient = VPX_ERROR_RESILIENT_DEFAULT;
@@ -198,7 +193,9 @@ impl VideoEncoder for Vp8Encoder {
             let problem = format!("a picture of {}x{} came in", frame.width(), frame.height());
             return Err(MediaError::Codec { codec: ENCODER, problem });
         }
-        let duration = self.advance(frame.captured_us());
+        if self.pace.next(frame.captured_us()).is_some() {
+            self.apply_rate()?;
+        }
         let upper = self.upper_next && !force_keyframe;
         let flags = if force_keyframe { VPX_EFLAG_FORCE_KF } else { layer_flags(upper) };
         self.upper_next = !upper;
@@ -227,13 +224,13 @@ impl VideoEncoder for Vp8Encoder {
                 &mut *self.context.raw,
                 &image,
                 self.pts,
-                // Width of C's long: 64 bits on Unix, 32 on Windows.
-                duration as c_ulong,
+                1,
                 flags as vpx_enc_frame_flags_t,
                 VPX_DL_REALTIME as c_ulong,
             )
         };
         self.context.check(result, "encoding")?;
+        self.pts += 1;
 
         let mut iterator = ptr::null();
         loop {
@@ -259,10 +256,8 @@ impl VideoEncoder for Vp8Encoder {
     }
 
     fn set_bitrate(&mut self, bps: u32) -> Result<(), MediaError> {
-        set_rate(&mut self.config, bps);
-        // SAFETY: the context is initialised; libvpx copies the configuration.
-        let result = unsafe { vpx_codec_enc_config_set(&mut *self.context.raw, &self.config) };
-        self.context.check(result, "changing the rate")
+        self.settings.bitrate_bps = bps;
+        self.apply_rate()
     }
 }
 
