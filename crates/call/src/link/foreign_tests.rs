@@ -274,7 +274,7 @@ async fn a_track_added_and_removed_in_mid_call_starts_and_ends() {
     let report = call.link.counters(Instant::now()).await;
     let inbound: Vec<_> = report.tracks.iter().filter(|one| one.key.direction == Direction::Inbound).collect();
     assert_eq!(inbound.len(), 1, "one of a kind");
-    assert_eq!(inbound[0].ssrc, Some(1_004), "the latest");
+    assert_eq!(inbound[0].ssrc, Some(1_002), "the first");
 
     call.foreign.remove_track(&sender).await.expect("the track is removed");
     call.foreign_offers().await;

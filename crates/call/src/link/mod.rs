@@ -221,7 +221,7 @@ impl Link {
         self.shared.incoming.request_keyframe(track.ssrc).await;
     }
 
-    /// Reads the counters: the wire's half of them. Where the peer sends several tracks of a kind, the latest counts.
+    /// Reads the counters: the wire's half of them. Where the peer sends several tracks of a kind, the first counts.
     pub async fn counters(&self, now: Instant) -> LinkReport {
         let mut link = self.shared.read_path(self.connection.as_ref(), now).await;
         link.peer.clone_from(&self.peer);
@@ -233,7 +233,7 @@ impl Link {
             self.shared.counts.fill_outbound(stream.ssrc, &mut counters);
             tracks.push(counters);
         }
-        for track in self.shared.incoming.latest() {
+        for track in self.shared.incoming.first_of_each_kind() {
             let mut counters = self.unknown(track.kind, Direction::Inbound, track.ssrc);
             counters.codec = Some(codecs::name(track.kind).to_owned());
             self.shared.counts.fill_inbound(track.ssrc, &mut counters);

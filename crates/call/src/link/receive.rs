@@ -114,12 +114,13 @@ impl Incoming {
         }
     }
 
-    /// The tracks there are, one of a kind: the latest.
-    pub(super) fn latest(&self) -> Vec<RemoteTrack> {
+    /// The tracks there are, one of a kind: the one that began first, so that a second picture does not end the figures of the
+    /// first.
+    pub(super) fn first_of_each_kind(&self) -> Vec<RemoteTrack> {
         let tracks = self.lock();
         [Kind::Audio, Kind::Video]
             .into_iter()
-            .filter_map(|kind| tracks.active.iter().rev().find(|(one, _)| one.kind == kind))
+            .filter_map(|kind| tracks.active.iter().find(|(one, _)| one.kind == kind))
             .map(|(track, _)| track.clone())
             .collect()
     }
