@@ -42,7 +42,7 @@ pub struct JoinArgs {
     /// Name shown to the others
     #[arg(long)]
     pub name: String,
-    /// Pictures to send: none, pattern, file:CLIP.y4m or device[:ID]
+    /// Pictures to send: `none`, `pattern`, `file:CLIP.y4m` or `device[:ID]`
     #[arg(long, value_name = "SOURCE", default_value = "none")]
     pub camera: Camera,
     /// Size of the pictures sent
@@ -54,10 +54,10 @@ pub struct JoinArgs {
     /// Most kbit/s of video
     #[arg(long, value_name = "KBPS", default_value_t = 1500, value_parser = clap::value_parser!(u32).range(30..=50_000))]
     pub max_kbps: u32,
-    /// Sound to send: none, tone, file:VOICE.wav or device[:ID]
+    /// Sound to send: `none`, `tone`, `file:VOICE.wav` or `device[:ID]`
     #[arg(long, value_name = "SOURCE", default_value = "none")]
     pub microphone: Microphone,
-    /// Where to play: none or device[:ID]
+    /// Where to play: `none` or `device[:ID]`
     #[arg(long, value_name = "SINK", default_value = "none")]
     pub speaker: SpeakerArg,
     /// Echo cancellation, noise suppression and gain on a file or tone too (devices always have them)
