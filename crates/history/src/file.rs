@@ -4,9 +4,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::HistoryError;
 use crate::schema::{APPLICATION_ID, LATEST, TABLE_NAMES, migrate, version};
@@ -28,12 +29,26 @@ pub(crate) fn open_for_writing(path: &Path) -> Result<Connection, HistoryError> 
     }
     // WAL: readers do not wait for the writer. FULL: a committed row is on the disk, even if power fails; with a few
     // transactions in 15 s that costs nothing.
-    connection.pragma_update(None, "journal_mode", "wal").map_err(said)?;
+    use_write_ahead_log(&connection).map_err(said)?;
     connection.pragma_update(None, "synchronous", "full").map_err(said)?;
     connection.pragma_update(None, "foreign_keys", true).map_err(said)?;
     migrate(&mut connection).map_err(said)?;
     probe(&connection).map_err(said)?;
     Ok(connection)
+}
+
+/// SQLite does not wait for others while it changes the journal mode, as it does everywhere else: two programs that make
+/// one history at the same moment would refuse each other. So this waits, as long as a statement would.
+fn use_write_ahead_log(connection: &Connection) -> rusqlite::Result<()> {
+    let begun = Instant::now();
+    loop {
+        match connection.pragma_update(None, "journal_mode", "wal") {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && begun.elapsed() < BUSY => {
+                thread::sleep(Duration::from_millis(5));
+            }
+            other => return other,
+        }
+    }
 }
 
 /// Opens a history for reading; brings an older one up to date where it can be written.

@@ -4,6 +4,7 @@
 
 mod bench;
 mod crash;
+mod creation;
 mod nulls;
 mod refusal;
 mod session;
