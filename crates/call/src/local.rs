@@ -88,7 +88,7 @@ impl LocalMedia {
         });
         let slot = player.clone();
         let sound = spawn_blocking(move || {
-            let processor = audio_settings.process.then(AudioProcessor::new).map(Arc::new);
+            let processor = is_processed(&audio_settings, audio.as_ref()).then(AudioProcessor::new).map(Arc::new);
             slot.set(AudioPlayer::start(speaker, processor.clone(), report(devices.clone()))?);
             let hooks =
                 AudioSenderHooks { encoded: Box::new(move |packet| fanout.audio(&packet)), device: report(devices) };
@@ -148,4 +148,28 @@ fn report(devices: mpsc::Sender<DeviceEvent>) -> Box<dyn Fn(DeviceEvent) + Send 
             tracing::warn!(%error, "a device event was lost");
         }
     })
+}
+
+/// A microphone is always processed, with what is played as the reference; a file goes out as it is unless asked for.
+fn is_processed(settings: &AudioSettings, source: Option<&AudioSource>) -> bool {
+    match source {
+        Some(AudioSource::Device(_)) => true,
+        Some(AudioSource::File(_) | AudioSource::Tone) => settings.process,
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn microphones_are_processed_and_files_are_sent_as_they_are() {
+        let (plain, asked) = (AudioSettings::default(), AudioSettings { process: true, ..AudioSettings::default() });
+        let (device, file) = (AudioSource::Device(None), AudioSource::File("voice.wav".into()));
+        assert!(is_processed(&plain, Some(&device)));
+        assert!(!is_processed(&plain, Some(&file)));
+        assert!(is_processed(&asked, Some(&file)));
+        assert!(!is_processed(&asked, None));
+    }
 }
