@@ -12,7 +12,7 @@ use sightline_media::video::VideoSettings;
 use sightline_quality::{Direction, EventKind, Kind, SetupTimes};
 use tokio::sync::mpsc;
 
-use crate::cli::{JoinArgs, Microphone, SpeakerArg};
+use crate::cli::JoinArgs;
 use crate::measure::Totals;
 use crate::record::{CameraLog, Sinks};
 use crate::report::{PeerReport, Report, track};
@@ -43,7 +43,6 @@ pub async fn run(args: &JoinArgs, stop: impl Future<Output = ()>) -> Result<Repo
 }
 
 fn config(args: &JoinArgs, sinks: Arc<Sinks>) -> Result<CallConfig> {
-    let on_device = matches!(args.microphone, Microphone::Device(_)) || matches!(args.speaker, SpeakerArg::Device(_));
     let camera_log = args.record.as_deref().map(CameraLog::create).transpose()?.map(Mutex::new);
     Ok(CallConfig {
         server: args.server.clone(),
@@ -57,7 +56,7 @@ fn config(args: &JoinArgs, sinks: Arc<Sinks>) -> Result<CallConfig> {
             max_bps: args.max_kbps * 1000,
         },
         audio: args.microphone.source(),
-        audio_settings: AudioSettings { process: on_device || args.process_audio, ..AudioSettings::default() },
+        audio_settings: AudioSettings { process: args.process_audio, ..AudioSettings::default() },
         speaker: args.speaker.speaker(),
         sinks,
         on_captured: camera_log.map(|log| {
