@@ -174,6 +174,8 @@ fn a_call_outlives_its_server_and_finds_it_again() {
     wait_until(|| sides.iter().all(|(_, record)| events(record, "peer-connected") > 0));
     server.stop();
     wait_until(|| sides.iter().all(|(_, record)| events(record, "reconnecting") > 0));
+    // How long it is away: several of the readings, a second apart, that the report is made of.
+    std::thread::sleep(std::time::Duration::from_secs(4));
     let _server = TestServer::with(config(address));
     wait_until(|| sides.iter().all(|(_, record)| events(record, "reconnected") > 0));
     // While both are still there: whoever stays longer sees the other one leave.
