@@ -2,6 +2,7 @@
 //!
 //! Invariant: everything a scene starts ends with it, also when it is dropped half way.
 
+use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -77,6 +78,8 @@ impl Scene {
         let path = self.dir.path().join(format!("clip-{width}x{height}.y4m"));
         if !path.exists() {
             write_test_clip(&path, width, height, 30, CLIP_SECONDS)?;
+            // Now, and not half a minute later in the middle of a call: it is 166 MB that the kernel would write then.
+            File::open(&path)?.sync_all()?;
         }
         Ok(path)
     }
