@@ -21,6 +21,7 @@ mod path;
 mod preference;
 mod pump;
 mod receive;
+mod role_conflict;
 mod rtx_unwrap;
 mod send;
 mod sockets;

@@ -16,6 +16,8 @@ use webrtc::runtime::{
     AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, Runtime, default_runtime,
 };
 
+use super::role_conflict::WithoutRoleConflicts;
+
 /// Two seconds of eight peers at 1 Mbit/s each, as the kernel counts it; systems cap it as they see fit.
 const RECEIVE_BUFFER: usize = 2 << 20;
 /// A keyframe to a peer leaves at once; it should not wait for the driver.
@@ -42,7 +44,7 @@ impl Runtime for Roomy {
                 tracing::debug!(%error, "a socket keeps its small buffer");
             }
         }
-        self.0.wrap_udp_socket(socket)
+        Ok(Arc::new(WithoutRoleConflicts(self.0.wrap_udp_socket(socket)?)))
     }
 
     fn spawn(&self, future: Task<'static, ()>) -> Box<dyn JoinHandle> {
