@@ -94,3 +94,33 @@ impl PeerConnectionEventHandler for Handler {
         self.signals.push(Signal::Track(track));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    #[test]
+    fn a_callback_never_waits_for_a_reader() {
+        let (signals, reader) = Signals::new();
+        let handler = Handler { signals, gate: Arc::default() };
+        let mut context = Context::from_waker(Waker::noop());
+        for _ in 0..2 * CAPACITY {
+            let states = [RTCPeerConnectionState::Connecting, RTCPeerConnectionState::Disconnected];
+            for state in states {
+                assert_eq!(pin!(handler.on_connection_state_change(state)).poll(&mut context), Poll::Ready(()));
+            }
+            let calls = [
+                handler.on_ice_candidate(RTCPeerConnectionIceEvent::default()),
+                handler.on_ice_gathering_state_change(RTCIceGatheringState::Complete),
+                handler.on_ice_connection_state_change(RTCIceConnectionState::Checking),
+            ];
+            for call in calls {
+                assert_eq!(pin!(call).poll(&mut context), Poll::Ready(()));
+            }
+        }
+        assert_eq!(reader.len(), CAPACITY, "bounded");
+    }
+}
