@@ -1,17 +1,17 @@
 //! The read side: what was recorded, for tables, charts and exports. Never writes.
 
-use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, params};
 use sightline_quality::{
-    Event, LinkMetric, LinkRow, Metric, PerMetric, ProcessMetric, ProcessRow, Spread, Standing, TrackMetric, TrackRow,
+    Event, LinkMetric, LinkRow, Metric, PerMetric, ProcessMetric, ProcessRow, Spread, TrackMetric, TrackRow,
 };
 
 use crate::cells::Reader;
 use crate::file::open_for_reading;
+use crate::find::{self, CallFilter, CallLine};
 use crate::series::{self, Run};
 use crate::table::breaks::{self, Break};
 use crate::table::session::{self, Session};
@@ -19,29 +19,6 @@ use crate::table::stay::{self, Stay};
 use crate::table::track::{self, Track};
 use crate::table::{event, link_sample, process_sample, sample};
 use crate::{CallId, HistoryError, SessionId};
-
-/// A call in a list.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Call {
-    /// Its id.
-    pub id: CallId,
-    /// The server.
-    pub server: String,
-    /// The room code.
-    pub code: String,
-    /// Start of the first session, milliseconds since the Unix epoch.
-    pub first_ms: i64,
-    /// End of the last one; `None` while it is being recorded.
-    pub last_ms: Option<i64>,
-    /// Time in the call: the sessions that have ended, added up.
-    pub duration: Duration,
-    /// Number of sessions.
-    pub sessions: u32,
-    /// Names of those who were there, each once.
-    pub peers: Vec<String>,
-    /// What the headline is made of, all sessions together.
-    pub standing: Standing,
-}
 
 /// A track over its whole stay.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,8 +55,24 @@ impl History {
     ///
     /// # Errors
     /// Where the file cannot be read; so for all that follow.
-    pub fn calls(&self, limit: u32, skip: u32) -> Result<Vec<Call>, HistoryError> {
-        self.said(read_calls(&self.connection, limit, skip))
+    pub fn calls(&self, limit: u32, skip: u32) -> Result<Vec<CallLine>, HistoryError> {
+        self.find(&CallFilter::default(), limit, skip)
+    }
+
+    /// The calls that a filter asks for, the latest first: `limit` of them, after the first `skip`.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn find(&self, filter: &CallFilter, limit: u32, skip: u32) -> Result<Vec<CallLine>, HistoryError> {
+        self.said(find::find(&self.connection, filter, limit, skip))
+    }
+
+    /// One call; `None` where there is none of this id, for example because it was deleted.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn call(&self, id: CallId) -> Result<Option<CallLine>, HistoryError> {
+        self.said(find::call(&self.connection, id))
     }
 
     /// The sessions of a call, the first one first.
@@ -215,74 +208,6 @@ impl History {
     fn said<T>(&self, result: rusqlite::Result<T>) -> Result<T, HistoryError> {
         result.map_err(|source| HistoryError::from_sqlite(&self.path, source))
     }
-}
-
-fn read_calls(connection: &Connection, limit: u32, skip: u32) -> rusqlite::Result<Vec<Call>> {
-    // Ordered by the latest session, so that the first row of a call decides its place.
-    let page = "WITH page AS (SELECT call_id, max(started_ms) AS latest FROM session GROUP BY call_id
-        ORDER BY latest DESC, call_id DESC LIMIT ?1 OFFSET ?2)";
-    let sql = format!(
-        "{page} SELECT {}, server, code FROM page JOIN session USING (call_id) JOIN call ON call.id = call_id
-         ORDER BY latest DESC, call_id DESC, started_ms, session.id",
-        session::COLUMNS
-    );
-    let mut calls: Vec<Call> = Vec::new();
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query(params![limit, skip])?;
-    while let Some(row) = rows.next()? {
-        let mut row = Reader::new(row);
-        let session = session::read(&mut row)?;
-        match calls.last_mut().filter(|call| call.id == session.call) {
-            Some(call) => add_session(call, &session),
-            None => {
-                let mut call = Call {
-                    id: session.call,
-                    server: row.get()?,
-                    code: row.get()?,
-                    first_ms: session.started_ms,
-                    last_ms: session.ended_ms,
-                    duration: Duration::ZERO,
-                    sessions: 0,
-                    peers: Vec::new(),
-                    standing: Standing::default(),
-                };
-                add_session(&mut call, &session);
-                calls.push(call);
-            }
-        }
-    }
-    let mut names = read_names(connection, page, limit, skip)?;
-    for call in &mut calls {
-        call.peers = names.remove(&call.id).unwrap_or_default();
-    }
-    Ok(calls)
-}
-
-fn add_session(call: &mut Call, session: &Session) {
-    call.sessions += 1;
-    call.last_ms = call.last_ms.zip(session.ended_ms).map(|(one, other)| one.max(other));
-    let length = session.ended_ms.map_or(0, |ended_ms| ended_ms.saturating_sub(session.started_ms));
-    call.duration += Duration::from_millis(u64::try_from(length).unwrap_or(0));
-    call.standing = call.standing.join(session.standing);
-}
-
-fn read_names(
-    connection: &Connection,
-    page: &str,
-    limit: u32,
-    skip: u32,
-) -> rusqlite::Result<HashMap<CallId, Vec<String>>> {
-    let sql = format!(
-        "{page} SELECT DISTINCT call_id, name FROM page JOIN session USING (call_id)
-         JOIN stay ON session_id = session.id WHERE name IS NOT NULL ORDER BY call_id, name"
-    );
-    let mut names: HashMap<CallId, Vec<String>> = HashMap::new();
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query(params![limit, skip])?;
-    while let Some(row) = rows.next()? {
-        names.entry(row.get(0)?).or_default().push(row.get(1)?);
-    }
-    Ok(names)
 }
 
 fn read_totals(connection: &Connection, track: &Track) -> rusqlite::Result<TrackTotals> {

@@ -7,6 +7,7 @@ mod alive;
 mod cells;
 mod error;
 mod file;
+mod find;
 mod history;
 mod ids;
 mod recorder;
@@ -16,7 +17,8 @@ mod table;
 mod writer;
 
 pub use error::HistoryError;
-pub use history::{Call, History, TrackTotals};
+pub use find::{CallFilter, CallLine, Rated};
+pub use history::{History, TrackTotals};
 pub use ids::{CallId, SessionId, StayId, TrackId};
 pub use recorder::Recorder;
 pub use series::{Point, Run};

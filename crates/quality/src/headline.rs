@@ -48,6 +48,22 @@ pub enum Headline {
     Unclassified(Unclassified),
 }
 
+impl Headline {
+    /// The class of the whole, so that a call has one word: good from 95 % of its windows on, OK from 80 %, bad from
+    /// 50 %. `None` where it is unclassified.
+    pub fn class(&self) -> Option<Class> {
+        match self {
+            Self::Classified { share, .. } => Some(match share.0 {
+                share if share >= 95.0 => Class::Good,
+                share if share >= 80.0 => Class::Ok,
+                share if share >= 50.0 => Class::Bad,
+                _ => Class::Terrible,
+            }),
+            Self::Unclassified(_) => None,
+        }
+    }
+}
+
 /// What a headline is made of; can be stored and added up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Standing {
@@ -200,6 +216,25 @@ mod tests {
         muted.end_window(true);
         muted.end_window(true);
         assert_eq!(muted.standing().headline(), Headline::Unclassified(Unclassified::Muted));
+    }
+
+    #[test]
+    fn one_word_for_the_whole() {
+        let classes = [
+            (100, Class::Good),
+            (95, Class::Good),
+            (94, Class::Ok),
+            (80, Class::Ok),
+            (79, Class::Bad),
+            (50, Class::Bad),
+            (49, Class::Terrible),
+            (0, Class::Terrible),
+        ];
+        for (good, class) in classes {
+            let standing = Standing { windows: 100, good, worst: None, connected: true, heard: true };
+            assert_eq!(standing.headline().class(), Some(class), "{good} %");
+        }
+        assert_eq!(Standing::default().headline().class(), None, "what is not known is not good");
     }
 
     #[test]

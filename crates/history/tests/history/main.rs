@@ -5,6 +5,7 @@
 mod bench;
 mod crash;
 mod creation;
+mod find;
 mod nulls;
 mod refusal;
 mod session;

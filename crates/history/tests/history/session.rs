@@ -253,8 +253,8 @@ fn a_call_is_one_however_often_one_comes_and_the_time_between_is_a_break() {
     let calls = history.calls(10, 0).unwrap();
     assert_eq!(calls.iter().map(|call| call.code.as_str()).collect::<Vec<_>>(), ["blue-heron", "red-fox"]);
     let heron = &calls[0];
-    assert_eq!((heron.sessions, heron.duration, &heron.peers), (2, Duration::from_secs(32), &vec!["Ada".to_owned()]));
-    assert_eq!((heron.first_ms, heron.last_ms), (START_MS, Some(START_MS + 116_000)));
+    assert_eq!((heron.sessions, heron.talk_ms, &heron.peers), (2, 32_000, &vec!["Ada".to_owned()]));
+    assert_eq!((heron.started_ms, heron.ended_ms), (START_MS, Some(START_MS + 116_000)));
     assert_eq!(heron.standing.windows, 2, "of both sessions");
     assert_eq!(history.calls(1, 1).unwrap(), calls[1..]);
     let breaks = history.breaks(heron.id).unwrap();
@@ -276,7 +276,7 @@ fn rows_can_be_read_while_they_are_written() {
     recorder.flush(WAIT).unwrap();
     let session = only_session(&history);
     assert_eq!(history.samples(&incoming_video(&history, &session), EVER).unwrap().len(), 1);
-    assert_eq!(history.calls(1, 0).unwrap()[0].last_ms, None, "still going on");
+    assert_eq!(history.calls(1, 0).unwrap()[0].ended_ms, None, "still going on");
     recorder.finish("left", START_MS + 16_000).unwrap();
 }
 
