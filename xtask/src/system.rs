@@ -39,6 +39,8 @@ const fn need(why: &'static str, probe: Probe, apt: &'static str, brew: &'static
 /// What every build needs.
 pub(crate) const BUILD: &[Need] = &[
     need("C compiler for codecs", Probe::Program("cc"), "build-essential", ""),
+    need("C++ compiler for cmake", Probe::Program("c++"), "build-essential", ""),
+    need("build tool for cmake", Probe::Program("make"), "build-essential", ""),
     need("finds system libraries", Probe::Program("pkg-config"), "pkg-config", "pkgconf"),
     need("VP8 codec", Probe::Library("vpx"), "libvpx-dev", "libvpx"),
     #[cfg(target_os = "linux")]
@@ -206,7 +208,7 @@ fn is_root() -> bool {
 fn name_here(need: &Need) -> String {
     match need.probe {
         Probe::Component(_, component) => format!("rustup component {component}"),
-        _ if cfg!(target_os = "macos") => need.brew.to_owned(),
+        _ if cfg!(target_os = "macos") && !need.brew.is_empty() => need.brew.to_owned(),
         _ if cfg!(target_os = "linux") && on_path("apt-get") => need.apt.to_owned(),
         Probe::Program(name) | Probe::Library(name) => name.to_owned(),
         Probe::LibClang => "libclang".to_owned(),
