@@ -113,6 +113,18 @@ pub enum HistoryError {
         /// The file.
         path: PathBuf,
     },
+    /// It is not there, or not any more.
+    #[error("this call is not in the history any more: it was deleted")]
+    NoSuchCall,
+    /// What is being recorded is not deleted.
+    #[error("this call is under way: leave it first, then delete it")]
+    UnderWay,
+    /// The export cannot be written.
+    #[error("cannot write the export ({source}): free some space or choose another folder")]
+    Export {
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// Not all could be written before the end.
     #[error("{count} entries could not be written to the history {path}: {cause}")]
     NotWritten {

@@ -205,7 +205,11 @@ impl History {
         self.said(read_totals(&self.connection, track))
     }
 
-    fn said<T>(&self, result: rusqlite::Result<T>) -> Result<T, HistoryError> {
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    pub(crate) fn said<T>(&self, result: rusqlite::Result<T>) -> Result<T, HistoryError> {
         result.map_err(|source| HistoryError::from_sqlite(&self.path, source))
     }
 }

@@ -1,11 +1,12 @@
 //! The SQLite record of every call: call > session > stay of a peer > track > sample, with events and breaks.
 //!
-//! [`Recorder`] writes, [`History`] reads; several processes may do either at once. Every entry is committed as it is
-//! made. NULL is 'not measured', never 0.
+//! [`Recorder`] writes, [`History`] reads, [`delete_call`] and [`keep_for`] delete; several processes may do any of it at
+//! once. Every entry is committed as it is made. NULL is 'not measured', never 0.
 
 mod alive;
 mod cells;
 mod error;
+mod export;
 mod file;
 mod find;
 mod history;
@@ -14,9 +15,11 @@ mod recorder;
 mod schema;
 mod series;
 mod table;
+mod upkeep;
 mod writer;
 
 pub use error::HistoryError;
+pub use export::{export_csv, export_json};
 pub use find::{CallFilter, CallLine, Rated};
 pub use history::{History, TrackTotals};
 pub use ids::{CallId, SessionId, StayId, TrackId};
@@ -26,6 +29,7 @@ pub use table::breaks::Break;
 pub use table::session::Session;
 pub use table::stay::Stay;
 pub use table::track::Track;
+pub use upkeep::{delete_call, keep_for};
 
 /// What is known when a session begins.
 #[derive(Debug, Clone, PartialEq, Eq)]

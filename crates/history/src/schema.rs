@@ -8,7 +8,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::table;
 
 /// The format that this program reads and writes (`PRAGMA user_version`).
-pub(crate) const LATEST: u32 = 1;
+pub(crate) const LATEST: u32 = 2;
 
 /// Marks a file as a history (`PRAGMA application_id`): "SLHi" in ASCII.
 pub(crate) const APPLICATION_ID: i32 = 0x534c_4869;

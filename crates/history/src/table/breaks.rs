@@ -7,9 +7,10 @@ use crate::cells::Reader;
 use crate::schema::Step;
 use crate::{SessionId, StayId};
 
-pub(crate) const STEPS: &[Step] = &[Step {
-    version: 1,
-    sql: "CREATE TABLE break (
+pub(crate) const STEPS: &[Step] = &[
+    Step {
+        version: 1,
+        sql: "CREATE TABLE break (
         id INTEGER PRIMARY KEY,
         session_id INTEGER NOT NULL REFERENCES session,
         stay_id INTEGER REFERENCES stay,
@@ -18,7 +19,13 @@ pub(crate) const STEPS: &[Step] = &[Step {
         cause TEXT NOT NULL
     ) STRICT;
     CREATE INDEX break_by_session ON break (session_id, start_ms);",
-}];
+    },
+    // For deletion, as in `event.rs`.
+    Step { version: 2, sql: "CREATE INDEX break_by_stay ON break (stay_id);" },
+];
+
+/// Deletes what belongs to a session.
+pub(crate) const DELETE: &str = "DELETE FROM break WHERE session_id = ?1";
 
 /// A stretch in which nothing could be measured.
 #[derive(Debug, Clone, PartialEq, Eq)]

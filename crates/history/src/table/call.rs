@@ -24,3 +24,11 @@ pub(crate) fn ensure(connection: &Connection, server: &str, code: &str) -> rusql
         .prepare_cached("SELECT id FROM call WHERE server = ?1 AND code = ?2")?
         .query_row(params![server, code], |row| row.get(0))
 }
+
+/// Deletes a call that has no session left.
+pub(crate) fn delete_if_empty(connection: &Connection, call: CallId) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM call WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM session WHERE call_id = ?1)")?
+        .execute([call])?;
+    Ok(())
+}

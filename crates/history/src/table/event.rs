@@ -6,9 +6,10 @@ use sightline_quality::{Event, EventKind};
 use crate::schema::Step;
 use crate::{SessionId, StayId};
 
-pub(crate) const STEPS: &[Step] = &[Step {
-    version: 1,
-    sql: "CREATE TABLE event (
+pub(crate) const STEPS: &[Step] = &[
+    Step {
+        version: 1,
+        sql: "CREATE TABLE event (
         id INTEGER PRIMARY KEY,
         session_id INTEGER NOT NULL REFERENCES session,
         stay_id INTEGER REFERENCES stay,
@@ -17,7 +18,13 @@ pub(crate) const STEPS: &[Step] = &[Step {
         detail TEXT NOT NULL
     ) STRICT;
     CREATE INDEX event_by_session ON event (session_id, unix_ms);",
-}];
+    },
+    // Without it, each stay that is deleted is looked for in all events there are.
+    Step { version: 2, sql: "CREATE INDEX event_by_stay ON event (stay_id);" },
+];
+
+/// Deletes what belongs to a session.
+pub(crate) const DELETE: &str = "DELETE FROM event WHERE session_id = ?1";
 
 /// Stores an event: its tag as `kind`, the whole as JSON in `detail`.
 pub(crate) fn insert(

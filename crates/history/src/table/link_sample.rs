@@ -38,6 +38,9 @@ pub(crate) const STEPS: &[Step] = &[Step {
     CREATE INDEX link_sample_by_stay ON link_sample (stay_id, start_ms);",
 }];
 
+/// Deletes what belongs to a session.
+pub(crate) const DELETE: &str = "DELETE FROM link_sample WHERE stay_id IN (SELECT id FROM stay WHERE session_id = ?1)";
+
 /// What follows the metrics: what happened in the window, then the counters at its end.
 const REST: &[&str] = &[
     "new_pair_changes",

@@ -29,6 +29,9 @@ pub(crate) const STEPS: &[Step] = &[Step {
     CREATE INDEX process_sample_by_session ON process_sample (session_id, start_ms);",
 }];
 
+/// Deletes what belongs to a session.
+pub(crate) const DELETE: &str = "DELETE FROM process_sample WHERE session_id = ?1";
+
 /// What follows the metrics: the counters at the window's end.
 const REST: &[&str] = &["cpu_us", "system_busy_us", "system_total_us", "current_resident_bytes"];
 

@@ -103,6 +103,10 @@ pub(crate) const STEPS: &[Step] = &[Step {
     CREATE INDEX sample_by_track ON sample (track_id, start_ms);",
 }];
 
+/// Deletes what belongs to a session.
+pub(crate) const DELETE: &str = "DELETE FROM sample WHERE track_id IN
+    (SELECT track.id FROM stay JOIN track ON track.stay_id = stay.id WHERE session_id = ?1)";
+
 /// What follows the metrics; from `packets` on as they are counted, cumulative.
 const REST: &[&str] = &[
     "freezes",

@@ -38,6 +38,9 @@ pub(crate) const STEPS: &[Step] = &[Step {
     CREATE INDEX session_open ON session (id) WHERE ended_ms IS NULL;",
 }];
 
+/// Deletes the session itself, when nothing refers to it any more.
+pub(crate) const DELETE: &str = "DELETE FROM session WHERE id = ?1";
+
 /// One unbroken presence of this client in a call.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Session {
@@ -118,6 +121,19 @@ pub(crate) fn insert(
 pub(crate) fn open(connection: &Connection) -> rusqlite::Result<Vec<(SessionId, String)>> {
     let mut statement = connection.prepare("SELECT id, lock_token FROM session WHERE ended_ms IS NULL ORDER BY id")?;
     statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+}
+
+/// The locks of a call's sessions without an end.
+pub(crate) fn open_of_call(connection: &Connection, call: CallId) -> rusqlite::Result<Vec<String>> {
+    let mut statement =
+        connection.prepare_cached("SELECT lock_token FROM session WHERE call_id = ?1 AND ended_ms IS NULL")?;
+    statement.query_map([call], |row| row.get(0))?.collect()
+}
+
+/// Sessions that ended before a time, with their calls.
+pub(crate) fn ended_before(connection: &Connection, unix_ms: i64) -> rusqlite::Result<Vec<(SessionId, CallId)>> {
+    let mut statement = connection.prepare("SELECT id, call_id FROM session WHERE ended_ms < ?1 ORDER BY id")?;
+    statement.query_map([unix_ms], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
 /// The time of the last sample; of the start, where there is none.

@@ -26,6 +26,9 @@ pub(crate) const STEPS: &[Step] = &[Step {
     CREATE INDEX stay_by_session ON stay (session_id, peer);",
 }];
 
+/// Deletes what belongs to a session.
+pub(crate) const DELETE: &str = "DELETE FROM stay WHERE session_id = ?1";
+
 /// One presence of a peer in a session.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stay {

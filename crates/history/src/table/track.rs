@@ -18,6 +18,9 @@ pub(crate) const STEPS: &[Step] = &[Step {
     ) STRICT;",
 }];
 
+/// Deletes what belongs to a session.
+pub(crate) const DELETE: &str = "DELETE FROM track WHERE stay_id IN (SELECT id FROM stay WHERE session_id = ?1)";
+
 /// Sound or pictures, one way, of a stay.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Track {

@@ -5,7 +5,9 @@
 mod bench;
 mod crash;
 mod creation;
+mod export;
 mod find;
 mod nulls;
 mod refusal;
 mod session;
+mod upkeep;
