@@ -62,6 +62,7 @@ fn one_to_one(scene: &Scene, length: Length) -> Result<Vec<Line>> {
     let microphone = format!("file:{}", text(&scene.speech()?)?);
     let seconds = length.one_to_one_seconds.to_string();
     let args = ["--camera", &camera, "--microphone", &microphone, "--seconds", &seconds, "--verify-counter"];
+    let watcher = machine::Watcher::start();
     let clients = [scene.join(&code, "ada", &args)?, scene.join(&code, "ben", &args)?];
     let mut lines = Vec::new();
     for client in clients {
@@ -69,6 +70,13 @@ fn one_to_one(scene: &Scene, length: Length) -> Result<Vec<Line>> {
         println!("{}", report.table());
         lines.extend(side(&report)?);
     }
+    let stall = watcher.stop().context("the watcher of the machine broke")?;
+    lines.push(line(
+        "meanwhile, longest time an idle thread was kept from waking, ms",
+        format!("{:.0}", stall.as_secs_f64() * 1e3),
+        "stated",
+        true,
+    ));
     Ok(lines)
 }
 

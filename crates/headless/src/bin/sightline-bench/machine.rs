@@ -1,4 +1,11 @@
-//! What machine the figures come from.
+//! What machine the figures come from, and how it behaved meanwhile.
+//!
+//! Invariant: nothing here excuses a figure; it only tells what the machine did at the same time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 /// One line: processor, how many of them, system.
 pub(crate) fn line() -> String {
@@ -14,4 +21,37 @@ pub(crate) fn line() -> String {
         .find_map(|line| line.strip_prefix("PRETTY_NAME="))
         .map_or(std::env::consts::OS, |name| name.trim_matches('"'));
     format!("{model}, {cores} cores, {system}, release build")
+}
+
+/// How long the watcher sleeps between looks: short against the 150 ms of a freeze.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// A thread that only sleeps and wakes; what it oversleeps, everybody on the machine may.
+pub(crate) struct Watcher {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<Duration>,
+}
+
+impl Watcher {
+    /// Begins to watch.
+    pub(crate) fn start() -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            let mut longest = Duration::ZERO;
+            while !stopped.load(Ordering::Relaxed) {
+                let before = Instant::now();
+                std::thread::sleep(LOOK);
+                longest = longest.max(before.elapsed().saturating_sub(LOOK));
+            }
+            longest
+        });
+        Self { stop, thread }
+    }
+
+    /// The longest time by which a sleep was too long; `None` if the watcher itself broke.
+    pub(crate) fn stop(self) -> Option<Duration> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().ok()
+    }
 }
