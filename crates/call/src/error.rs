@@ -34,6 +34,9 @@ pub enum CallError {
     /// The code is not one.
     #[error("'{0}' is not a room code; it is words joined by '-'")]
     BadCode(String),
+    /// What was typed or pasted asks into no room.
+    #[error("'{0}' is neither a code nor a link to a call; a code is a few words, like amber-canoe-violet-magnet")]
+    BadInvitation(String),
     /// No such room.
     #[error("no room has the code '{0}'; check the spelling, or make a new room")]
     UnknownRoom(String),

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod device;
 mod error;
 mod packet;
+mod stop;
 pub mod video;
 
 pub use error::MediaError;

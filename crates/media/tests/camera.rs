@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
-use sightline_media::device::{DeviceEvent, DeviceKind, DeviceState, list_devices};
+use sightline_media::device::{DeviceEvent, DeviceInfo, DeviceKind, DeviceState, list_devices, watch};
 use sightline_media::video::{
-    VideoFrame, VideoSendCounters, VideoSender, VideoSenderHooks, VideoSettings, VideoSource,
+    LatestFrame, Preview, VideoFrame, VideoSendCounters, VideoSender, VideoSenderHooks, VideoSettings, VideoSource,
 };
 
 /// Set in the child: where the word for the device stands.
@@ -101,9 +101,7 @@ impl Camera {
     }
 
     fn next_picture(&self) -> VideoFrame {
-        let slot = self.sender.latest();
-        let (seen, _) = slot.newer_than(0).unwrap_or((0, VideoFrame::from_i420(2, 2, vec![0; 6], 0).expect("tiny")));
-        slot.wait_newer_than(seen, PATIENCE).expect("a picture").1
+        next_picture(&self.sender.latest())
     }
 
     fn wait_for(&self, states: &[DeviceState]) {
@@ -119,6 +117,25 @@ impl Camera {
             thread::sleep(Duration::from_millis(5));
         }
     }
+}
+
+fn next_picture(slot: &LatestFrame) -> VideoFrame {
+    let seen = slot.newer_than(0).map_or(0, |(seen, _)| seen);
+    slot.wait_newer_than(seen, PATIENCE).expect("a picture").1
+}
+
+fn wait_until(what: &str, holds: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "in vain: {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Threads and open files of this process.
+fn holdings() -> (usize, usize) {
+    let count = |folder: &str| fs::read_dir(folder).expect("Linux has it").count();
+    (count("/proc/self/task"), count("/proc/self/fd"))
 }
 
 /// Checks the halves of a picture of the virtual camera, in its lower part.
@@ -204,6 +221,7 @@ fn an_unplugged_camera_is_lost_and_comes_back() {
         camera.next_picture();
         tell_camera("unplug");
         camera.wait_for(&[DeviceState::Lost]);
+        assert!(camera.sender.latest().is_empty(), "a frozen picture is left");
         let lost_at = camera.counters().frames_captured;
         // Longer than a retry takes, so that one fails.
         thread::sleep(Duration::from_millis(1500));
@@ -224,6 +242,7 @@ fn a_camera_that_pauses_is_stalled_and_goes_on() {
         let held_at = Instant::now();
         tell_camera("hold");
         camera.wait_for(&[DeviceState::Stalled]);
+        assert!(camera.sender.latest().is_empty(), "a frozen picture is left");
         let reported_at = camera.events.lock().expect("not poisoned")[0].0;
         // 2.5 s are promised; a loaded machine gets more, a hang more than that.
         assert!(reported_at - held_at < Duration::from_secs(10), "only after {:?}", reported_at - held_at);
@@ -272,5 +291,61 @@ fn a_stuck_camera_does_not_hold_up_the_end() {
         again.next_picture();
         again.wait_for(&[]);
         again.sender.stop();
+    });
+}
+
+#[test]
+fn a_preview_shows_loses_and_finds_its_camera() {
+    with_camera("a_preview_shows_loses_and_finds_its_camera", "YUYV", || {
+        let before = holdings();
+        let source = VideoSource::Device(Some("77".into()));
+        let preview = Preview::start(&source, SETTINGS, Box::new(|_| {})).expect("started");
+        let slot = preview.latest();
+        assert_picture(&next_picture(&slot), (60, 200), (90, 160), 0);
+        for (word, trouble) in [("unplug", DeviceState::Lost), ("hold", DeviceState::Stalled)] {
+            tell_camera(word);
+            wait_until("trouble", || preview.trouble() == Some(trouble));
+            assert!(slot.is_empty(), "a frozen picture is left");
+            tell_camera("run");
+            wait_until("its end", || preview.trouble().is_none());
+            next_picture(&slot);
+        }
+        preview.stop();
+        assert!(slot.is_empty());
+        // The next one gets the device at once, and nothing is left of either.
+        for _ in 0..3 {
+            let again = Preview::start(&source, SETTINGS, Box::new(|_| {})).expect("started again");
+            next_picture(&again.latest());
+            again.stop();
+        }
+        wait_until("all given back", || holdings() <= before);
+    });
+}
+
+#[test]
+fn plugging_and_unplugging_is_told_and_asking_disturbs_nobody() {
+    with_camera("plugging_and_unplugging_is_told_and_asking_disturbs_nobody", "YUYV,NV12", || {
+        let lists = Arc::<Mutex<Vec<Vec<DeviceInfo>>>>::default();
+        let into = lists.clone();
+        let devices = watch(Box::new(move |list| into.lock().expect("not poisoned").push(list))).expect("a thread");
+        let is_there = || {
+            let lists = lists.lock().expect("not poisoned");
+            lists.last().map(|list| list.iter().any(|device| device.name == "Fake Camera"))
+        };
+        wait_until("the camera in the first list", || is_there() == Some(true));
+        // At work it may be asked what it is, and does not mind.
+        let camera = Camera::start(Some("77")).expect("started");
+        for _ in 0..5 {
+            list_devices();
+            camera.next_picture();
+        }
+        camera.wait_for(&[]);
+        assert_eq!(is_there(), Some(true));
+        camera.sender.stop();
+        tell_camera("unplug");
+        wait_until("the camera gone", || is_there() == Some(false));
+        tell_camera("run");
+        wait_until("the camera back", || is_there() == Some(true));
+        devices.stop();
     });
 }

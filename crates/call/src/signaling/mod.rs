@@ -20,12 +20,12 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, sleep_until, timeout};
 
-pub use http::create_room;
+pub use http::{create_room, find_room};
 use outbox::Outbox;
 pub(crate) use socket::Entered;
 use socket::{Incoming, Seat, Socket, enter};
 use timing::{Backoff, Beat, Heartbeat};
-use url::ServerUrl;
+pub(crate) use url::ServerUrl;
 
 use crate::CallError;
 

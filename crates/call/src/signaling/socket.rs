@@ -176,7 +176,7 @@ pub(crate) async fn enter(seat: &mut Seat) -> Result<(Socket, Entered), CallErro
     }
 }
 
-fn refusal(code: ErrorCode, message: String, room: &RoomCode) -> CallError {
+pub(super) fn refusal(code: ErrorCode, message: String, room: &RoomCode) -> CallError {
     match code {
         ErrorCode::UnknownRoom => CallError::UnknownRoom(room.as_str().to_owned()),
         ErrorCode::RoomFull => CallError::RoomFull(room.as_str().to_owned()),

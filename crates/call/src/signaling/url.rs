@@ -60,6 +60,11 @@ impl ServerUrl {
         format!("{}{resource}", self.prefix)
     }
 
+    /// Host, port and path, as in a link.
+    pub(crate) fn place(&self) -> String {
+        format!("{}{}", self.authority, self.prefix)
+    }
+
     /// Value of the `Host` header.
     pub(crate) fn authority(&self) -> &str {
         &self.authority

@@ -2,7 +2,11 @@
 //!
 //! Invariant: full scale is 1.0; a square wave of full scale has level 0 dBov.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
+
+use super::BLOCK;
 
 /// Level of silence (RFC 6464: 127 is digital silence or below the range).
 pub(crate) const SILENT: u8 = 127;
@@ -46,6 +50,54 @@ impl EnergyMeter {
     }
 }
 
+/// How loud something is at the moment; cheap to clone and to read from any thread.
+#[derive(Debug, Clone, Default)]
+pub struct Level(Arc<AtomicU32>);
+
+impl Level {
+    /// Peak of the last 100 ms, 0 to 1 (full scale).
+    pub fn now(&self) -> f32 {
+        f32::from_bits(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// Blocks in the peak of a [`Level`].
+const PEAK_BLOCKS: usize = 10;
+
+/// Keeps a [`Level`] up to date.
+#[derive(Debug)]
+pub(crate) struct PeakMeter {
+    peaks: [f32; PEAK_BLOCKS],
+    next: usize,
+    level: Level,
+}
+
+impl PeakMeter {
+    pub(crate) fn new(level: Level) -> Self {
+        Self { peaks: [0.0; PEAK_BLOCKS], next: 0, level }
+    }
+
+    /// Takes in one or more blocks.
+    pub(crate) fn add(&mut self, samples: &[f32]) {
+        for block in samples.chunks(BLOCK) {
+            self.peaks[self.next] = block.iter().fold(0.0, |peak: f32, sample| peak.max(sample.abs())).min(1.0);
+            self.next = (self.next + 1) % PEAK_BLOCKS;
+        }
+        self.publish();
+    }
+
+    /// Nothing is heard any more.
+    pub(crate) fn clear(&mut self) {
+        self.peaks = [0.0; PEAK_BLOCKS];
+        self.publish();
+    }
+
+    fn publish(&self) {
+        let peak = self.peaks.iter().copied().fold(0.0, f32::max);
+        self.level.0.store(peak.to_bits(), Ordering::Relaxed);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,5 +119,22 @@ mod tests {
         }
         assert!((meter.energy() - 0.5).abs() < 1e-9, "0.25 for 2 s");
         assert_eq!(meter.duration(), Duration::from_secs(2));
+    }
+
+    #[test]
+    fn a_peak_is_seen_for_a_tenth_of_a_second() {
+        let level = Level::default();
+        let mut meter = PeakMeter::new(level.clone());
+        meter.add(&[-0.5; 2 * BLOCK]);
+        for _ in 0..9 {
+            assert_eq!(level.now(), 0.5);
+            meter.add(&[0.1; BLOCK]);
+        }
+        meter.add(&[0.1; BLOCK]);
+        assert_eq!(level.now(), 0.1);
+        meter.add(&[f32::NAN, 7.0]);
+        assert_eq!(level.now(), 1.0, "never more than full scale");
+        meter.clear();
+        assert_eq!(level.now(), 0.0);
     }
 }

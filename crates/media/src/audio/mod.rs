@@ -3,10 +3,13 @@
 //! Invariant: inside of this folder all sound is 48 kHz mono `f32` in -1..1, cut into blocks of 10 ms; whatever comes
 //! from or goes to a file or a device is converted at that edge.
 
+mod chime;
 mod input;
 mod jitter;
 mod level;
+mod meter;
 mod opus;
+mod output;
 mod pace;
 mod player;
 mod processing;
@@ -18,7 +21,10 @@ mod speech;
 mod tone;
 mod wav;
 
+pub use chime::play_test_tone;
 pub use jitter::{JitterBuffer, JitterCounters};
+pub use level::Level;
+pub use meter::Meter;
 pub use opus::{AudioDecoder, AudioEncoder, OpusDecoder, OpusEncoder};
 pub use player::{AudioPlayer, AudioReceiveCounters, AudioReceiver, AudioSink, Speaker};
 pub use processing::AudioProcessor;

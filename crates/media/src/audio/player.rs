@@ -9,22 +9,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use super::BLOCK;
 use super::jitter::JitterBuffer;
 use super::level::EnergyMeter;
 use super::opus::OpusDecoder;
+use super::output::Output;
 use super::pace::Pace;
 use super::processing::AudioProcessor;
-use super::resample::Resampler;
-use super::{BLOCK, SAMPLE_RATE};
-use crate::device::sound::{Events, SoundDevice};
-use crate::device::{DeviceEvent, DeviceKind};
+use crate::device::DeviceEvent;
 use crate::{MediaError, RtpPacket};
 
 const BLOCK_TIME: Duration = Duration::from_millis(10);
 /// Packets of one peer that may wait for the player: 5 s, of which the jitter buffer would keep 3.
 const QUEUE: usize = 250;
-/// A speaker that asked for nothing this long is not waited for. Longer than any device's period.
-const SPEAKER_SILENT_AFTER: Duration = Duration::from_millis(150);
 
 /// Where incoming sound is played.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -222,7 +219,7 @@ impl Worker {
             match &self.output {
                 Some(output) if by_speaker => {
                     pace = Pace::new(Instant::now(), BLOCK_TIME);
-                    if !output.device.port().wait_for_room(BLOCK_TIME) {
+                    if !output.wait_for_room(BLOCK_TIME) {
                         continue;
                     }
                 }
@@ -251,42 +248,6 @@ impl Worker {
         }
         self.limiter.apply(&mut mixed);
         mixed
-    }
-}
-
-/// The speaker, with what it takes to match its rate.
-struct Output {
-    device: SoundDevice,
-    resampler: Resampler,
-    rate: u32,
-}
-
-impl Output {
-    fn open(wanted: Option<String>, events: Events) -> Result<Self, MediaError> {
-        let device = SoundDevice::open(DeviceKind::Speaker, wanted, events)?;
-        let rate = device.port().rate();
-        Ok(Self { device, resampler: Resampler::new(SAMPLE_RATE, rate)?, rate })
-    }
-
-    fn alive(&self) -> bool {
-        self.device.port().quiet_for().is_some_and(|quiet| quiet < SPEAKER_SILENT_AFTER)
-    }
-
-    /// From queueing a block to its sound.
-    fn delay(&self) -> Duration {
-        self.device.port().queued() + self.device.port().latency()
-    }
-
-    fn play(&mut self, block: &[f32]) {
-        let port = self.device.port();
-        if port.rate() != self.rate {
-            // It came back as another device.
-            match Resampler::new(SAMPLE_RATE, port.rate()) {
-                Ok(resampler) => (self.resampler, self.rate) = (resampler, port.rate()),
-                Err(error) => return tracing::error!(%error, "the speaker cannot be used"),
-            }
-        }
-        self.resampler.process(block, |piece| port.put(piece));
     }
 }
 

@@ -7,6 +7,9 @@ use std::fmt;
 
 pub(crate) mod camera;
 pub(crate) mod sound;
+mod watch;
+
+pub use watch::{DeviceWatch, watch};
 
 /// What a device is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -4,13 +4,14 @@
 
 mod keeper;
 mod port;
+mod server;
 
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use cpal::traits::{DeviceTrait, HostTrait};
-use cpal::{Device, SampleFormat, SupportedStreamConfigRange};
+use cpal::{Device, ErrorKind, SampleFormat, SupportedStreamConfigRange};
 
 pub(crate) use self::keeper::{Events, SoundDevice};
 use super::{DeviceInfo, DeviceKind};
@@ -51,8 +52,9 @@ pub(crate) fn list() -> Vec<DeviceInfo> {
 fn query(kind: DeviceKind) -> Vec<DeviceInfo> {
     let host = cpal::default_host();
     let default = default_device(&host, kind).and_then(|device| device.id().ok());
-    let usable = devices(&host, kind).into_iter().filter(|device| !offers(device, kind).is_empty());
-    usable
+    devices(&host, kind)
+        .into_iter()
+        .filter(|device| is_usable(device, kind))
         .filter_map(|device| {
             let id = device.id().ok()?;
             let is_default = Some(&id) == default.as_ref();
@@ -92,12 +94,28 @@ fn find(kind: DeviceKind, wanted: Option<&str>) -> Result<Device, MediaError> {
     found.ok_or_else(|| MediaError::NoDevice { kind, name: wanted.map(str::to_owned) })
 }
 
-fn offers(device: &Device, kind: DeviceKind) -> Vec<SupportedStreamConfigRange> {
+fn offers(device: &Device, kind: DeviceKind) -> Result<Vec<SupportedStreamConfigRange>, cpal::Error> {
     match kind {
         DeviceKind::Microphone => device.supported_input_configs().map(Iterator::collect),
-        _ => device.supported_output_configs().map(Iterator::collect),
+        DeviceKind::Speaker | DeviceKind::Camera => device.supported_output_configs().map(Iterator::collect),
     }
-    .unwrap_or_default()
+}
+
+/// One that is busy is there all the same; it may be us who use it.
+fn is_usable(device: &Device, kind: DeviceKind) -> bool {
+    match offers(device, kind) {
+        Ok(offers) => !offers.is_empty(),
+        Err(error) => error.kind() == ErrorKind::DeviceBusy,
+    }
+}
+
+/// Marks of the devices and sound servers that are there, without opening one.
+pub(crate) fn present() -> Vec<String> {
+    let mut found = server::present();
+    if let Ok(all) = cpal::default_host().devices() {
+        found.extend(all.filter_map(|device| device.id().ok()).map(|id| format!("sound {}", id.id())));
+    }
+    found
 }
 
 /// A format to open a device with.

@@ -5,7 +5,7 @@
 //! takes it, not at all.
 //!
 //! When a camera stalls or is lost nothing is sent: a repeated picture would look alive to the peers' counters. The
-//! [`DeviceEvent`] comes within 2.5 s, so that the call can tell them.
+//! [`DeviceEvent`] comes within 2.5 s, so that the call can tell them; the self-view is empty from then on.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use super::codec::{EncoderSettings, VideoEncoder};
 use super::payload::Packetizer;
 use super::request::KeyframeGate;
-use super::source::{Capture, DeviceSink, FrameSink, VideoSettings, VideoSource};
+use super::source::{Capture, DeviceSink, FrameSink, VideoSettings, VideoSource, clearing};
 use super::vpx::Vp8Encoder;
 use super::{LatestFrame, Scaler, VideoFrame};
 use crate::device::{DeviceEvent, DeviceKind, DeviceState};
@@ -112,7 +112,8 @@ impl VideoSender {
         });
         let VideoSenderHooks { encoded, captured, device } = hooks;
         let (frames, slot) = (frame_sink(&shared, captured), shared.slot.clone());
-        let source = Source { source, settings, frames, events: Arc::from(device), slot };
+        let events = clearing(slot.clone(), Arc::from(device));
+        let source = Source { source, settings, frames, events, slot };
         let capture = source.open()?;
 
         let (commands, queue) = sync_channel(COMMANDS);

@@ -44,6 +44,11 @@ impl LatestFrame {
         self.lock().frame = None;
     }
 
+    /// There is no picture: none came yet, or it was taken away.
+    pub fn is_empty(&self) -> bool {
+        self.lock().frame.is_none()
+    }
+
     /// The picture and its sequence number, if it is newer than `seen`. Sequence numbers start at 1.
     pub fn newer_than(&self, seen: u64) -> Option<(u64, VideoFrame)> {
         newer(&self.lock(), seen)
@@ -101,13 +106,14 @@ mod tests {
     #[test]
     fn a_slow_consumer_sees_the_newest_and_knows_what_it_missed() {
         let slot = LatestFrame::new();
-        assert!(slot.newer_than(0).is_none());
+        assert!(slot.newer_than(0).is_none() && slot.is_empty());
         (0..5).for_each(|index| slot.put(frame(index)));
         let (sequence, newest) = slot.newer_than(1).expect("newer");
         assert_eq!((sequence, newest.index()), (5, Some(4)));
         assert!(slot.newer_than(5).is_none());
+        assert!(!slot.is_empty());
         slot.clear();
-        assert!(slot.newer_than(0).is_none());
+        assert!(slot.newer_than(0).is_none() && slot.is_empty());
     }
 
     #[test]

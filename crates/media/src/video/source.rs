@@ -4,15 +4,17 @@
 //! schedule, so that late wake-ups do not add up; pictures are made ready before they are due.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use super::LatestFrame;
 use super::frame::{FrameBuffer, FramePool, VideoFrame, check_size};
 use super::pattern::Pattern;
 use super::y4m::{Y4mFormat, Y4mReader};
 use crate::device::camera::{CameraCapture, CameraWish};
 use crate::device::{DeviceEvent, DeviceKind, DeviceState};
+use crate::stop::StopFlag;
 use crate::{MediaError, clock};
 
 /// Later than this, the schedule begins anew: the machine slept.
@@ -46,6 +48,17 @@ pub struct VideoSettings {
 pub(crate) type FrameSink = Arc<dyn Fn(VideoFrame) + Send + Sync>;
 /// Called when a device changes its state.
 pub(crate) type DeviceSink = Arc<dyn Fn(DeviceEvent) + Send + Sync>;
+
+/// Passes events on, and takes the picture out of `slot` when none follows: nobody is to look at a frozen one.
+pub(crate) fn clearing(slot: Arc<LatestFrame>, events: DeviceSink) -> DeviceSink {
+    Arc::new(move |event: DeviceEvent| {
+        match event.state {
+            DeviceState::Lost | DeviceState::Stalled => slot.clear(),
+            DeviceState::Back | DeviceState::Changed => {}
+        }
+        events(event);
+    })
+}
 
 /// A source at work.
 pub(crate) enum Capture {
@@ -163,32 +176,6 @@ impl Schedule {
     }
 }
 
-/// Tells a thread to end, and wakes it for that.
-#[derive(Default)]
-pub(crate) struct StopFlag {
-    stopped: Mutex<bool>,
-    changed: Condvar,
-}
-
-impl StopFlag {
-    pub(crate) fn set(&self) {
-        *self.stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.changed.notify_all();
-    }
-
-    /// False if it is to end.
-    pub(crate) fn sleep_until(&self, due: Instant) -> bool {
-        let mut stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            let left = due.saturating_duration_since(Instant::now());
-            if *stopped || left.is_zero() {
-                return !*stopped;
-            }
-            stopped = self.changed.wait_timeout(stopped, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -213,15 +200,5 @@ mod tests {
         let woken = start + Duration::from_secs(3600);
         assert_eq!(schedule.next_due(woken), woken);
         assert_eq!(schedule.next_due(woken), woken + Duration::from_millis(40));
-    }
-
-    #[test]
-    fn a_flag_ends_a_long_sleep() {
-        let flag = Arc::new(StopFlag::default());
-        assert!(flag.sleep_until(Instant::now()));
-        let other = flag.clone();
-        let sleeper = thread::spawn(move || other.sleep_until(Instant::now() + Duration::from_secs(3600)));
-        flag.set();
-        assert!(!sleeper.join().expect("no panic"));
     }
 }

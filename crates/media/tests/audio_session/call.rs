@@ -7,10 +7,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use sightline_media::audio::{
-    AudioPlayer, AudioReceiver, AudioSender, AudioSenderHooks, AudioSettings, AudioSink, AudioSource, Speaker,
-    WavRecorder,
+    AudioPlayer, AudioReceiver, AudioSender, AudioSenderHooks, AudioSettings, AudioSink, AudioSource, Meter, Speaker,
+    WavRecorder, play_test_tone,
 };
-use sightline_media::device::{DeviceEvent, DeviceKind, DeviceState, list_devices};
+use sightline_media::device::{DeviceEvent, DeviceInfo, DeviceKind, DeviceState, list_devices, watch};
 use sightline_media::{EncodedAudio, MediaError, RtpPacket};
 
 use crate::cases::{FOLDER, START_SERVER, STOP_SERVER};
@@ -22,6 +22,7 @@ pub(crate) fn run(case: &str) -> ExitCode {
     let outcome = match case {
         "speech" => speech(),
         "gone" => gone(),
+        "lobby" => lobby(),
         "none" => none(),
         other => Err(format!("no such case: {other}")),
     };
@@ -136,6 +137,44 @@ fn gone() -> Result<(), String> {
     }
     println!("{:?}", call.receiver.counters());
     call.stop()
+}
+
+fn lobby() -> Result<(), String> {
+    let lists = Arc::<Mutex<Vec<Vec<DeviceInfo>>>>::default();
+    let into = Arc::clone(&lists);
+    let note = move |list| into.lock().unwrap_or_else(PoisonError::into_inner).push(list);
+    let devices = watch(Box::new(note)).map_err(|e| e.to_string())?;
+    let defaults = || {
+        let lists = lists.lock().unwrap_or_else(PoisonError::into_inner);
+        lists.last().map(|list| list.iter().filter(|device| device.is_default).count())
+    };
+    wait_for("a default microphone and speaker", || defaults() == Some(2))?;
+
+    let before = threads()?;
+    let open = || Meter::start(AudioSource::Device(None), Box::new(|_| {})).map_err(|e| e.to_string());
+    let meter = open()?;
+    wait_for("a level of speech", || meter.level() > 0.05)?;
+    println!("the tone lasts {:?}", play_test_tone(None).map_err(|e| e.to_string())?);
+    meter.stop();
+    for _ in 0..3 {
+        open()?.stop();
+    }
+    wait_for("all threads to end", || threads().is_ok_and(|now| now <= before))?;
+
+    let meter = open()?;
+    println!("{STOP_SERVER}");
+    wait_for("no devices", || defaults() == Some(0))?;
+    wait_for("no level", || meter.level() == 0.0)?;
+    println!("{START_SERVER}");
+    wait_for("the devices", || defaults() == Some(2))?;
+    wait_for("a level again", || meter.level() > 0.05)?;
+    meter.stop();
+    devices.stop();
+    Ok(())
+}
+
+fn threads() -> Result<usize, String> {
+    Ok(std::fs::read_dir("/proc/self/task").map_err(|e| e.to_string())?.count())
 }
 
 fn none() -> Result<(), String> {

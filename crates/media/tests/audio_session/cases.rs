@@ -22,9 +22,10 @@ pub(crate) const START_SERVER: &str = "please start the server";
 
 type Case = fn() -> Result<(), String>;
 
-pub(crate) const ALL: [(&str, Case); 3] = [
+pub(crate) const ALL: [(&str, Case); 4] = [
     ("sound_device_speech_goes_from_microphone_to_speaker", speech_goes_from_microphone_to_speaker),
     ("sound_device_losing_all_in_mid_call_is_survived", losing_all_devices_in_mid_call_is_survived),
+    ("sound_device_before_a_call_is_measured_played_and_watched", before_a_call),
     ("sound_device_none_is_an_error_that_says_so", without_devices_the_error_says_so),
 ];
 
@@ -58,6 +59,28 @@ fn losing_all_devices_in_mid_call_is_survived() -> Result<(), String> {
     let mut session = SoundSession::start()?;
     session.feed(&spoken)?;
     child("gone", folder.path(), &mut session, &spoken)
+}
+
+fn before_a_call() -> Result<(), String> {
+    let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
+    let spoken = folder.path().join("spoken.wav");
+    write_test_speech(&spoken, 60.0).map_err(|e| e.to_string())?;
+    let mut session = SoundSession::start()?;
+    session.feed(&spoken)?;
+    let heard = folder.path().join("heard.wav");
+    session.record(&heard)?;
+    child("lobby", folder.path(), &mut session, &spoken)?;
+    session.stop_recording()?;
+    let mut recording = hound::WavReader::open(&heard).map_err(|e| e.to_string())?;
+    let samples: Vec<f32> = recording.samples().filter_map(Result::ok).collect();
+    let peak = samples.iter().fold(0.0_f32, |peak, sample| peak.max(sample.abs()));
+    let loud = samples.iter().filter(|sample| sample.abs() > 0.02).count();
+    println!("    the speaker: peak {peak}, {loud} of {} samples are loud", samples.len());
+    // Two notes of 0.45 s in stereo, of which the greater part is loud.
+    if !(0.1..0.2).contains(&peak) || !(40_000..90_000).contains(&loud) {
+        return Err("the test tone did not come out of the speaker".into());
+    }
+    Ok(())
 }
 
 fn without_devices_the_error_says_so() -> Result<(), String> {

@@ -43,7 +43,21 @@ pub(crate) struct CameraWish {
 
 /// All cameras; empty where the system cannot be asked.
 pub(crate) fn list() -> Vec<DeviceInfo> {
-    within(ANSWER_WITHIN, query).unwrap_or_default().into_iter().enumerate().map(describe).collect()
+    let all = within(ANSWER_WITHIN, query).unwrap_or_default().into_iter().enumerate().map(describe).collect();
+    without_side_doors(all)
+}
+
+/// On Linux a camera has a second device for its metadata, under the same name, that gives no pictures.
+fn without_side_doors(all: Vec<DeviceInfo>) -> Vec<DeviceInfo> {
+    let gives_pictures = |camera: &DeviceInfo| !camera.formats.is_empty();
+    let real: Vec<String> = all.iter().filter(|camera| gives_pictures(camera)).map(|c| c.name.clone()).collect();
+    all.into_iter().filter(|camera| gives_pictures(camera) || !real.contains(&camera.name)).collect()
+}
+
+/// Marks of the cameras that are there, without opening one.
+pub(crate) fn present() -> Vec<String> {
+    let cameras = nokhwa::query(ApiBackend::Auto).unwrap_or_default();
+    cameras.iter().map(|camera| format!("camera {} {}", camera.index().as_string(), camera.human_name())).collect()
 }
 
 /// The first camera of the system is its default.
@@ -131,4 +145,23 @@ fn within<T: Send + 'static>(limit: Duration, work: impl FnOnce() -> T + Send + 
         })
         .ok()?;
     result.recv_timeout(limit).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_camera_with_two_devices_is_listed_once() {
+        let camera = |id: &str, name: &str, formats: &[&str]| DeviceInfo {
+            kind: DeviceKind::Camera,
+            id: id.into(),
+            name: name.into(),
+            is_default: false,
+            formats: formats.iter().map(|format| (*format).to_owned()).collect(),
+        };
+        let all = vec![camera("0", "Cam", &["640x480"]), camera("1", "Cam", &[]), camera("2", "Other", &[])];
+        let ids: Vec<String> = without_side_doors(all).into_iter().map(|camera| camera.id).collect();
+        assert_eq!(ids, ["0", "2"], "one that does not say what it offers may still work");
+    }
 }

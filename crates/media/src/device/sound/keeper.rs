@@ -209,7 +209,7 @@ impl Keeper {
     fn open(&self) -> Result<Stream, MediaError> {
         let device = find(self.kind, self.wanted.as_deref())?;
         let fail = |problem: String| MediaError::Device { kind: self.kind, name: device.to_string(), problem };
-        let offer = best(offers(&device, self.kind), self.kind)
+        let offer = best(offers(&device, self.kind).unwrap_or_default(), self.kind)
             .ok_or_else(|| fail("it does not open or offers no usable format".into()))?;
         self.port.clear();
         self.port.set_rate(offer.rate);
