@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, params};
+use sightline_quality::findings::{Evidence, Outage, Presence, Report, Stretch, findings};
 use sightline_quality::{
     Event, LinkMetric, LinkRow, Metric, PerMetric, ProcessMetric, ProcessRow, Spread, TrackMetric, TrackRow,
 };
@@ -18,7 +19,7 @@ use crate::table::session::{self, Session};
 use crate::table::stay::{self, Stay};
 use crate::table::track::{self, Track};
 use crate::table::{event, link_sample, process_sample, sample};
-use crate::{CallId, HistoryError, SessionId};
+use crate::{CallId, HistoryError, SessionId, StayId};
 
 /// A track over its whole stay.
 #[derive(Debug, Clone, PartialEq)]
@@ -195,6 +196,49 @@ impl History {
     ) -> Result<Vec<Run>, HistoryError> {
         let table = ("process_sample", "session_id");
         self.said(series::read(&self.connection, table, session.0, metric, &range, max_points))
+    }
+
+    /// What went wrong in a call, and on whose side.
+    ///
+    /// # Errors
+    /// Where there is no such call, or the file cannot be read.
+    pub fn findings(&self, call: CallId) -> Result<Report, HistoryError> {
+        let line = self.call(call)?.ok_or(HistoryError::NoSuchCall)?;
+        let mut evidence = Evidence { standing: line.standing, ..Evidence::default() };
+        for session in self.sessions(call)? {
+            self.add_evidence(&session, &mut evidence)?;
+        }
+        Ok(findings(&evidence))
+    }
+
+    fn add_evidence(&self, session: &Session, evidence: &mut Evidence) -> Result<(), HistoryError> {
+        const EVER: Range<i64> = i64::MIN..i64::MAX;
+        let stays = self.stays(session.id)?;
+        for track in self.tracks(session.id)? {
+            evidence.tracks.extend(self.samples(&track, EVER)?);
+        }
+        for stay in &stays {
+            evidence.links.extend(self.link_samples(stay, EVER)?);
+        }
+        evidence.process.extend(self.process_samples(session.id, EVER)?);
+        evidence.events.extend(self.events(session.id)?);
+        let peer = |id: StayId| stays.iter().find(|stay| stay.id == id).map(|stay| stay.peer.clone());
+        let breaks = self.said(breaks::of_session(&self.connection, session.id))?;
+        evidence.outages.extend(breaks.into_iter().map(|Break { stay, start_ms, end_ms, cause, .. }| Outage {
+            peer: stay.and_then(peer),
+            from_ms: start_ms,
+            to_ms: end_ms,
+            cause,
+        }));
+        evidence.presences.extend(stays.iter().map(|stay| Presence {
+            peer: stay.peer.clone(),
+            name: stay.name.clone(),
+            from_ms: stay.joined_ms,
+            to_ms: stay.left_ms,
+        }));
+        let (from_ms, to_ms, end_reason) = (session.started_ms, session.ended_ms, session.end_reason.clone());
+        evidence.sessions.push(Stretch { from_ms, to_ms, end_reason });
+        Ok(())
     }
 
     /// A track over its whole stay.

@@ -6,17 +6,21 @@
 mod counters;
 mod derive;
 mod event;
+pub mod findings;
 mod headline;
+mod limit;
 mod metric;
 mod sample;
 mod sampler;
 mod score;
+mod side;
 mod spread;
 mod track;
 mod units;
 mod verdict;
 mod warning;
 mod window;
+mod words;
 
 pub use counters::{
     CandidateType, Direction, DroppedFrames, Kind, LinkCounters, Path, ProcessCounters, Snapshot, TrackCounters,
@@ -24,11 +28,14 @@ pub use counters::{
 };
 pub use derive::{LinkCounts, TrackCounts};
 pub use event::{Event, EventKind, SetupTimes};
+pub use findings::findings;
 pub use headline::{Headline, Standing, Unclassified};
+pub use limit::{Limit, Limiter, Limits};
 pub use metric::{LinkMetric, Metric, PerMetric, ProcessMetric, TrackMetric, Unit};
 pub use sample::{Gap, GapCause, LinkRow, Live, LiveLink, LiveTrack, ProcessRow, Rows, TrackRow};
 pub use sampler::{Sampler, WINDOW};
 pub use score::{AudioConditions, AudioScore, VideoConditions, audio_score, codec_efficiency, video_score};
+pub use side::{Part, Side, Trouble};
 pub use spread::Spread;
 pub use units::{BitRate, FrameRate, Millis, Percent};
 pub use verdict::{Cause, Class, Factor, StreamFigures, Verdict, judge, poor_stream};
