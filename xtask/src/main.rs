@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, reason = "a command-line program talks on stdout")]
 
 mod cargo;
+mod page;
 mod system;
 mod test;
 

@@ -55,6 +55,8 @@ pub(crate) const BUILD: &[Need] = &[
 pub(crate) const TEST: &[Need] = &[
     need("cargo fmt", Probe::Component("fmt", "rustfmt"), "", ""),
     need("cargo clippy", Probe::Component("clippy", "clippy"), "", ""),
+    need("tests of the page", Probe::Program("node"), "nodejs", "node"),
+    need("types of the page", Probe::Program("npx"), "npm", "node"),
 ];
 
 /// A group of tests that needs programs of its own, and the part of their names by which they are left out without.

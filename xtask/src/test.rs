@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 
 use crate::cargo::{cargo, line, status};
-use crate::system;
+use crate::{page, system};
 
 /// Runs everything; in CI (`CI` is set) a skipped group is a failure.
 pub(crate) fn run() -> Result<()> {
@@ -23,8 +23,11 @@ pub(crate) fn run() -> Result<()> {
         tests.args(["--skip", group.filter]);
     }
     step(&mut tests)?;
+    for mut check in page::checks(&skipped)? {
+        step(&mut check)?;
+    }
 
-    println!("\nfmt, clippy, rustdoc and tests passed");
+    println!("\nfmt, clippy, rustdoc, types of the page and tests passed");
     if skipped.is_empty() {
         println!("skipped: nothing");
     }

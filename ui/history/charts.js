@@ -1,0 +1,258 @@
+/**
+ * The charts of a call: painted natively as triangles, shown in a canvas; the legend and the tools are HTML.
+ *
+ * Invariants: at most one request is on its way; nothing is asked for while nothing happens; the native side holds charts
+ * exactly while this is open.
+ */
+import { backend, problem } from '../lib/backend.js';
+import { fill, h } from '../lib/dom.js';
+import { stateBox } from '../lib/parts.js';
+import { icon } from '../icons.js';
+import { saved } from './detail.js';
+import { keyEvent, queued, wheelEvent } from './input.js';
+import { ChartPainter } from './painter.js';
+import { parseAnswer } from './wire.js';
+import { t } from '../strings.js';
+
+/** @typedef {import('./input.js').InputEvent} InputEvent */
+
+/** Until the native side says what all charts need. */
+const FIRST_HEIGHT = 900;
+
+export class Charts {
+  /** @type {[number, number] | null} what of the time is shown */
+  range = null;
+  /** @type {InputEvent[]} */
+  #events = [];
+  /** @type {ChartPainter | null} */
+  #painter = null;
+  #state = /** @type {'closed' | 'opening' | 'open'} */ ('closed');
+  #busy = false;
+  #frame = 0;
+  #wake = 0;
+  #legend = '';
+  #dark = false;
+
+  /**
+   * @param {import('../main.js').App} app
+   * @param {import('../generated/ipc.js').CallLine['id']} call
+   */
+  constructor(app, call) {
+    this.app = app;
+    this.call = call;
+    this.canvas = h('canvas', {
+      class: 'charts-canvas',
+      tabindex: '0',
+      role: 'img',
+      'aria-label': t.history.chartHelp,
+    });
+    this.legend = h('div', { class: 'legend', role: 'group', 'aria-label': t.history.legend });
+    this.box = h('div', { class: 'charts-box' }, stateBox({ busy: true, title: t.history.chartLoading }));
+    this.element = h('div', { class: 'col charts' }, this.legend, this.box);
+    this.tools = h(
+      'div',
+      { class: 'row' },
+      h(
+        'button',
+        { type: 'button', class: 'plain', onclick: () => this.#send({ key: { name: '0', pressed: true } }) },
+        t.history.wholeCall,
+      ),
+      h(
+        'button',
+        { type: 'button', class: 'plain', onclick: () => void this.#png() },
+        icon('image'),
+        t.history.savePicture,
+      ),
+    );
+    this.observer = new ResizeObserver(() => this.#schedule());
+    this.scheme = matchMedia('(prefers-color-scheme: dark)');
+    this.themeChanged = () => this.#schedule();
+    this.#listen();
+  }
+
+  /** Once the element is on the page; again is harmless. */
+  open() {
+    if (this.#state !== 'closed') return this.#schedule();
+    this.#painter = ChartPainter.on(this.canvas);
+    if (!this.#painter)
+      return fill(this.box, stateBox({ icon: 'alert', title: t.history.noWebGl, text: t.history.noWebGlText }));
+    this.#state = 'opening';
+    this.observer.observe(this.box);
+    this.scheme.addEventListener('change', this.themeChanged);
+    void this.#open();
+  }
+
+  close() {
+    cancelAnimationFrame(this.#frame);
+    clearTimeout(this.#wake);
+    this.observer.disconnect();
+    this.scheme.removeEventListener('change', this.themeChanged);
+    this.#painter?.release();
+    this.#painter = null;
+    if (this.#state !== 'closed') void backend.chartClose().catch((error) => this.app.report(error));
+    this.#state = 'closed';
+  }
+
+  focus() {
+    this.canvas.focus();
+  }
+
+  /** @param {number} fromMs @param {number} toMs */
+  showRange(fromMs, toMs) {
+    this.#send({ range: { fromMs: Math.round(fromMs), toMs: Math.round(toMs) } });
+  }
+
+  async #open() {
+    this.#dark = this.app.dark;
+    try {
+      const { width, height, scale } = this.#size();
+      const answer = await backend.chartOpen({ id: this.call, width, height, scale, dark: this.#dark });
+      if (this.#state !== 'opening') return;
+      this.#state = 'open';
+      fill(this.box, this.canvas);
+      this.#take(answer);
+      this.#schedule();
+    } catch (error) {
+      if (this.#state === 'opening')
+        fill(this.box, stateBox({ icon: 'alert', title: t.history.problem, text: problem(error).message }));
+    }
+  }
+
+  #size() {
+    const scale = window.devicePixelRatio || 1;
+    const width = Math.max(1, Math.floor(this.box.clientWidth));
+    return { width, height: this.canvas.clientHeight || FIRST_HEIGHT, scale };
+  }
+
+  /** @param {InputEvent} event */
+  #send(event) {
+    this.#events = queued(this.#events, event);
+    this.#schedule();
+  }
+
+  #schedule() {
+    if (this.#state !== 'open' || this.#frame || this.#busy) return;
+    this.#frame = requestAnimationFrame(() => {
+      this.#frame = 0;
+      void this.#ask();
+    });
+  }
+
+  async #ask() {
+    // A view that is not on the page has no size; the next `open` asks again.
+    if (!this.box.isConnected || this.#state !== 'open') return;
+    clearTimeout(this.#wake);
+    if (this.app.dark !== this.#dark) {
+      this.#dark = this.app.dark;
+      this.#events = queued(this.#events, { theme: this.#dark ? 'dark' : 'light' });
+    }
+    const { width, height, scale } = this.#size();
+    const events = this.#events;
+    this.#events = [];
+    this.#busy = true;
+    try {
+      const timeS = performance.now() / 1000;
+      const answer = await backend.chartInput({
+        widthPoints: width,
+        heightPoints: height,
+        pixelsPerPoint: scale,
+        timeS,
+        events,
+      });
+      if (this.#state === 'open') this.#take(answer);
+    } catch (error) {
+      this.app.report(error);
+    } finally {
+      this.#busy = false;
+    }
+    if (this.#events.length > 0) this.#schedule();
+  }
+
+  /** @param {ArrayBuffer} answer */
+  #take(answer) {
+    const { head, scene } = parseAnswer(answer);
+    this.range = head.rangeMs;
+    if (scene) this.#painter?.paint(scene);
+    const height = `${Math.round(head.heightPoints ?? FIRST_HEIGHT)}px`;
+    if (this.canvas.style.height !== height) {
+      this.canvas.style.height = height;
+      this.#frame = requestAnimationFrame(() => {
+        this.#frame = 0;
+        void this.#ask();
+      });
+    }
+    this.#showLegend(head.series);
+    if (head.repaintAfterMs !== null) this.#wake = setTimeout(() => this.#schedule(), head.repaintAfterMs);
+  }
+
+  /** @param {import('./wire.js').ChartHead['series']} series */
+  #showLegend(series) {
+    const key = JSON.stringify(series);
+    if (key === this.#legend) return;
+    const focused = document.activeElement instanceof HTMLElement ? document.activeElement.dataset.series : undefined;
+    this.#legend = key;
+    fill(
+      this.legend,
+      ...series.map(({ id, name, color, hidden }) => {
+        const swatch = h('span', { class: 'swatch', 'aria-hidden': 'true' });
+        swatch.style.setProperty('--color', color);
+        return h(
+          'button',
+          {
+            type: 'button',
+            class: 'chip',
+            'data-series': id,
+            'aria-pressed': String(!hidden),
+            onclick: () => this.#send({ hide: { series: id, hidden: !hidden } }),
+          },
+          swatch,
+          name,
+        );
+      }),
+    );
+    for (const button of this.legend.querySelectorAll('button'))
+      if (focused !== undefined && button.dataset.series === focused) button.focus();
+  }
+
+  async #png() {
+    try {
+      saved((await backend.chartPng()).path, this.app);
+    } catch (error) {
+      this.app.report(error);
+    }
+  }
+
+  #listen() {
+    const { canvas } = this;
+    const place = (/** @type {MouseEvent} */ event) => {
+      const box = canvas.getBoundingClientRect();
+      return { x: event.clientX - box.left, y: event.clientY - box.top };
+    };
+    const button = (/** @type {PointerEvent} */ event, /** @type {boolean} */ pressed) =>
+      this.#send({ button: { ...place(event), pressed, primary: event.button === 0 } });
+    canvas.addEventListener('pointermove', (event) => this.#send({ pointerMoved: place(event) }));
+    canvas.addEventListener('pointerdown', (event) => {
+      canvas.setPointerCapture(event.pointerId);
+      button(event, true);
+    });
+    canvas.addEventListener('pointerup', (event) => button(event, false));
+    canvas.addEventListener('pointerleave', () => this.#send('pointerLeft'));
+    canvas.addEventListener('contextmenu', (event) => event.preventDefault());
+    canvas.addEventListener(
+      'wheel',
+      (event) => {
+        const sent = wheelEvent(event);
+        if (!sent) return;
+        event.preventDefault();
+        this.#send(sent);
+      },
+      { passive: false },
+    );
+    canvas.addEventListener('keydown', (event) => {
+      const sent = event.ctrlKey || event.altKey || event.metaKey ? null : keyEvent(event.key);
+      if (!sent) return;
+      event.preventDefault();
+      this.#send(sent);
+    });
+  }
+}

@@ -1,0 +1,196 @@
+/**
+ * The list of calls with search and filters.
+ *
+ * Invariant: what is shown is the answer to the latest search; longer lists come page by page.
+ */
+import { backend, problem } from '../lib/backend.js';
+import { announce } from '../lib/announce.js';
+import { fill, h, set } from '../lib/dom.js';
+import { duration, when } from '../lib/format.js';
+import { dot, headlineWord, stateBox } from '../lib/parts.js';
+import { icon } from '../icons.js';
+import { t } from '../strings.js';
+
+/** @typedef {import('../generated/ipc.js').CallLine} CallLine */
+/** @typedef {import('../generated/ipc.js').QualityClass} QualityClass */
+
+const PAGE = 100;
+/** So that not every letter asks. */
+const TYPING_MS = 150;
+const WEEK_MS = 7 * 24 * 3_600_000;
+
+/** @type {QualityClass[]} */
+const CLASSES = ['good', 'ok', 'bad', 'terrible'];
+
+export class CallList {
+  /** @type {QualityClass | null} */
+  #class = null;
+  #week = false;
+  #asked = 0;
+  #typing = 0;
+  /** @type {CallLine[]} */
+  #calls = [];
+  /** @type {CallLine['id'] | null} */
+  #chosen = null;
+
+  /** @param {{open: (id: CallLine['id']) => void, start: () => void, report: (error: unknown) => void}} on */
+  constructor(on) {
+    this.on = on;
+    this.search = h('input', {
+      type: 'search',
+      'aria-label': t.history.search,
+      placeholder: t.history.search,
+      maxlength: 100,
+    });
+    this.search.addEventListener('input', () => {
+      clearTimeout(this.#typing);
+      this.#typing = setTimeout(() => void this.load(), TYPING_MS);
+    });
+    this.week = h(
+      'button',
+      { type: 'button', class: 'chip', 'aria-pressed': 'false', onclick: () => this.#toggleWeek() },
+      t.history.thisWeek,
+    );
+    this.classes = CLASSES.map((quality) =>
+      h(
+        'button',
+        { type: 'button', class: 'chip', 'aria-pressed': 'false', onclick: () => this.#toggleClass(quality) },
+        dot(quality),
+        t.quality.words[quality],
+      ),
+    );
+    this.list = h('ul', { class: 'call-list', 'aria-label': t.history.list });
+    this.rest = h('div', { class: 'list-rest' });
+    this.element = h(
+      'section',
+      { class: 'history-list', 'aria-label': t.history.list },
+      h('div', { class: 'search' }, icon('search'), this.search),
+      h('div', { class: 'filters', role: 'group', 'aria-label': t.history.filterQuality }, this.week, ...this.classes),
+      h('div', { class: 'scroll grow list-box' }, this.list, this.rest),
+    );
+  }
+
+  close() {
+    clearTimeout(this.#typing);
+    this.#asked += 1;
+  }
+
+  /** Asks for the first page. */
+  async load() {
+    const asked = (this.#asked += 1);
+    if (this.#calls.length === 0) fill(this.rest, stateBox({ busy: true, title: t.history.loading }));
+    try {
+      const calls = await backend.historyCalls(this.#filter(), PAGE, 0);
+      if (asked !== this.#asked) return;
+      this.#calls = calls;
+      this.#show(calls.length === PAGE);
+    } catch (error) {
+      if (asked === this.#asked)
+        fill(this.rest, stateBox({ icon: 'alert', title: t.history.problem, text: problem(error).message }));
+    }
+  }
+
+  /** @param {CallLine['id'] | null} id */
+  choose(id) {
+    this.#chosen = id;
+    for (const button of this.list.querySelectorAll('button')) mark(button, button.dataset.call === String(id));
+  }
+
+  /** @param {CallLine['id']} id */
+  focus(id) {
+    const button = this.list.querySelector(`button[data-call="${CSS.escape(String(id))}"]`);
+    if (button instanceof HTMLElement) button.focus();
+  }
+
+  async #more() {
+    const asked = this.#asked;
+    try {
+      const calls = await backend.historyCalls(this.#filter(), PAGE, this.#calls.length);
+      if (asked !== this.#asked) return;
+      this.#calls.push(...calls);
+      this.#show(calls.length === PAGE);
+    } catch (error) {
+      this.on.report(error);
+    }
+  }
+
+  #filter() {
+    const fromMs = this.#week ? Date.now() - WEEK_MS : null;
+    return { text: this.search.value.trim(), fromMs, toMs: null, class: this.#class };
+  }
+
+  #isFiltered() {
+    return this.search.value.trim() !== '' || this.#week || this.#class !== null;
+  }
+
+  #toggleWeek() {
+    this.#week = !this.#week;
+    set(this.week, 'aria-pressed', String(this.#week));
+    void this.load();
+  }
+
+  /** @param {QualityClass | null} quality */
+  #toggleClass(quality) {
+    this.#class = this.#class === quality ? null : quality;
+    CLASSES.forEach((name, index) => {
+      const button = this.classes[index];
+      if (button) set(button, 'aria-pressed', String(name === this.#class));
+    });
+    void this.load();
+  }
+
+  #showAll() {
+    this.search.value = '';
+    if (this.#week) this.#toggleWeek();
+    this.#toggleClass(null);
+    this.search.focus();
+  }
+
+  /** @param {boolean} more */
+  #show(more) {
+    const now = Date.now();
+    fill(this.list, ...this.#calls.map((call) => this.#line(call, now)));
+    announce(t.history.found(this.#calls.length));
+    if (this.#calls.length > 0) {
+      fill(this.rest, more && h('button', { type: 'button', onclick: () => void this.#more() }, t.history.more));
+    } else if (this.#isFiltered()) {
+      const all = h('button', { type: 'button', onclick: () => this.#showAll() }, t.history.showAll);
+      fill(
+        this.rest,
+        stateBox({ icon: 'search', title: t.history.noMatch, text: t.history.noMatchText, actions: [all] }),
+      );
+    } else {
+      const start = h('button', { type: 'button', class: 'primary', onclick: this.on.start }, t.history.goHome);
+      fill(this.rest, stateBox({ icon: 'pulse', title: t.history.none, text: t.history.noneText, actions: [start] }));
+    }
+  }
+
+  /**
+   * @param {CallLine} call
+   * @param {number} now
+   */
+  #line(call, now) {
+    const button = h(
+      'button',
+      { type: 'button', class: 'plain call-line', 'data-call': call.id, onclick: () => this.on.open(call.id) },
+      h(
+        'span',
+        { class: 'grow' },
+        h('span', { class: 'call-who clip' }, call.peers.length > 0 ? call.peers.join(', ') : call.code),
+        h(
+          'span',
+          { class: 'soft small clip num' },
+          `${when(call.startedMs, now)} · ${call.underWay ? t.history.underWay : duration(call.durationMs)}`,
+        ),
+      ),
+      h('span', { class: 'soft small call-quality' }, dot(call.headline.class), headlineWord(call.headline)),
+    );
+    mark(button, call.id === this.#chosen);
+    return h('li', {}, button);
+  }
+}
+
+/** @param {HTMLElement} button @param {boolean} chosen */
+function mark(button, chosen) {
+  set(button, 'aria-current', chosen ? 'true' : null);
+}

@@ -1,0 +1,143 @@
+/**
+ * The native side as functions with types.
+ *
+ * Invariant: no other file names a command or an event, and whatever fails here fails as a `Problem`.
+ */
+
+/** @typedef {import('../generated/ipc.js').IpcError} Problem */
+
+/** @param {string} command @param {Record<string, unknown>} [args] @returns {Promise<any>} */
+async function call(command, args) {
+  try {
+    return await window.__TAURI__.core.invoke(command, args);
+  } catch (error) {
+    throw problem(error);
+  }
+}
+
+/**
+ * What went wrong, as code and sentence, whatever shape it came in.
+ * @param {unknown} error
+ * @returns {Problem}
+ */
+export function problem(error) {
+  if (typeof error === 'object' && error !== null && 'message' in error) {
+    const code = 'code' in error ? String(error.code) : 'unknown';
+    return { code, message: String(error.message) };
+  }
+  return { code: 'unknown', message: String(error) };
+}
+
+/**
+ * Listens until the returned function is called; also if that happens before the native side has answered.
+ * @param {string} name
+ * @param {(payload: any) => void} handler
+ * @returns {() => void}
+ */
+function listen(name, handler) {
+  let wanted = true;
+  const registered = window.__TAURI__.event.listen(name, (event) => {
+    if (wanted) handler(event.payload);
+  });
+  return () => {
+    wanted = false;
+    void registered.then((stop) => stop());
+  };
+}
+
+export const backend = {
+  /** @returns {Promise<import('../generated/ipc.js').Boot>} */
+  boot: () => call('boot'),
+  /** @param {import('../generated/ipc.js').Settings} settings @returns {Promise<import('../generated/ipc.js').Settings>} */
+  saveSettings: (settings) => call('saveSettings', { settings }),
+  /** @returns {Promise<import('../generated/ipc.js').Device[]>} */
+  devices: () => call('devices'),
+
+  /** @returns {Promise<import('../generated/ipc.js').Invitation>} */
+  startCall: () => call('startCall'),
+  /** @param {string} text @returns {Promise<import('../generated/ipc.js').Invitation>} */
+  openInvitation: (text) => call('openInvitation', { text }),
+
+  /**
+   * Opens what is given; `null` keeps it off.
+   * @param {{camera: string | null, microphone: string | null, speaker: string}} devices
+   * @returns {Promise<void>}
+   */
+  lobbyOpen: (devices) => call('lobbyOpen', devices),
+  /** @returns {Promise<void>} */
+  lobbyClose: () => call('lobbyClose'),
+  /** @returns {Promise<void>} */
+  testTone: () => call('testTone'),
+  /** @param {string} server @returns {Promise<import('../generated/ipc.js').NetworkCheck>} */
+  checkNetwork: (server) => call('checkNetwork', { server }),
+
+  /**
+   * @param {{code: string, server: string, microphoneOn: boolean, cameraOn: boolean}} how
+   * @returns {Promise<import('../generated/ipc.js').CallState>}
+   */
+  joinCall: (how) => call('joinCall', how),
+  /** @param {boolean} on @returns {Promise<void>} */
+  setMicrophone: (on) => call('setMicrophone', { on }),
+  /** @param {boolean} on @returns {Promise<void>} */
+  setCamera: (on) => call('setCamera', { on }),
+  /** @param {import('../generated/ipc.js').DeviceKind} kind @param {string} id @returns {Promise<void>} */
+  setDevice: (kind, id) => call('setDevice', { kind, id }),
+  /** @param {string} text @returns {Promise<void>} */
+  sendChat: (text) => call('sendChat', { text }),
+  /** @returns {Promise<void>} */
+  mark: () => call('mark'),
+  /** @returns {Promise<void>} */
+  leaveCall: () => call('leaveCall'),
+
+  /**
+   * @param {import('../generated/ipc.js').HistoryFilter} filter
+   * @param {number} limit
+   * @param {number} skip
+   * @returns {Promise<import('../generated/ipc.js').CallLine[]>}
+   */
+  historyCalls: (filter, limit, skip) => call('historyCalls', { filter, limit, skip }),
+  /** @param {import('../generated/ipc.js').CallLine['id']} id @returns {Promise<import('../generated/ipc.js').CallDetail>} */
+  historyCall: (id) => call('historyCall', { id }),
+  /**
+   * @param {import('../generated/ipc.js').CallLine['id']} id
+   * @param {number} fromMs
+   * @param {number} toMs
+   * @returns {Promise<import('../generated/ipc.js').HistoryTable>}
+   */
+  historyTable: (id, fromMs, toMs) => call('historyTable', { id, fromMs, toMs }),
+  /** @param {import('../generated/ipc.js').CallLine['id']} id @param {'csv' | 'json'} format @returns {Promise<{path: string}>} */
+  historyExport: (id, format) => call('historyExport', { id, format }),
+  /** @param {import('../generated/ipc.js').CallLine['id']} id @returns {Promise<void>} */
+  historyDelete: (id) => call('historyDelete', { id }),
+
+  /**
+   * @param {{id: import('../generated/ipc.js').CallLine['id'], width: number, height: number, scale: number, dark: boolean}} what
+   * @returns {Promise<ArrayBuffer>}
+   */
+  chartOpen: (what) => call('chartOpen', what),
+  /** @param {import('../history/input.js').ChartInput} input @returns {Promise<ArrayBuffer>} */
+  chartInput: (input) => call('chartInput', { input }),
+  /** @returns {Promise<void>} */
+  chartClose: () => call('chartClose'),
+  /** @returns {Promise<{path: string}>} */
+  chartPng: () => call('chartPng'),
+  /** @param {string} path @returns {Promise<void>} */
+  openPath: (path) => call('openPath', { path }),
+};
+
+export const on = {
+  /** @param {(devices: import('../generated/ipc.js').Device[]) => void} handler */
+  devices: (handler) => listen('devices', handler),
+  /** @param {(lobby: import('../generated/ipc.js').LobbyState) => void} handler */
+  lobby: (handler) => listen('lobby', handler),
+  /** @param {(level: {microphone: number}) => void} handler */
+  level: (handler) => listen('level', handler),
+  /** @param {(state: import('../generated/ipc.js').CallState) => void} handler */
+  call: (handler) => listen('call', handler),
+  /** @param {(speaking: {levels: Record<string, number>}) => void} handler */
+  speaking: (handler) => listen('speaking', handler),
+  /** @param {(chat: import('../generated/ipc.js').ChatLine) => void} handler */
+  chat: (handler) => listen('chat', handler),
+  /** @param {(link: {text: string}) => void} handler */
+  link: (handler) => listen('link', handler),
+};

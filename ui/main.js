@@ -1,0 +1,149 @@
+/**
+ * Starts the page: reads where things stand, then shows one view at a time.
+ *
+ * Invariant: exactly one view is shown; it is closed, and with it its listeners and pictures, before the next one opens.
+ */
+import { backend, on, problem } from './lib/backend.js';
+import { announce, mountAnnouncer } from './lib/announce.js';
+import { fill, h } from './lib/dom.js';
+import { stateBox } from './lib/parts.js';
+import { mountToasts, toast } from './lib/toast.js';
+import { Rail } from './views/rail.js';
+import { CallView } from './views/call.js';
+import { HistoryView } from './views/history.js';
+import { HomeView } from './views/home.js';
+import { LobbyView } from './views/lobby.js';
+import { SettingsView } from './views/settings.js';
+import { Frames } from './video/frames.js';
+import { t } from './strings.js';
+
+/**
+ * @typedef {object} View
+ * @property {HTMLElement} element
+ * @property {string} title of the window and for screen readers
+ * @property {boolean} alone whether it takes the whole window, without the rail
+ * @property {() => void} close
+ */
+
+/** @typedef {'home' | 'history' | 'settings'} Place a view that the rail leads to */
+
+export class App {
+  /** @type {View | null} */
+  #view = null;
+  #rail = new Rail((place) => this.go(place));
+  #main = h('main', { id: 'view' });
+
+  /** @param {import('./generated/ipc.js').Boot} boot */
+  constructor(boot) {
+    this.boot = boot;
+    this.settings = boot.settings;
+    this.frames = new Frames(boot.frames);
+    fill(/** @type {HTMLElement} */ (document.getElementById('app')), this.#rail.element, this.#main);
+    this.#applyTheme();
+    on.link(({ text }) => this.#linkArrived(text));
+  }
+
+  start() {
+    this.go('home');
+    if (this.boot.link) this.#linkArrived(this.boot.link);
+  }
+
+  /** @param {Place} place @param {import('./generated/ipc.js').CallLine['id']} [call] to open in the history */
+  go(place, call) {
+    if (place === 'home') this.#show(new HomeView(this));
+    else if (place === 'history') this.#show(new HistoryView(this, call));
+    else this.#show(new SettingsView(this));
+    this.#rail.mark(place);
+  }
+
+  /** @param {import('./generated/ipc.js').Invitation} invitation @param {boolean} own whether it was made here, to be sent to others */
+  lobby(invitation, own) {
+    this.#show(new LobbyView(this, invitation, own));
+  }
+
+  /** @param {import('./views/call.js').Joining} how */
+  call(how) {
+    this.#show(new CallView(this, how));
+  }
+
+  /**
+   * Stores settings; what the native side made of them counts.
+   * @param {Partial<import('./generated/ipc.js').Settings>} change
+   */
+  async save(change) {
+    this.settings = await backend.saveSettings({ ...this.settings, ...change });
+    this.#applyTheme();
+  }
+
+  /** Says what went wrong where no field is to blame. @param {unknown} error */
+  report(error) {
+    toast(problem(error).message, { bad: true, ms: 10_000 });
+  }
+
+  /** @returns {boolean} whether dark colours are shown now */
+  get dark() {
+    const { theme } = this.settings;
+    return theme === 'dark' || (theme === 'system' && matchMedia('(prefers-color-scheme: dark)').matches);
+  }
+
+  /** @param {View} view */
+  #show(view) {
+    this.#view?.close();
+    this.#view = view;
+    this.#rail.element.hidden = view.alone;
+    fill(this.#main, view.element);
+    document.title = `${view.title} · ${t.product}`;
+    const heading = view.element.querySelector('h1');
+    heading?.setAttribute('tabindex', '-1');
+    if (!view.element.contains(document.activeElement)) heading?.focus();
+    announce(view.title);
+  }
+
+  /** @param {string} text */
+  async #linkArrived(text) {
+    if (this.settings.name === '') {
+      if (this.#view instanceof HomeView) this.#view.keepLink(text);
+      return;
+    }
+    if (this.#view instanceof CallView && this.#view.underWay) {
+      toast(t.call.linkWhileInCall, {
+        action: { label: t.call.switchCall, run: () => void this.#open(text) },
+        ms: 20_000,
+      });
+      return;
+    }
+    await this.#open(text);
+  }
+
+  /** @param {string} text */
+  async #open(text) {
+    try {
+      this.lobby(await backend.openInvitation(text), false);
+    } catch (error) {
+      this.report(error);
+    }
+  }
+
+  #applyTheme() {
+    const { theme, language } = this.settings;
+    document.documentElement.lang = language;
+    if (theme === 'system') document.documentElement.removeAttribute('data-theme');
+    else document.documentElement.dataset.theme = theme;
+  }
+}
+
+async function start() {
+  mountAnnouncer();
+  mountToasts();
+  try {
+    const app = new App(await backend.boot());
+    window.sightline = { frames: () => app.frames.reports(), pixels: (tile) => app.frames.pixels(tile) };
+    app.start();
+  } catch (error) {
+    const again = h('button', { type: 'button', class: 'primary', onclick: () => location.reload() }, t.tryAgain);
+    const broken = stateBox({ icon: 'alert', title: t.shell.broken, text: problem(error).message, actions: [again] });
+    fill(document.body, h('main', { id: 'app' }, broken));
+  }
+}
+
+void start();

@@ -1,0 +1,278 @@
+/** Each view in a real browser, against an invented native side, under the app's content security policy. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { Browser } from './browser.js';
+import { serve } from './server.js';
+
+let browser;
+let server;
+
+before(async () => {
+  server = await serve();
+  browser = await Browser.start();
+});
+
+after(async () => {
+  await browser?.close();
+  server?.close();
+});
+
+/** A step with the page freshly opened; afterwards the console has to be clean. */
+function view(name, query, steps) {
+  test(name, async () => {
+    await browser.size(1280, 760);
+    await browser.open(`${server.url}?${query}`);
+    await browser.until("return !!document.querySelector('#view h1, .state')");
+    await steps();
+    assert.deepEqual(await browser.complaints(), []);
+  });
+}
+
+const text = (css) => browser.run('return document.querySelector(arguments[0])?.innerText ?? null', css);
+const visible = (css) => browser.run('return !!document.querySelector(arguments[0])?.checkVisibility()', css);
+const calls = (command) =>
+  browser.run('return window.fake.calls.filter(([name]) => name === arguments[0]).map(([, args]) => args)', command);
+const press = (words) =>
+  browser.until(
+    `const button = [...document.querySelectorAll('button')].find((one) => one.checkVisibility() && one.innerText.trim() === arguments[0]);
+     button?.click();
+     return !!button`,
+    words,
+  );
+const says = (words) =>
+  browser.until(
+    "return document.querySelector('[role=status].hidden-text, main')?.innerText.includes(arguments[0]) || document.body.innerText.includes(arguments[0])",
+    words,
+  );
+
+async function joinCall() {
+  await press('Start a call');
+  await press('Join the call');
+  await browser.until("return document.querySelectorAll('.tile').length > 0");
+}
+
+view('the first start asks for a name, then shows home', 'name=', async () => {
+  assert.equal(await text('h1'), 'Welcome to Sightline');
+  await browser.type('form input', 'Ada');
+  await browser.keys('\uE007');
+  await says('Start a call');
+  assert.equal((await calls('saveSettings'))[0].settings.name, 'Ada');
+});
+
+view('a link that waits for a name is opened after it', 'name=&link=sightline://join/host/a-b', async () => {
+  await browser.type('form input', 'Ada');
+  await browser.keys('\uE007');
+  await says('Ready to join?');
+  assert.deepEqual(await calls('openInvitation'), [{ text: 'sightline://join/host/a-b' }]);
+});
+
+view('a wrong code is said at its field', '', async () => {
+  await browser.type('form input', 'wrong');
+  await press('Join');
+  await says('This is not a room code.');
+  assert.equal(await browser.run("return document.querySelector('form input').getAttribute('aria-invalid')"), 'true');
+  assert.equal(await browser.run("return document.activeElement === document.querySelector('form input')"), true);
+});
+
+view('no calls, and a history of a newer version, say what to do', 'calls=none&state=newer', async () => {
+  await says('No calls yet');
+  await says('Update Sightline to read it');
+});
+
+view('an app that cannot start says why', 'state=broken', async () => {
+  await says('permission denied');
+});
+
+view('the lobby opens the devices, shows the camera, and closes them when left', '', async () => {
+  await press('Start a call');
+  await browser.until("return window.sightline.frames().some((frame) => frame.tile === 'self' && frame.drawn > 3)");
+  assert.deepEqual(await calls('lobbyOpen'), [{ camera: '', microphone: '', speaker: '' }]);
+  await browser.click('.preview-controls button:nth-child(2)');
+  await says('Your camera is off.');
+  assert.equal((await calls('lobbyOpen')).at(-1).camera, null);
+  await browser.click('[aria-label="Back to home"]');
+  await browser.until("return window.fake.calls.some(([name]) => name === 'lobbyClose')");
+  assert.equal(await browser.run('return window.fake.sockets'), 0, 'the frame socket is closed');
+});
+
+view('without devices the lobby says so and lets one join', 'state=no-camera', async () => {
+  await press('Start a call');
+  await says('No camera found. You can join without one');
+  await says('No microphone found. You can join and listen.');
+  await press('Join the call');
+  await browser.until("return document.querySelectorAll('.tile').length === 4");
+});
+
+view('pictures move in every tile, at the size of the tile, and credit goes back', 'people=4', async () => {
+  await joinCall();
+  await browser.until(
+    'return window.sightline.frames().length === 4 && window.sightline.frames().every((frame) => frame.drawn > 10)',
+  );
+  const grab =
+    "const { width, height, data } = await window.sightline.pixels('peer-1'); return { width, height, sum: data.reduce((sum, value) => sum + value, 0) }";
+  const first = await browser.run(grab);
+  assert.ok(first.sum > 0);
+  await browser.until(`return (await (async () => { ${grab} })()).sum !== arguments[0]`, first.sum);
+  const tile = await browser.run(
+    "const { width, height } = document.querySelector('.tile').getBoundingClientRect(); return { width, height }",
+  );
+  const [frame] = await browser.run('return window.sightline.frames()');
+  assert.ok(Math.abs(frame.width - tile.width) < 30, `${frame.width} for a tile of ${tile.width}`);
+});
+
+view('names and messages of others are text, never markup', 'people=2&state=long-names&chat=1', async () => {
+  await joinCall();
+  await browser.keys('c');
+  await says('<script>alert(1)</script>');
+  assert.equal(await browser.run("return document.querySelectorAll('.tile b, .chat-text script').length"), 0);
+});
+
+view('keys switch, open panels, and leave', 'people=3', async () => {
+  await joinCall();
+  await browser.keys('m');
+  await browser.until("return document.querySelector('.bar-controls button').getAttribute('aria-pressed') === 'false'");
+  assert.deepEqual(await calls('setMicrophone'), [{ on: false }]);
+  for (const [key, title] of [
+    ['q', 'Quality now'],
+    ['p', 'People'],
+    ['c', 'Chat'],
+  ]) {
+    await browser.keys(key);
+    assert.equal(await text('.call-panel h2'), title);
+  }
+  await browser.type('.chat-form input', 'mmm');
+  assert.equal((await calls('setMicrophone')).length, 1, 'what is typed is no key');
+  await browser.keys('\uE007');
+  await browser.until("return [...document.querySelectorAll('.chat-text')].some((line) => line.textContent === 'mmm')");
+  await browser.keys('\uE00C');
+  assert.equal(await visible('.call-panel'), false);
+  await browser.run('document.activeElement.blur()');
+  await browser.keys('?');
+  assert.equal(await text('dialog h2'), 'Keys in a call');
+  await browser.keys('\uE00C');
+  await browser.until("return !document.querySelector('dialog')");
+  await browser.run('document.activeElement.blur()');
+  await browser.keys('l');
+  await says('Back to call');
+  assert.equal((await calls('leaveCall')).length, 1);
+  await press('Back to call');
+  await browser.until("return document.querySelectorAll('.tile').length === 3");
+});
+
+view('space talks while it is held', 'people=2', async () => {
+  await joinCall();
+  await browser.run('document.activeElement.blur()');
+  await browser.keys('m', ' ');
+  await browser.until("return window.fake.calls.filter(([name]) => name === 'setMicrophone').length === 3");
+  assert.deepEqual(await calls('setMicrophone'), [{ on: false }, { on: true }, { on: false }]);
+});
+
+view('unread messages are counted until the chat is opened', 'people=4&chat=1', async () => {
+  await joinCall();
+  await browser.until("return document.querySelector('.badge').textContent === '3'");
+  assert.equal(
+    await browser.run("return document.querySelector('.bar-controls button:nth-child(3)').getAttribute('aria-label')"),
+    'Chat, 3 unread messages',
+  );
+  await browser.keys('c');
+  await browser.until("return !document.querySelector('.badge').checkVisibility()");
+});
+
+view('a lost server and a lost peer say what is done about it', 'people=3&state=peer-lost', async () => {
+  await joinCall();
+  await says('Trying another way through the network.');
+  await browser.run("window.fake.scenario.state = 'lost'");
+  await browser.until("return document.querySelector('.banner').innerText.includes('looking for the server again')");
+});
+
+view('a pinned tile is large until it is pinned no more', 'people=5', async () => {
+  await joinCall();
+  const area =
+    "const { width, height } = document.querySelector('[data-tile=peer-2]').getBoundingClientRect(); return width * height";
+  const small = await browser.run(area);
+  await browser.run("document.querySelector('[data-tile=peer-2] .tile-pin').click()");
+  assert.ok((await browser.run(area)) > 3 * small);
+  await browser.run("document.querySelector('[data-tile=peer-2] .tile-pin').click()");
+  assert.equal(await browser.run(area), small);
+});
+
+view('the history searches, opens, shows charts and the same figures as a table', '', async () => {
+  await browser.click('.rail button:nth-child(2)');
+  await browser.until("return document.querySelectorAll('.call-line').length === 5");
+  await browser.type('.search input', 'li wei');
+  await browser.until("return document.querySelectorAll('.call-line').length === 1");
+  await browser.click('.call-line');
+  await says('Your uplink lost 6 % from 18:33 to 18:35.');
+  await browser.until("return document.querySelectorAll('.legend button').length === 2");
+  const blue = `const canvas = document.querySelector('canvas.charts-canvas');
+    const copy = Object.assign(document.createElement('canvas'), { width: canvas.width, height: canvas.height }).getContext('2d');
+    copy.drawImage(canvas, 0, 0);
+    const { data } = copy.getImageData(0, 0, canvas.width, canvas.height);
+    let count = 0;
+    for (let at = 0; at < data.length; at += 4) if (data[at] === 122 && data[at + 1] === 167 && data[at + 2] === 255) count += 1;
+    return count`;
+  await browser.until(`return (() => { ${blue} })() > 100`);
+  await browser.click('.legend button');
+  await browser.until(`return (() => { ${blue} })() === 0`);
+  await press('Show');
+  await browser.until(
+    "return window.fake.calls.some(([name, args]) => name === 'chartInput' && args.input.events.some((event) => event.range))",
+  );
+  await press('Table');
+  await browser.until("return document.querySelectorAll('.table-box tbody tr').length === 120");
+  await browser.click('.rail button:nth-child(1)');
+  assert.equal((await calls('chartClose')).length, 1);
+});
+
+view('a call is deleted only after a question', '', async () => {
+  await browser.click('.rail button:nth-child(2)');
+  await browser.click('[data-call="1"]');
+  await browser.click('.detail-head .warn');
+  await press('Cancel');
+  assert.deepEqual(await calls('historyDelete'), []);
+  await browser.click('.detail-head .warn');
+  await browser.until(
+    "document.querySelector('dialog .stop')?.click(); return window.fake.calls.some(([name]) => name === 'historyDelete')",
+  );
+  await browser.until("return document.querySelectorAll('.call-line').length === 4");
+});
+
+view('a history that cannot be read says so', 'calls=broken', async () => {
+  await browser.click('.rail button:nth-child(2)');
+  await says('The history file is damaged');
+});
+
+view('settings are stored when they change, and refused at their field', '', async () => {
+  await browser.click('.rail button:nth-child(3)');
+  await browser.run(
+    "const select = [...document.querySelectorAll('select')].find((one) => one.innerText.includes('Dark')); select.value = 'light'; select.dispatchEvent(new Event('change'))",
+  );
+  await browser.until("return document.documentElement.dataset.theme === 'light'");
+  await browser.run(
+    "const input = document.querySelector('input[inputmode=numeric]'); input.value = '7'; input.dispatchEvent(new Event('change'))",
+  );
+  await says('A number from 100 to 10000.');
+  assert.equal((await calls('saveSettings')).length, 1);
+});
+
+view('nothing is wider than a small window', 'people=9&chat=1', async () => {
+  await browser.size(480, 800);
+  const fits = async (where) =>
+    assert.ok(await browser.run('return document.documentElement.scrollWidth <= innerWidth'), where);
+  await fits('home');
+  await joinCall();
+  await fits('call');
+  for (const key of ['q', 'p', 'c']) {
+    await browser.keys(key);
+    await fits(key);
+    if (key === 'c') await browser.keys('\uE00C');
+  }
+  await browser.run('document.activeElement.blur()');
+  await browser.keys('l');
+  await browser.click('.rail button:nth-child(2)');
+  await fits('history');
+  await browser.click('[data-call="2"]');
+  await says('Your uplink lost');
+  await fits('a call of the history');
+});

@@ -1,0 +1,56 @@
+/**
+ * A canvas that pictures are drawn on, with WebGL2 where there is a graphics card, else in 2D.
+ *
+ * Invariant: a canvas whose graphics context is lost is replaced; a picture then goes on in 2D instead of staying still.
+ */
+import { flatPainter } from './flat.js';
+import { shaderPainter } from './shader.js';
+
+/**
+ * @typedef {object} Painter
+ * @property {'webgl2' | '2d'} kind
+ * @property {(picture: import('./wire.js').Picture) => void} draw also sizes the canvas
+ * @property {() => void} release
+ */
+
+export class Surface {
+  /** @param {HTMLElement} host the canvas becomes its first child */
+  constructor(host) {
+    this.host = host;
+    this.canvas = this.#makeCanvas();
+    /** @type {Painter | null} */
+    this.painter = shaderPainter(this.canvas);
+    if (!this.painter) this.#goFlat();
+  }
+
+  /** @param {import('./wire.js').Picture} picture */
+  draw(picture) {
+    this.painter?.draw(picture);
+  }
+
+  release() {
+    const painter = this.painter;
+    this.painter = null;
+    painter?.release();
+    this.canvas.remove();
+  }
+
+  #makeCanvas() {
+    const canvas = document.createElement('canvas');
+    canvas.className = 'picture';
+    canvas.setAttribute('aria-hidden', 'true');
+    canvas.width = canvas.height = 1;
+    canvas.addEventListener('webglcontextlost', () => {
+      if (this.painter) this.#goFlat();
+    });
+    this.host.prepend(canvas);
+    return canvas;
+  }
+
+  #goFlat() {
+    // A canvas that ever had a WebGL context never gives a 2D one.
+    this.canvas.remove();
+    this.canvas = this.#makeCanvas();
+    this.painter = flatPainter(this.canvas);
+  }
+}

@@ -1,0 +1,297 @@
+/**
+ * The call: stage, bar, one panel at a time, keys, and what is said when something breaks.
+ *
+ * Invariant: what is shown follows the native side's state; a press asks for a change and never pretends it has happened.
+ */
+import { announce } from '../lib/announce.js';
+import { backend, on, problem } from '../lib/backend.js';
+import { fill, h, setText } from '../lib/dom.js';
+import { iconButton, stateBox } from '../lib/parts.js';
+import { toast } from '../lib/toast.js';
+import { Bar } from '../call/bar.js';
+import { ChatPanel } from '../call/chat.js';
+import { openHelp } from '../call/help.js';
+import { actionOf, focusKind, pushToTalk } from '../call/keys.js';
+import { NO_CHAT, news, received } from '../call/news.js';
+import { PeoplePanel } from '../call/people.js';
+import { QualityPanel } from '../call/quality.js';
+import { Stage } from '../call/stage.js';
+import { icon } from '../icons.js';
+import { t } from '../strings.js';
+
+/** @typedef {import('../generated/ipc.js').CallState} CallState */
+/** @typedef {import('../call/bar.js').Panel} Panel */
+
+/**
+ * @typedef {object} Joining
+ * @property {{code: string, link: string, server: string, addresses?: string[], qr?: string}} invitation
+ * @property {boolean} microphoneOn
+ * @property {boolean} cameraOn
+ * @property {CallState} [running] a call that the native side is already in
+ */
+
+/** How long 'back to call' is offered after leaving. */
+const BACK_MS = 5000;
+
+export class CallView {
+  title = t.call.window;
+  alone = true;
+  /** @type {CallState | null} */
+  #state = null;
+  /** @type {Panel | null} */
+  #open = null;
+  #chat = NO_CHAT;
+  #talking = false;
+  #closed = false;
+
+  /**
+   * @param {import('../main.js').App} app
+   * @param {Joining} how
+   */
+  constructor(app, how) {
+    this.app = app;
+    this.how = how;
+    this.stage = new Stage(app.frames);
+    this.bar = new Bar(how.invitation, (action) => this.#act(action));
+    this.panels = {
+      chat: new ChatPanel((error) => app.report(error)),
+      people: new PeoplePanel(app, how.invitation),
+      quality: new QualityPanel(() => this.#act('mark')),
+    };
+    this.banner = h('div', { class: 'banner', hidden: true }, h('span', { class: 'spinner' }), h('p'));
+    this.middle = h(
+      'div',
+      { class: 'call-middle' },
+      stateBox({ busy: true, title: t.call.phase.joining, text: how.invitation.code }),
+    );
+    this.aside = h('aside', { class: 'call-panel', id: 'call-panel', hidden: true });
+    this.element = h(
+      'div',
+      { class: 'call' },
+      h('h1', { class: 'hidden-text' }, t.call.heading(how.invitation.code)),
+      h('div', { class: 'call-main' }, this.banner, this.middle, this.bar.element),
+      this.aside,
+    );
+    this.stops = [...this.#listen(), this.#tickTime()];
+    void this.#join();
+  }
+
+  /** Whether leaving this view would end a call. */
+  get underWay() {
+    return this.#state !== null && this.#state.phase !== 'ended';
+  }
+
+  close() {
+    this.#closed = true;
+    for (const stop of this.stops) stop();
+    this.stage.close();
+  }
+
+  #listen() {
+    const down = (/** @type {KeyboardEvent} */ event) => this.#key(event, 'down');
+    const up = (/** @type {KeyboardEvent} */ event) => this.#key(event, 'up');
+    const blur = () => this.#talk('up');
+    document.addEventListener('keydown', down);
+    document.addEventListener('keyup', up);
+    window.addEventListener('blur', blur);
+    return [
+      on.call((state) => this.#update(state)),
+      on.chat((message) => this.#received(message)),
+      on.speaking(({ levels }) => this.stage.hear(levels, Date.now())),
+      on.devices((devices) => this.panels.people.showDevices(devices)),
+      () => {
+        document.removeEventListener('keydown', down);
+        document.removeEventListener('keyup', up);
+        window.removeEventListener('blur', blur);
+      },
+    ];
+  }
+
+  #tickTime() {
+    const timer = setInterval(() => this.bar.tick(this.#state?.startedMs ?? null, Date.now()), 1000);
+    return () => clearInterval(timer);
+  }
+
+  async #join() {
+    const { invitation, microphoneOn, cameraOn, running } = this.how;
+    try {
+      this.panels.people.showDevices(await backend.devices());
+      const state =
+        running ??
+        (await backend.joinCall({ code: invitation.code, server: invitation.server, microphoneOn, cameraOn }));
+      // Events that came in between are newer than the answer.
+      if (!this.#state) this.#update(state);
+    } catch (error) {
+      if (!this.#closed) this.#over(problem(error).message);
+    }
+  }
+
+  /** @param {CallState} state */
+  #update(state) {
+    if (this.#closed) return;
+    for (const line of news(this.#state, state)) announce(line, state.phase === 'reconnecting');
+    this.#state = state;
+    if (state.phase === 'ended') return this.#over(state.ended?.sentence ?? t.call.over);
+    this.bar.update(state.me);
+    this.bar.tick(state.startedMs, Date.now());
+    this.#showBanner(state);
+    if (state.phase !== 'joining' || state.tiles.length > 1) this.#showStage();
+    this.stage.update(state.tiles);
+    this.panels.people.update(state);
+    if (this.#open === 'quality') this.panels.quality.update(state);
+  }
+
+  #showStage() {
+    if (this.stage.element.isConnected) return;
+    fill(this.middle, this.stage.element);
+  }
+
+  /** @param {CallState} state */
+  #showBanner(state) {
+    const note =
+      state.phase === 'reconnecting' ? (state.note ?? t.call.phase.reconnecting) : (state.me.note ?? state.note);
+    const text = this.banner.querySelector('p');
+    this.banner.hidden = note === null;
+    this.banner.classList.toggle('busy', state.phase === 'reconnecting');
+    if (text) setText(text, note ?? '');
+  }
+
+  /** @param {import('../generated/ipc.js').ChatLine} message */
+  #received(message) {
+    const seen = this.#open === 'chat';
+    this.#chat = received(this.#chat, message, seen);
+    if (seen) this.panels.chat.update(this.#chat.messages);
+    else if (!message.own)
+      toast(t.chat.toast(message.from, message.text), {
+        action: { label: t.chat.open, run: () => this.#show('chat') },
+      });
+    if (seen && !message.own) announce(t.chat.toast(message.from, message.text));
+    this.bar.showUnread(this.#chat.unread);
+  }
+
+  /** @param {KeyboardEvent} event @param {'down' | 'up'} direction */
+  #key(event, direction) {
+    if (document.querySelector('dialog[open]')) return;
+    if (direction === 'up') {
+      if (event.key === ' ') this.#talk('up');
+      return;
+    }
+    const action = actionOf(event, focusKind(event.target));
+    if (action === null) return;
+    event.preventDefault();
+    this.#act(action);
+  }
+
+  /** @param {import('../call/keys.js').Action} action */
+  #act(action) {
+    const me = this.#state?.me;
+    if (action === 'microphone' && me) this.#command(backend.setMicrophone(!me.microphone));
+    else if (action === 'camera' && me) this.#command(backend.setCamera(!me.camera));
+    else if (action === 'talk') this.#talk('down');
+    else if (action === 'chat' || action === 'people' || action === 'quality')
+      this.#show(this.#open === action ? null : action);
+    else if (action === 'mark') this.#mark();
+    else if (action === 'help') openHelp();
+    else if (action === 'escape') this.#show(null);
+    else if (action === 'leave') void this.#leave();
+  }
+
+  /** @param {'down' | 'up'} key */
+  #talk(key) {
+    const { holding, set } = pushToTalk(this.#talking, key, this.#state?.me.microphone ?? false);
+    this.#talking = holding;
+    this.element.classList.toggle('talking', holding);
+    if (set !== null) this.#command(backend.setMicrophone(set));
+  }
+
+  /** @param {Promise<void>} command */
+  #command(command) {
+    command.catch((error) => this.app.report(error));
+  }
+
+  #mark() {
+    this.#command(backend.mark().then(() => void toast(t.call.marked)));
+  }
+
+  /** @param {Panel | null} panel */
+  #show(panel) {
+    const before = this.#open;
+    if (panel === before) return;
+    this.#open = panel;
+    this.bar.mark(panel);
+    this.aside.hidden = panel === null;
+    if (panel === null) {
+      // The focus goes back to what opened the panel, if it was inside.
+      if (before && (this.aside.contains(document.activeElement) || document.activeElement === document.body))
+        this.bar.panels.get(before)?.focus();
+      return;
+    }
+    const { element, title } = this.panels[panel];
+    const id = 'call-panel-title';
+    fill(
+      this.aside,
+      h(
+        'header',
+        { class: 'row' },
+        h('h2', { class: 'grow', id }, title),
+        iconButton(t.call.closePanel, 'close', () => this.#show(null)),
+      ),
+      element,
+    );
+    this.aside.setAttribute('aria-labelledby', id);
+    this.#fillPanel(panel);
+    this.panels[panel].focus();
+    announce(title);
+  }
+
+  /** @param {Panel} panel */
+  #fillPanel(panel) {
+    if (panel === 'chat') {
+      this.#chat = { ...this.#chat, unread: 0 };
+      this.panels.chat.update(this.#chat.messages);
+      this.bar.showUnread(0);
+    } else if (this.#state) this.panels[panel].update(this.#state);
+  }
+
+  async #leave() {
+    const back = {
+      ...this.how,
+      microphoneOn: this.#state?.me.microphone ?? false,
+      cameraOn: this.#state?.me.camera ?? false,
+    };
+    delete back.running;
+    this.#closed = true;
+    this.app.go('home');
+    const left = backend.leaveCall();
+    const again = { label: t.call.back, run: () => void left.catch(() => {}).then(() => this.app.call(back)) };
+    toast(t.call.leftCall, { action: again, ms: BACK_MS });
+    this.#command(left);
+  }
+
+  /** The call ended by itself. @param {string} sentence */
+  #over(sentence) {
+    this.stage.close();
+    this.banner.hidden = true;
+    this.bar.element.hidden = true;
+    this.#show(null);
+    const again = () =>
+      this.app.call({
+        invitation: this.how.invitation,
+        microphoneOn: this.how.microphoneOn,
+        cameraOn: this.how.cameraOn,
+      });
+    const box = stateBox({
+      icon: 'end',
+      title: t.call.over,
+      text: sentence,
+      actions: [
+        h('button', { type: 'button', class: 'primary', onclick: again }, t.call.back),
+        h('button', { type: 'button', onclick: () => this.app.go('history') }, icon('pulse'), t.call.seeHistory),
+        h('button', { type: 'button', onclick: () => this.app.go('home') }, t.shell.places.home),
+      ],
+    });
+    fill(this.middle, box);
+    announce(sentence, true);
+    box.querySelector('button')?.focus();
+  }
+}

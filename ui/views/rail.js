@@ -1,0 +1,39 @@
+/** The rail that leads to home, history and settings. */
+import { h } from '../lib/dom.js';
+import { icon } from '../icons.js';
+import { t } from '../strings.js';
+
+/** @typedef {import('../main.js').Place} Place */
+
+/** @type {[Place, import('../icons.js').IconName][]} */
+const PLACES = [
+  ['home', 'home'],
+  ['history', 'pulse'],
+  ['settings', 'gear'],
+];
+
+export class Rail {
+  /** @param {(place: Place) => void} go */
+  constructor(go) {
+    this.buttons = PLACES.map(([place, name]) => {
+      const label = t.shell.places[place];
+      const button = h(
+        'button',
+        { type: 'button', 'aria-label': label, title: label, onclick: () => go(place) },
+        icon(name),
+      );
+      if (place === 'settings') button.classList.add('last');
+      return button;
+    });
+    this.element = h('nav', { class: 'rail', 'aria-label': t.shell.rail }, ...this.buttons);
+  }
+
+  /** @param {Place} current */
+  mark(current) {
+    PLACES.forEach(([place], index) => {
+      const button = this.buttons[index];
+      if (place === current) button?.setAttribute('aria-current', 'page');
+      else button?.removeAttribute('aria-current');
+    });
+  }
+}

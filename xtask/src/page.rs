@@ -1,0 +1,32 @@
+//! The page of the desktop app: its types, and the tests of its modules and views.
+//!
+//! Invariant: the page itself needs no npm; only this check does, and the version of its tool is fixed here.
+
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::cargo::root;
+use crate::system::TestGroup;
+
+const TYPESCRIPT: &str = "typescript@5.9.3";
+
+/// The commands that check the page, without the tests of groups that are left out.
+pub(crate) fn checks(skipped: &[&TestGroup]) -> Result<[Command; 2]> {
+    let folder = root().join("ui");
+    let mut types = Command::new("npx");
+    types.args(["--yes", "--package", TYPESCRIPT, "--", "tsc", "--project", "tsconfig.json"]).current_dir(&folder);
+
+    let mut files = Vec::new();
+    for entry in folder.join("tests").read_dir().context("the tests of the page")? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".test.js") && !skipped.iter().any(|group| name.contains(group.filter)) {
+            files.push(format!("tests/{name}"));
+        }
+    }
+    ensure!(!files.is_empty(), "the page has no tests in {}", folder.display());
+    files.sort();
+    let mut tests = Command::new("node");
+    tests.args(["--test", "--test-reporter", "spec"]).args(files).current_dir(folder);
+    Ok([types, tests])
+}
