@@ -332,3 +332,54 @@ fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     let (sum, count) = values.fold((0.0, 0_u32), |(sum, count), value| (sum + value, count + 1));
     (count > 0).then(|| sum / f64::from(count))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sign(trouble: Trouble, figure: f64) -> Sign {
+        let (side, peer, kind, direction, class) = (Side::Path, None, None, None, Class::Bad);
+        Sign { trouble, side, peer, kind, direction, class, figure }
+    }
+
+    /// What is shown when these are there, one list a reading, the gravest first.
+    fn shown(readings: &[&[Trouble]]) -> Vec<Option<Trouble>> {
+        let mut shown = Shown::default();
+        let choose = |there: &&[Trouble]| {
+            let signs: Vec<_> = there.iter().map(|trouble| sign(*trouble, 1.0)).collect();
+            shown.choose(&signs.iter().collect::<Vec<_>>()).map(|sign| sign.trouble)
+        };
+        readings.iter().map(choose).collect()
+    }
+
+    const LOSS: &[Trouble] = &[Trouble::Loss];
+    const JITTER: &[Trouble] = &[Trouble::Jitter];
+
+    #[test]
+    fn another_answer_has_to_hold() {
+        let (loss, jitter) = (Some(Trouble::Loss), Some(Trouble::Jitter));
+        assert_eq!(shown(&[LOSS, LOSS, LOSS, &[], LOSS]), [None, None, loss, loss, loss]);
+        assert_eq!(shown(&[LOSS, LOSS, &[], LOSS, LOSS, LOSS]), [None, None, None, None, None, loss]);
+        assert_eq!(shown(&[LOSS, LOSS, LOSS, JITTER, JITTER, JITTER])[3..], [loss, loss, jitter]);
+        assert_eq!(shown(&[LOSS, LOSS, LOSS, &[], &[], &[]])[3..], [loss, loss, None]);
+    }
+
+    #[test]
+    fn what_has_long_been_gone_is_not_shown_however_the_others_take_turns() {
+        let mut readings = vec![LOSS; 3];
+        readings.extend([JITTER, &[Trouble::Busy]].repeat(4));
+        let shown = shown(&readings);
+        assert_eq!(shown[7], Some(Trouble::Loss), "for five readings it may come back");
+        assert_eq!(shown[8], Some(Trouble::Busy));
+    }
+
+    #[test]
+    fn figures_move_while_the_answer_stays() {
+        let mut shown = Shown::default();
+        let figures = [1.0, 2.0, 3.0, 4.0].map(|figure| {
+            let sign = sign(Trouble::Loss, figure);
+            shown.choose(&[&sign]).map(|sign| sign.figure)
+        });
+        assert_eq!(figures, [None, None, Some(3.0), Some(4.0)]);
+    }
+}

@@ -7,6 +7,7 @@ mod crash;
 mod creation;
 mod export;
 mod find;
+mod findings;
 mod nulls;
 mod refusal;
 mod session;

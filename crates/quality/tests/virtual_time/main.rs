@@ -1,5 +1,8 @@
-//! The sampler through its public face, in virtual time.
+//! The sampler, and what is said of its numbers, through the public face, in virtual time.
 
 mod bench;
 mod derivation;
+mod findings;
+mod limit;
 mod sampler;
+mod stage;
