@@ -1,0 +1,30 @@
+//! The charts of a recorded call: data and input events in, triangles or a picture out.
+//!
+//! [`CallRecord::load`] reads what a call's charts show from the history; a [`View`] holds what the user has made of
+//! them. Each [`View::frame`] takes the [`Input`] of a page and gives bytes that a few lines of WebGL2 can paint
+//! ([`Scene`]), or that [`paint`] turns into a picture. No window, no screen, no clock.
+
+mod chip;
+mod input;
+mod kind;
+mod marks;
+mod navigate;
+mod page;
+mod people;
+mod plot;
+mod raster;
+mod record;
+mod scale;
+mod series;
+mod state;
+mod theme;
+mod timeline;
+mod view;
+mod wire;
+
+pub use input::{Input, InputEvent, MOST_EVENTS};
+pub use raster::{Picture, paint};
+pub use record::{CallRecord, ChartsError, DEFAULT_POINTS};
+pub use theme::Theme;
+pub use view::{Frame, Hover, PictureError, Reading, Series, View};
+pub use wire::{ClippedMesh, Scene, TexturePatch, WireError};

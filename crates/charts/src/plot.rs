@@ -1,0 +1,257 @@
+//! One chart: its lines in their bands, the gaps, and the crosshair over them.
+//!
+//! Invariant: it draws the window it is given and no more points than it has pixels, so that a frame costs the same for
+//! an hour as for a minute.
+
+use std::ops::Range;
+
+use egui::{Align2, Color32, Painter, Rangef, Rect, Stroke, Ui, UiBuilder, pos2};
+use egui_plot::{
+    AxisHints, FilledArea, GridMark, Line as PlotLine, LineStyle, Plot, PlotBounds, PlotPoint, PlotPoints, PlotUi, Span,
+};
+use sightline_history::Point;
+use sightline_quality::Spread;
+
+use crate::kind::{ChartKind, SeriesId, Way};
+use crate::record::{CallRecord, Chart, Gap, Line};
+use crate::scale::Scale;
+use crate::series;
+use crate::state::State;
+use crate::theme::{self, Palette, S1};
+use crate::timeline::Tick;
+
+/// Room for the labels of values, left of a chart.
+pub(crate) const VALUES: f32 = 44.0;
+/// Room right of it, for half a label of time.
+pub(crate) const RIGHT: f32 = 18.0;
+/// Room for the labels of time.
+pub(crate) const TIMES: f32 = 20.0;
+
+/// How a person's line differs from the others'.
+const STYLES: [LineStyle; 4] = [
+    LineStyle::Solid,
+    LineStyle::Dashed { length: 7.0 },
+    LineStyle::Dotted { spacing: 4.0 },
+    LineStyle::Dashed { length: 14.0 },
+];
+
+/// What all charts of a frame share.
+pub(crate) struct Shared<'a> {
+    pub(crate) record: &'a CallRecord,
+    pub(crate) state: &'a State,
+    pub(crate) palette: &'a Palette,
+    pub(crate) ticks: &'a [Tick],
+    /// Place on the axis of time.
+    pub(crate) crosshair: Option<f64>,
+}
+
+/// The inside of a chart that is painted into `rect` with its axes.
+pub(crate) fn inside(rect: Rect) -> Rect {
+    Rect::from_min_max(pos2(rect.left() + VALUES, rect.top()), pos2(rect.right() - RIGHT, rect.bottom() - TIMES))
+}
+
+/// The colour of a line: that of its direction; several people are shades of it.
+pub(crate) fn color(palette: &Palette, way: Way, person: Option<usize>) -> Color32 {
+    let base = match way {
+        Way::Sent => palette.up,
+        Way::Received => palette.down,
+        Way::Both | Way::App => palette.text,
+        Way::Computer => palette.faint,
+    };
+    match person.unwrap_or(0) % 4 {
+        0 => base,
+        1 => theme::mix(base, palette.text, 0.45),
+        2 => theme::mix(base, palette.bg, 0.35),
+        _ => theme::mix(base, palette.text, 0.75),
+    }
+}
+
+/// Of whom a line is shows in its style, too: colours alone are not for everyone.
+pub(crate) fn style(person: Option<usize>) -> LineStyle {
+    STYLES[person.unwrap_or(0) % STYLES.len()]
+}
+
+/// Whether the legend lets it be seen.
+pub(crate) fn is_shown(line: &Line, state: &State) -> bool {
+    let of_way = line.way.series().is_some_and(|series| state.hidden.contains(&series));
+    let of_person = line.person.is_some_and(|person| state.hidden.contains(&SeriesId::Person(person)));
+    !of_way && !of_person
+}
+
+/// Paints a chart into `rect`, axes and all.
+pub(crate) fn paint(ui: &mut Ui, shared: &Shared<'_>, chart: &Chart, rect: Rect) {
+    let Shared { record, state, palette, ticks, .. } = shared;
+    let range = state.window.range();
+    let moments = record.timeline.moment(range.start)..record.timeline.moment(range.end).saturating_add(1);
+    let pixels = (inside(rect).width() * state.canvas.pixels_per_point).max(1.0) as usize;
+    // A picture has a size until it has another.
+    let stepped = chart.kind == ChartKind::PictureHeight;
+    let shown = chart.lines.iter().filter(|line| is_shown(line, state));
+    let strokes: Vec<Drawn> = shown.flat_map(|line| drawn(line, record, &moments, pixels, stepped)).collect();
+    let greatest = strokes.iter().flat_map(|drawn| &drawn.points).map(|point| point.1.max).fold(0.0, f64::max);
+    let scale = Scale::new(greatest, least_top(chart), stepped);
+    let mut of_plot = ui.new_child(UiBuilder::new().max_rect(rect.with_max_x(rect.right() - RIGHT)));
+    let bounds = PlotBounds::from_min_max([range.start, scale.bottom()], [range.end, scale.top]);
+    frame(chart.kind, palette, ticks, scale).show(&mut of_plot, |plot| {
+        plot.set_plot_bounds(bounds);
+        record.gaps.iter().for_each(|gap| span(plot, record, palette, gap));
+        let alpha = if record.people.names.len() > 2 { 0.10 } else { 0.18 };
+        strokes
+            .iter()
+            .for_each(|drawn| band(plot, color(palette, drawn.way, drawn.person).gamma_multiply(alpha), drawn));
+        strokes.iter().for_each(|drawn| mean(plot, color(palette, drawn.way, drawn.person), drawn));
+    });
+    let painter = ui.painter().with_clip_rect(inside(rect).intersect(ui.clip_rect()));
+    label_gaps(&painter, shared, inside(rect));
+    if chart.lines.is_empty() {
+        painter.text(
+            inside(rect).center(),
+            Align2::CENTER_CENTER,
+            "Nothing was measured",
+            theme::small(),
+            palette.faint,
+        );
+    }
+    if let Some(place) = shared.crosshair {
+        crosshair(&painter, shared, chart, inside(rect), place, scale);
+    }
+}
+
+fn least_top(chart: &Chart) -> f64 {
+    if chart.unit == "kb/s" { 50.0 } else { chart.kind.least_top() }
+}
+
+/// The empty chart: axes, at most four lines, nothing that moves on its own.
+fn frame<'a>(kind: ChartKind, palette: &Palette, ticks: &'a [Tick], scale: Scale) -> Plot<'a> {
+    // Everything that is asked for is shown: the steps are chosen here, not by egui_plot.
+    let all = Rangef::new(0.0, 0.001);
+    let axis = |hints: AxisHints<'a>, room: f32| {
+        hints.min_thickness(room).label_spacing(all).tick_label_color(palette.faint).tick_label_font(theme::small())
+    };
+    let time = axis(AxisHints::new_x(), TIMES).formatter(move |mark, _| {
+        ticks.iter().find(|tick| tick.at == mark.value).map(|tick| tick.label.clone()).unwrap_or_default()
+    });
+    let values = axis(AxisHints::new_y(), VALUES).formatter(move |mark, _| scale.label(mark.value));
+    // A step size beyond any: labels are never too close, as the ticks keep their distance.
+    let mark = |value: f64| GridMark { value, step_size: 1e12 };
+    Plot::new(kind.title())
+        .show_background(false)
+        .show_grid([false, true])
+        .grid_color(palette.line)
+        .grid_spacing(all)
+        .x_grid_spacer(move |_| ticks.iter().map(|tick| mark(tick.at)).collect())
+        .y_grid_spacer(move |_| scale.lines().map(mark).collect())
+        .custom_x_axes(vec![time])
+        .custom_y_axes(vec![values])
+        .allow_drag(false)
+        .allow_zoom(false)
+        .allow_scroll(false)
+        .allow_boxed_zoom(false)
+        .allow_axis_zoom_drag(false)
+        .allow_double_click_reset(false)
+        .show_x(false)
+        .show_y(false)
+        .sense(egui::Sense::hover())
+}
+
+/// A run of a line, as it is drawn: places on the axis of time with values.
+struct Drawn {
+    way: Way,
+    person: Option<usize>,
+    points: Vec<(f64, Spread)>,
+    /// So that no two have the same name.
+    name: String,
+}
+
+fn drawn(line: &Line, record: &CallRecord, moments: &Range<i64>, pixels: usize, stepped: bool) -> Vec<Drawn> {
+    let Line { way, person, runs } = line;
+    let first = runs.partition_point(|run| run.last().is_none_or(|last| last.end_ms < moments.start));
+    let seen = runs[first..].iter().take_while(|run| run.first().is_some_and(|point| point.start_ms <= moments.end));
+    let seen: Vec<&[Point]> = seen.map(|run| &run[series::within(run, moments)]).collect();
+    let total: usize = seen.iter().map(|run| run.len()).sum();
+    let drawn = |(number, run): (usize, &[Point])| {
+        let points = series::thin(run, (run.len() * pixels).div_ceil(total.max(1)));
+        let points = if stepped { steps(&points, record) } else { places(&points, record) };
+        Drawn { way: *way, person: *person, points, name: format!("{way:?} {person:?} {number}") }
+    };
+    seen.into_iter().enumerate().filter(|(_, run)| !run.is_empty()).map(drawn).collect()
+}
+
+/// A point stands in the middle of its time; the first and last reach to the edges of what was measured.
+fn places(points: &[Point], record: &CallRecord) -> Vec<(f64, Spread)> {
+    let place = |ms: i64| record.timeline.place(ms);
+    let (Some(first), Some(last)) = (points.first(), points.last()) else { return Vec::new() };
+    let middles = points.iter().map(|p| ((place(p.start_ms) + place(p.end_ms)) / 2.0, p.values));
+    let mut places = vec![(place(first.start_ms), first.values)];
+    places.extend(middles);
+    places.push((place(last.end_ms), last.values));
+    places
+}
+
+/// A point holds from its beginning to its end.
+fn steps(points: &[Point], record: &CallRecord) -> Vec<(f64, Spread)> {
+    let place = |ms: i64| record.timeline.place(ms);
+    points.iter().flat_map(|p| [(place(p.start_ms), p.values), (place(p.end_ms), p.values)]).collect()
+}
+
+fn band(plot: &mut PlotUi<'_>, color: Color32, drawn: &Drawn) {
+    let of = |value: fn(&Spread) -> f64| drawn.points.iter().map(|(_, values)| value(values)).collect::<Vec<f64>>();
+    let xs: Vec<f64> = drawn.points.iter().map(|(x, _)| *x).collect();
+    let (least, most) = (of(|values| values.min), of(|values| values.max));
+    let area = FilledArea::new(format!("band {}", drawn.name), &xs, &least, &most).fill_color(color);
+    plot.add(area.allow_hover(false));
+}
+
+fn mean(plot: &mut PlotUi<'_>, color: Color32, drawn: &Drawn) {
+    let points = drawn.points.iter().map(|(x, values)| PlotPoint::new(*x, values.mean)).collect();
+    let line = PlotLine::new(drawn.name.clone(), PlotPoints::Owned(points));
+    plot.line(line.color(color).width(1.6).style(style(drawn.person)).allow_hover(false));
+}
+
+fn span(plot: &mut PlotUi<'_>, record: &CallRecord, palette: &Palette, gap: &Gap) {
+    let (start, end) = (record.timeline.place(gap.range.start), record.timeline.place(gap.range.end));
+    let fill = theme::mix(palette.raised, palette.line, 0.3);
+    let fill = if gap.partial { fill.gamma_multiply(0.5) } else { fill };
+    plot.span(Span::new("", start..=end).fill(fill).border_width(0.0));
+}
+
+/// Where a place on the axis of time is, in points.
+pub(crate) fn x_of(state: &State, inside: Rect, place: f64) -> f32 {
+    let range = state.window.range();
+    inside.left() + ((place - range.start) / state.window.width()) as f32 * inside.width()
+}
+
+fn label_gaps(painter: &Painter, shared: &Shared<'_>, inside: Rect) {
+    let Shared { record, state, palette, .. } = shared;
+    for gap in &record.gaps {
+        let x = |ms: i64| x_of(state, inside, record.timeline.place(ms)).clamp(inside.left(), inside.right());
+        let (left, right) = (x(gap.range.start), x(gap.range.end));
+        if right - left < 14.0 {
+            continue;
+        }
+        let galley = painter.layout_no_wrap(gap.label.clone(), theme::small(), palette.faint);
+        let middle = pos2((left + right) / 2.0, inside.top() + 3.0);
+        if galley.size().x + 2.0 * S1 <= right - left {
+            painter.galley(middle - egui::vec2(galley.size().x / 2.0, 0.0), galley, palette.faint);
+        } else if galley.size().x + S1 <= inside.height() {
+            // Too narrow to be written across: upright, from the bottom up.
+            let at = pos2((left + right - galley.size().y) / 2.0, inside.top() + S1 + galley.size().x);
+            let upright =
+                egui::epaint::TextShape::new(at, galley, palette.faint).with_angle(-std::f32::consts::FRAC_PI_2);
+            painter.add(upright);
+        }
+    }
+}
+
+fn crosshair(painter: &Painter, shared: &Shared<'_>, chart: &Chart, inside: Rect, place: f64, scale: Scale) {
+    let Shared { record, state, palette, .. } = shared;
+    let x = x_of(state, inside, place);
+    painter.vline(x, inside.y_range(), Stroke::new(1.0, palette.soft));
+    let ms = record.timeline.moment(place);
+    for line in chart.lines.iter().filter(|line| is_shown(line, state)) {
+        let Some(values) = series::at(&line.runs, ms) else { continue };
+        let share = (values.mean - scale.bottom()) / (scale.top - scale.bottom());
+        let y = inside.bottom() - share as f32 * inside.height();
+        painter.circle(pos2(x, y), 3.5, color(palette, line.way, line.person), Stroke::new(1.5, palette.bg));
+    }
+}
