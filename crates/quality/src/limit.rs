@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::side::{Hit, OVERLOADED, Part, Scene, Side, Sign, Trouble};
+use crate::side::{Hit, OVERLOADED, Part, Scene, Side, Sign, Trouble, codec_busy};
 use crate::words::{Clause, Tense};
 use crate::{
     ActiveWarning, Class, Direction, Kind, LinkMetric, Live, LiveTrack, Percent, ProcessMetric, TrackKey, TrackMetric,
@@ -93,38 +93,48 @@ impl Limiter {
         }
         self.recent.push_back(live.clone());
         self.raise(live);
-        let mut signs = self.scene(live).blame();
+        let scene = self.scene(live);
+        let mut signs = scene.blame();
         signs.extend(self.own_signs(live));
         signs.sort_by_key(|sign| (std::cmp::Reverse(sign.class), sign.trouble, sign.peer.clone()));
 
         let all: Vec<&Sign> = signs.iter().collect();
-        let class = live.links.iter().filter_map(|link| self.class(&link.peer, &all)).max();
+        let known = live.links.iter().filter_map(|link| self.class(&link.peer, &scene.hits)).max();
+        let class = known.map(|class| signs.iter().map(|sign| sign.class).fold(class, Class::max));
         let overall = limit(self.overall.choose(&all), class, name, live.links.is_empty());
 
         self.peers.retain(|peer, _| live.links.iter().any(|link| link.peer == *peer));
         let mut peers = BTreeMap::new();
         for link in &live.links {
-            let about: Vec<&Sign> = all.iter().copied().filter(|sign| self.concerns(sign, &link.peer)).collect();
-            let class = self.class(&link.peer, &about);
+            // What is ours strikes them all.
+            let concerns = |sign: &&Sign| sign.peer.as_ref().is_none_or(|about| *about == link.peer);
+            let about: Vec<&Sign> = all.iter().copied().filter(concerns).collect();
+            let class = self.class(&link.peer, &scene.hits);
             let chosen = self.peers.entry(link.peer.clone()).or_default().choose(&about);
             peers.insert(link.peer.clone(), limit(chosen, class, name, false));
         }
         Limits { overall, peers }
     }
 
-    /// A sign is about a peer, or about us, and then about all of them.
-    fn concerns(&self, sign: &Sign, peer: &str) -> bool {
-        sign.peer.as_deref().is_none_or(|about| about == peer)
+    /// A track while it was not muted, the newest reading first.
+    fn track<'a>(&'a self, key: &'a TrackKey) -> impl Iterator<Item = &'a LiveTrack> {
+        let unmuted = |track: &&LiveTrack| track.key == *key && !track.muted;
+        self.recent.iter().rev().filter_map(move |live| live.tracks.iter().find(unmuted))
     }
 
-    /// Readings of a track, the newest first.
     fn readings<'a>(&'a self, key: &'a TrackKey, metric: TrackMetric) -> impl Iterator<Item = f64> + 'a {
-        let tracks = move |live: &'a Live| live.tracks.iter().find(|track| track.key == *key && !track.muted);
-        self.recent.iter().rev().filter_map(move |live| tracks(live)?.values[metric])
+        self.track(key).filter_map(move |track| track.values[metric])
     }
 
     fn mean(&self, key: &TrackKey, metric: TrackMetric) -> Option<f64> {
         mean(self.readings(key, metric).take(LAST))
+    }
+
+    /// How busy the codec of a track was, the newest first.
+    fn codec_busy<'a>(&'a self, key: &'a TrackKey) -> impl Iterator<Item = f64> + 'a {
+        self.track(key).filter_map(|track| {
+            Some(codec_busy(track.values[TrackMetric::CodecTime]?, track.values[TrackMetric::FrameRate]?))
+        })
     }
 
     fn cpu(&self) -> impl Iterator<Item = f64> + '_ {
@@ -153,8 +163,8 @@ impl Limiter {
                     (Trouble::Held, Kind::Video, Direction::Outbound) => {
                         stands(self.readings(key, TrackMetric::LimitedByBandwidth), |percent| percent >= HELD, raised)
                     }
-                    (Trouble::SlowCodec, Kind::Video, Direction::Outbound) => {
-                        stands(self.readings(key, TrackMetric::LimitedByCpu), |percent| percent >= HELD, raised)
+                    (Trouble::SlowCodec, Kind::Video, _) => {
+                        stands(self.codec_busy(key), |percent| percent >= OVERLOADED, raised)
                     }
                     _ => false,
                 };
@@ -239,6 +249,7 @@ impl Limiter {
             class,
             figure,
             rough: over(TrackMetric::Loss, 1.0) || over(TrackMetric::Jitter, 30.0),
+            slow_codec: self.raised.contains(&(Trouble::SlowCodec, Some(key.clone()))),
             other_flows,
         }
     }
@@ -254,9 +265,11 @@ impl Limiter {
             let busy = mean(self.cpu().take(LAST)).unwrap_or(100.0);
             signs.push(own(Trouble::Busy, Part::Computer, None, None, busy));
         }
-        let slow =
-            self.raised.iter().find_map(|(trouble, key)| key.as_ref().filter(|_| *trouble == Trouble::SlowCodec));
-        if let Some(time) = slow.and_then(|key| self.mean(key, TrackMetric::CodecTime)) {
+        let encoder = self.raised.iter().find_map(|(trouble, key)| {
+            let encodes = |key: &&TrackKey| *trouble == Trouble::SlowCodec && key.direction == Direction::Outbound;
+            key.as_ref().filter(encodes)
+        });
+        if let Some(time) = encoder.and_then(|key| self.mean(key, TrackMetric::CodecTime)) {
             signs.push(own(Trouble::SlowCodec, Part::Computer, Some(Kind::Video), Some(Direction::Outbound), time));
         }
         if live.warnings.iter().any(|active| active.warning == Warning::ConstantLevel) {
@@ -267,13 +280,11 @@ impl Limiter {
     }
 
     /// How it has been with a peer: by loss, and by what is wrong besides.
-    fn class(&self, peer: &str, signs: &[&Sign]) -> Option<Class> {
-        let newest = self.recent.back()?;
-        let tracks = newest.tracks.iter().filter(|track| track.key.peer == peer);
+    fn class(&self, peer: &str, hits: &[Hit]) -> Option<Class> {
+        let tracks = self.recent.back()?.tracks.iter().filter(|track| track.key.peer == peer);
         let losses = tracks.filter_map(|track| self.mean(&track.key, TrackMetric::Loss));
         let by_loss = losses.map(|loss| Class::of_loss(Percent(loss))).max();
-        let by_sign = signs.iter().filter(|sign| self.concerns(sign, peer)).map(|sign| sign.class).max();
-        by_loss.max(by_sign)
+        by_loss.max(hits.iter().filter(|hit| hit.peer == peer).map(|hit| hit.class).max())
     }
 }
 

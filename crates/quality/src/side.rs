@@ -132,8 +132,13 @@ impl Trouble {
     }
 }
 
-/// The machine is overloaded from here on, percent of all processors: what is left is eaten up by every peak.
+/// The machine, or one codec, is overloaded from here on, percent of its time: what is left is eaten up by every peak.
 pub(crate) const OVERLOADED: f64 = 90.0;
+
+/// How busy a codec is with so long a time for each of so many pictures a second, percent.
+pub(crate) fn codec_busy(ms_per_frame: f64, fps: f64) -> f64 {
+    ms_per_frame * fps / 10.0
+}
 
 /// A trouble of one track, before it is asked whose fault it is.
 #[derive(Debug, Clone, PartialEq)]
@@ -147,6 +152,8 @@ pub(crate) struct Hit {
     pub(crate) figure: f64,
     /// Packets of the track were lost or came unevenly, though less than would have been a trouble of its own.
     pub(crate) rough: bool,
+    /// Our encoder or decoder of it had more to do than it could.
+    pub(crate) slow_codec: bool,
     /// The peer's other stream came meanwhile.
     pub(crate) other_flows: bool,
 }
@@ -232,7 +239,7 @@ impl Scene {
             (Trouble::FrameLoss, Direction::Outbound) => Side::Ours(Part::Computer),
             (Trouble::Jitter | Trouble::Concealment | Trouble::FrameLoss | Trouble::Freeze, Direction::Inbound)
             | (Trouble::FrameRate, _)
-                if self.overloaded =>
+                if self.overloaded || hit.slow_codec =>
             {
                 Side::Ours(Part::Computer)
             }
@@ -267,7 +274,17 @@ mod tests {
 
     fn hit(trouble: Trouble, peer: &str, direction: Direction) -> Hit {
         let (kind, class) = (Kind::Video, Class::Bad);
-        Hit { trouble, peer: peer.to_owned(), kind, direction, class, figure: 6.0, rough: false, other_flows: false }
+        Hit {
+            trouble,
+            peer: peer.to_owned(),
+            kind,
+            direction,
+            class,
+            figure: 6.0,
+            rough: false,
+            slow_codec: false,
+            other_flows: false,
+        }
     }
 
     /// The sides of hits in a call with these people, of whom all is known.
@@ -307,6 +324,7 @@ mod tests {
     #[test]
     fn whose_fault_by_trouble() {
         let rough = |trouble, way| Hit { rough: true, ..hit(trouble, "ada", way) };
+        let slow = |trouble, way| Hit { slow_codec: true, ..hit(trouble, "ada", way) };
         let flowing = |trouble, way| Hit { other_flows: true, ..hit(trouble, "ada", way) };
         for (people, overloaded, hit, side) in [
             (1, false, hit(Trouble::FrameRate, "ada", IN), Side::Theirs(Part::Whole)),
@@ -316,6 +334,8 @@ mod tests {
             (1, false, hit(Trouble::FrameRate, "ada", OUT), Side::Ours(Part::Device)),
             (2, false, hit(Trouble::FrameRate, "ada", OUT), Side::Theirs(Part::Downlink)),
             (1, true, hit(Trouble::FrameRate, "ada", OUT), Side::Ours(Part::Computer)),
+            (1, false, slow(Trouble::FrameRate, OUT), Side::Ours(Part::Computer)),
+            (2, false, slow(Trouble::Freeze, IN), Side::Ours(Part::Computer)),
             (1, false, hit(Trouble::FrameLoss, "ada", OUT), Side::Ours(Part::Computer)),
             (1, false, hit(Trouble::FrameLoss, "ada", IN), Side::Path),
             (1, false, hit(Trouble::Freeze, "ada", IN), Side::Theirs(Part::Device)),

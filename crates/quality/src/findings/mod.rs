@@ -8,6 +8,7 @@ mod stretch;
 mod summary;
 mod window;
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use crate::side::{Part, Side, Trouble};
@@ -122,7 +123,12 @@ impl Finding {
         Clause { trouble, side, name: self.name.as_deref(), kind, direction, figure }
     }
 
-    /// How much it spoilt: its time, by how bad it was. What has no length, as a crash has none, counts as a window.
+    /// Whether it made its time a bad one, and was not merely noticed.
+    fn spoilt(&self) -> bool {
+        self.class >= Class::Bad
+    }
+
+    /// How much it weighs: its time, by how bad it was. What has no length, as a crash has none, counts as a window.
     fn weight(&self) -> i64 {
         let gravity = match self.class {
             Class::Good => 0,
@@ -185,7 +191,9 @@ pub fn findings(evidence: &Evidence) -> Report {
     for finding in &mut findings {
         finding.name = finding.peer.as_deref().and_then(|peer| names.get(peer)).map(|name| (*name).to_owned());
     }
-    findings.sort_by_key(|finding| (std::cmp::Reverse(finding.weight()), finding.from_ms, finding.trouble));
+    findings.sort_by_key(|finding| {
+        (Reverse(finding.spoilt()), Reverse(finding.weight()), finding.from_ms, finding.trouble)
+    });
     let summary = Summary::of(evidence, &findings);
     findings.truncate(MOST);
     Report { findings, summary }

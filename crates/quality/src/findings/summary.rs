@@ -17,7 +17,7 @@ pub struct Summary {
     pub alone: bool,
     /// Whether there is any finding.
     pub spotless: bool,
-    /// Where most of the trouble came from, and that as a noun ('your uplink'); none where there was none.
+    /// Where most of what spoilt it came from, and that as a noun ('your uplink'); none where nothing did.
     pub most: Option<(Side, String)>,
     /// Start of the first session, milliseconds since the Unix epoch.
     pub from_ms: i64,
@@ -91,10 +91,10 @@ fn share_of_it(Percent(share): Percent, class: Class) -> String {
     }
 }
 
-/// The side with the greatest weight of findings.
+/// The side with the greatest weight of findings that spoilt something.
 fn most(findings: &[Finding]) -> Option<(Side, String)> {
     let mut weights: Vec<(&Finding, i64)> = Vec::new();
-    for finding in findings {
+    for finding in findings.iter().filter(|finding| finding.spoilt()) {
         match weights.iter_mut().find(|(first, _)| (first.side, &first.peer) == (finding.side, &finding.peer)) {
             Some((_, weight)) => *weight = weight.saturating_add(finding.weight()),
             None => weights.push((finding, finding.weight())),

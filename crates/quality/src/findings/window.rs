@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::{Dated, Evidence, own};
-use crate::side::{Hit, OVERLOADED, Part, Scene, Trouble};
+use crate::side::{Hit, OVERLOADED, Part, Scene, Trouble, codec_busy};
 use crate::{
     Cause, Class, Direction, Kind, LinkMetric, Metric, PerMetric, ProcessMetric, Span, Spread, TrackMetric, TrackRow,
 };
@@ -133,6 +133,7 @@ impl Window<'_> {
             class,
             figure,
             rough: over(TrackMetric::Loss, ROUGH.0) || over(TrackMetric::Jitter, ROUGH.1),
+            slow_codec: slow_codec(row),
             other_flows: self.tracks.iter().any(|other| {
                 let same = other.counters.key.peer == key.peer && other.counters.key.direction == key.direction;
                 same && other.counters.key.kind != key.kind && over_zero(other)
@@ -167,9 +168,13 @@ impl Window<'_> {
             return Some(own(Trouble::Held, Part::Computer, Class::Ok, share));
         }
         let time = mean(&row.values, TrackMetric::CodecTime)?;
-        let slow = time * f64::from(row.counters.expected_fps?) >= 1000.0;
-        slow.then(|| own(Trouble::SlowCodec, Part::Computer, Class::Ok, time))
+        slow_codec(row).then(|| own(Trouble::SlowCodec, Part::Computer, Class::Ok, time))
     }
+}
+
+fn slow_codec(row: &TrackRow) -> bool {
+    let (time, fps) = (mean(&row.values, TrackMetric::CodecTime), mean(&row.values, TrackMetric::FrameRate));
+    time.zip(fps).is_some_and(|(time, fps)| codec_busy(time, fps) >= OVERLOADED)
 }
 
 fn over_zero(row: &TrackRow) -> bool {

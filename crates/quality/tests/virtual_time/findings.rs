@@ -210,6 +210,24 @@ fn the_gravest_comes_first() {
 }
 
 #[test]
+fn what_was_merely_noticed_comes_after_what_spoilt_something() {
+    let script = |_: &str, kind, way, second| match (kind, way) {
+        (Kind::Video, Out) => Second { codec_ms: 31, ..WELL },
+        (Kind::Video, In) if second <= 15 => lossy(5),
+        _ => WELL,
+    };
+    let told = Stage { seconds: 75, script: &script, ..Stage::new() }.told();
+    assert_eq!(
+        told,
+        [
+            "The path between you and Ada lost 5 % of the pictures Ada sent from 0 s to 15 s.",
+            "This computer needed 31 ms to encode a picture from 0 s to 75 s.",
+            "An OK call: 80 % of it was good or OK; most of the trouble was with the path between you and Ada.",
+        ]
+    );
+}
+
+#[test]
 fn what_was_not_judged_is_neither_good_nor_bad() {
     let unknown = Stage { script: &|_, _, _, _| Second { told: false, fps: 30, ..WELL }, ..Stage::new() };
     let (_, evidence) = unknown.play();

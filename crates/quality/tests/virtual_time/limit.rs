@@ -137,12 +137,24 @@ fn what_is_ours() {
     let limits = feed(&Stage { busy: &busy, seconds: 30, ..Stage::new() }.play().0);
     assert_eq!(limits[30].overall.sentence, "This computer is 97 % busy.");
     assert_eq!((limits[30].overall.side, limits[30].overall.class), (Side::Ours(Part::Computer), Some(Class::Ok)));
+    assert_eq!(limits[30].peers["ada"].class, Some(Class::Good), "what comes and goes is well for all that");
 
     let gaps = |_: &str, _, way, _| if way == In { Second { concealed_percent: 9, ..WELL } } else { WELL };
     let limits = feed(&Stage { script: &gaps, busy: &busy, seconds: 30, ..Stage::new() }.play().0);
     assert_eq!(limits[30].overall.sentence, "This computer leaves gaps in the sound (9 % made up).");
     let limits = feed(&Stage { script: &gaps, seconds: 30, ..Stage::new() }.play().0);
     assert_eq!(limits[30].overall.sentence, "The path between you and Ada leaves gaps in the sound (9 % made up).");
+
+    let slow = |_: &str, kind, way, _| {
+        if (kind, way) == (Kind::Video, Out) { Second { fps: 20, codec_ms: 48, ..WELL } } else { WELL }
+    };
+    let limits = feed(&Stage { script: &slow, seconds: 30, ..Stage::new() }.play().0);
+    assert_eq!(limits[30].overall.sentence, "This computer needs 48 ms to encode a picture.");
+    let slower = |_: &str, kind, way, _| {
+        if (kind, way) == (Kind::Video, Out) { Second { fps: 5, codec_ms: 200, ..WELL } } else { WELL }
+    };
+    let limits = feed(&Stage { script: &slower, seconds: 30, ..Stage::new() }.play().0);
+    assert_eq!(limits[30].overall.sentence, "This computer manages only 5 pictures a second.");
 
     let few = |_: &str, kind, way, _| {
         if (kind, way) == (Kind::Video, Out) { Second { fps: 3, ..WELL } } else { WELL }
