@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, params};
-use sightline_quality::findings::{Evidence, Outage, Presence, Report, Stretch, findings};
+use sightline_quality::findings::{Evidence, Outage, Presence, Report, findings};
 use sightline_quality::{
     Event, LinkMetric, LinkRow, Metric, PerMetric, ProcessMetric, ProcessRow, Spread, TrackMetric, TrackRow,
 };
@@ -203,16 +203,25 @@ impl History {
     /// # Errors
     /// Where there is no such call, or the file cannot be read.
     pub fn findings(&self, call: CallId) -> Result<Report, HistoryError> {
-        let line = self.call(call)?.ok_or(HistoryError::NoSuchCall)?;
-        let mut evidence = Evidence { standing: line.standing, ..Evidence::default() };
-        for session in self.sessions(call)? {
-            self.add_evidence(&session, &mut evidence)?;
+        let sessions = self.sessions(call)?;
+        if sessions.is_empty() {
+            return Err(HistoryError::NoSuchCall);
         }
-        Ok(findings(&evidence))
+        let evidence = sessions.into_iter().map(|session| self.evidence(session));
+        Ok(findings(&evidence.collect::<Result<Vec<_>, _>>()?))
     }
 
-    fn add_evidence(&self, session: &Session, evidence: &mut Evidence) -> Result<(), HistoryError> {
+    fn evidence(&self, session: Session) -> Result<Evidence, HistoryError> {
         const EVER: Range<i64> = i64::MIN..i64::MAX;
+        let mut evidence = Evidence {
+            process: self.process_samples(session.id, EVER)?,
+            events: self.events(session.id)?,
+            from_ms: session.started_ms,
+            to_ms: session.ended_ms,
+            end_reason: session.end_reason,
+            standing: session.standing,
+            ..Evidence::default()
+        };
         let stays = self.stays(session.id)?;
         for track in self.tracks(session.id)? {
             evidence.tracks.extend(self.samples(&track, EVER)?);
@@ -220,8 +229,6 @@ impl History {
         for stay in &stays {
             evidence.links.extend(self.link_samples(stay, EVER)?);
         }
-        evidence.process.extend(self.process_samples(session.id, EVER)?);
-        evidence.events.extend(self.events(session.id)?);
         let peer = |id: StayId| stays.iter().find(|stay| stay.id == id).map(|stay| stay.peer.clone());
         let breaks = self.said(breaks::of_session(&self.connection, session.id))?;
         evidence.outages.extend(breaks.into_iter().map(|Break { stay, start_ms, end_ms, cause, .. }| Outage {
@@ -236,9 +243,7 @@ impl History {
             from_ms: stay.joined_ms,
             to_ms: stay.left_ms,
         }));
-        let (from_ms, to_ms, end_reason) = (session.started_ms, session.ended_ms, session.end_reason.clone());
-        evidence.sessions.push(Stretch { from_ms, to_ms, end_reason });
-        Ok(())
+        Ok(evidence)
     }
 
     /// A track over its whole stay.

@@ -20,7 +20,7 @@ pub use summary::Summary;
 /// More findings than this nobody reads; the lightest are left out.
 const MOST: usize = 20;
 
-/// All that is known of a call, its sessions together.
+/// All that is known of one session of a call.
 #[derive(Debug, Clone, Default)]
 pub struct Evidence {
     /// Samples of all tracks, in any order.
@@ -31,13 +31,17 @@ pub struct Evidence {
     pub process: Vec<ProcessRow>,
     /// Events in the order of time.
     pub events: Vec<Event>,
-    /// Breaks within the sessions.
+    /// Breaks within it.
     pub outages: Vec<Outage>,
     /// Who was there.
     pub presences: Vec<Presence>,
-    /// The sessions, the first one first.
-    pub sessions: Vec<Stretch>,
-    /// What the headline of the call is made of.
+    /// Its start, milliseconds since the Unix epoch.
+    pub from_ms: i64,
+    /// Its end; `None` while it lasts.
+    pub to_ms: Option<i64>,
+    /// `left`, `crash`, `connection-lost`, ...; `None` while it lasts.
+    pub end_reason: Option<String>,
+    /// What its headline is made of.
     pub standing: Standing,
 }
 
@@ -65,17 +69,6 @@ pub struct Presence {
     pub from_ms: i64,
     /// `None` while it lasts.
     pub to_ms: Option<i64>,
-}
-
-/// A session of the call.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stretch {
-    /// Milliseconds since the Unix epoch.
-    pub from_ms: i64,
-    /// `None` while it lasts.
-    pub to_ms: Option<i64>,
-    /// `left`, `crash`, `connection-lost`, ...; `None` while it lasts.
-    pub end_reason: Option<String>,
 }
 
 /// Something that went wrong.
@@ -181,8 +174,19 @@ impl Report {
     }
 }
 
-/// Looks through a call.
-pub fn findings(evidence: &Evidence) -> Report {
+/// Looks through the sessions of a call. Each is judged by itself: two may go on at once, where two clients of one
+/// machine are in the same call.
+pub fn findings(sessions: &[Evidence]) -> Report {
+    let mut findings: Vec<_> = sessions.iter().flat_map(of_session).collect();
+    findings.sort_by_key(|finding| {
+        (Reverse(finding.spoilt()), Reverse(finding.weight()), finding.from_ms, finding.trouble)
+    });
+    let summary = Summary::of(sessions, &findings);
+    findings.truncate(MOST);
+    Report { findings, summary }
+}
+
+fn of_session(evidence: &Evidence) -> Vec<Finding> {
     let mut dated = window::signs(evidence);
     dated.extend(outage::signs(evidence));
     let names: BTreeMap<&str, &str> =
@@ -191,12 +195,7 @@ pub fn findings(evidence: &Evidence) -> Report {
     for finding in &mut findings {
         finding.name = finding.peer.as_deref().and_then(|peer| names.get(peer)).map(|name| (*name).to_owned());
     }
-    findings.sort_by_key(|finding| {
-        (Reverse(finding.spoilt()), Reverse(finding.weight()), finding.from_ms, finding.trouble)
-    });
-    let summary = Summary::of(evidence, &findings);
-    findings.truncate(MOST);
-    Report { findings, summary }
+    findings
 }
 
 /// A sign with its time.

@@ -1,4 +1,4 @@
-//! What breaks, events and the ends of sessions tell.
+//! What breaks, events and the end of a session tell.
 //!
 //! Invariant: what is explained by something greater is not told again: a connection that was lost while this computer
 //! slept, or together with the server, is no fault of a peer.
@@ -20,18 +20,19 @@ pub(super) fn signs(evidence: &Evidence) -> Vec<Dated> {
     let end_ms = end_ms(evidence);
     let mut dated: Vec<_> = evidence.outages.iter().filter_map(|outage| lost(outage, evidence, end_ms)).collect();
     dated.extend(devices(evidence, end_ms));
-    dated.extend(evidence.sessions.iter().filter_map(|session| {
-        let (to_ms, reason) = (session.to_ms?, session.end_reason.as_deref()?);
-        let sign = match reason {
-            "crash" => own(Trouble::Crash, Part::Computer, Class::Terrible, 0.0),
-            "connection-lost" => {
-                Sign { side: Side::Server, ..own(Trouble::Removed, Part::Whole, Class::Terrible, 0.0) }
-            }
-            _ => return None,
-        };
-        Some(Dated { sign, from_ms: to_ms, to_ms })
-    }));
+    dated.extend(end(evidence));
     dated
+}
+
+/// The end of the session, where it was not meant.
+fn end(evidence: &Evidence) -> Option<Dated> {
+    let sign = match evidence.end_reason.as_deref()? {
+        "crash" => own(Trouble::Crash, Part::Computer, Class::Terrible, 0.0),
+        "connection-lost" => Sign { side: Side::Server, ..own(Trouble::Removed, Part::Whole, Class::Terrible, 0.0) },
+        _ => return None,
+    };
+    let to_ms = evidence.to_ms?;
+    Some(Dated { sign, from_ms: to_ms, to_ms })
 }
 
 /// The last moment that is known of.
@@ -39,8 +40,8 @@ pub(super) fn end_ms(evidence: &Evidence) -> i64 {
     let rows = evidence.process.iter().map(|row| row.span.end_ms);
     let rows = rows.chain(evidence.tracks.iter().map(|row| row.span.end_ms));
     let events = evidence.events.iter().map(|event| event.unix_ms);
-    let sessions = evidence.sessions.iter().map(|session| session.to_ms.unwrap_or(session.from_ms));
-    rows.chain(events).chain(sessions).max().unwrap_or(0)
+    let known = rows.chain(events).chain([evidence.from_ms]);
+    evidence.to_ms.or(known.max()).unwrap_or(evidence.from_ms)
 }
 
 fn overlap(one: &Outage, other: &Outage, end_ms: i64) -> bool {
@@ -83,8 +84,7 @@ fn devices(evidence: &Evidence, end_ms: i64) -> Vec<Dated> {
     let mut open: BTreeMap<(Trouble, Kind, Direction), i64> = BTreeMap::new();
     let mut dated = Vec::new();
     let mut close = |(trouble, kind, direction), from_ms: i64, to_ms: i64| {
-        let session_ms = evidence.sessions.iter().filter_map(|session| session.to_ms).find(|to_ms| *to_ms >= from_ms);
-        let to_ms = to_ms.min(session_ms.unwrap_or(end_ms)).max(from_ms);
+        let to_ms = to_ms.min(end_ms).max(from_ms);
         let (class, least_ms) =
             if trouble == Trouble::SilentMicrophone { (Class::Ok, SILENT_MS) } else { (Class::Bad, 0) };
         if to_ms.saturating_sub(from_ms) >= least_ms {
@@ -102,13 +102,6 @@ fn devices(evidence: &Evidence, end_ms: i64) -> Vec<Dated> {
             }
             EventKind::WarningRaised { warning, .. } if is_silence(warning) => (silent, true),
             EventKind::WarningCleared { warning, .. } if is_silence(warning) => (silent, false),
-            // Another session, another device.
-            EventKind::Joined { .. } | EventKind::Left { .. } => {
-                for (device, from_ms) in std::mem::take(&mut open) {
-                    close(device, from_ms, event.unix_ms);
-                }
-                continue;
-            }
             _ => continue,
         };
         if failed {

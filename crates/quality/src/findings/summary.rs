@@ -6,7 +6,7 @@ use super::outage::end_ms;
 use super::{Evidence, Finding, Line};
 use crate::side::Side;
 use crate::words::number;
-use crate::{Class, Headline, Percent, Unclassified};
+use crate::{Class, Headline, Percent, Standing, Unclassified};
 
 /// What a call was, taken as a whole.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,14 +27,15 @@ pub struct Summary {
 
 impl Summary {
     /// `findings` with the gravest first.
-    pub(super) fn of(evidence: &Evidence, findings: &[Finding]) -> Self {
-        let to_ms = end_ms(evidence);
+    pub(super) fn of(sessions: &[Evidence], findings: &[Finding]) -> Self {
+        let standing = sessions.iter().fold(Standing::default(), |all, session| all.join(session.standing));
+        let to_ms = sessions.iter().map(end_ms).max().unwrap_or(0);
         Self {
-            headline: evidence.standing.headline(),
-            alone: evidence.presences.is_empty(),
+            headline: standing.headline(),
+            alone: sessions.iter().all(|session| session.presences.is_empty()),
             spotless: findings.is_empty(),
             most: most(findings),
-            from_ms: evidence.sessions.first().map_or(to_ms, |session| session.from_ms),
+            from_ms: sessions.iter().map(|session| session.from_ms).min().unwrap_or(to_ms),
             to_ms,
         }
     }

@@ -1,9 +1,7 @@
 //! What is said of a call afterwards, in virtual time.
 
-use sightline_quality::findings::{Evidence, Outage, Presence, Stretch, findings};
-use sightline_quality::{
-    Class, Direction, Event, EventKind, Kind, Part, SetupTimes, Side, Spread, Standing, TrackMetric,
-};
+use sightline_quality::findings::{Evidence, Outage, Presence, findings};
+use sightline_quality::{Class, Direction, Event, EventKind, Kind, Part, Side, Spread, Standing, TrackMetric};
 
 use crate::bench::START_MS;
 use crate::stage::{Second, Stage, WELL, at, told};
@@ -232,14 +230,14 @@ fn what_was_not_judged_is_neither_good_nor_bad() {
     let unknown = Stage { script: &|_, _, _, _| Second { told: false, fps: 30, ..WELL }, ..Stage::new() };
     let (_, evidence) = unknown.play();
     assert!(evidence.tracks.iter().all(|row| row.verdict.is_none()));
-    assert_eq!(told(&evidence), ["Too short a call to be judged."]);
+    assert_eq!(told(&[evidence]), ["Too short a call to be judged."]);
     let muted = Stage { script: &|_, _, _, _| Second { muted: true, ..WELL }, ..Stage::new() };
     assert_eq!(muted.told(), ["Nothing was sent or received by which the call could be judged."]);
     let short = Stage { seconds: 14, script: &|_, _, _, _| lossy(20), ..Stage::new() };
     assert_eq!(short.told().last().map(String::as_str), Some("Too short a call to be judged."));
-    assert_eq!(told(&Evidence::default()), ["Nobody else was there."]);
+    assert_eq!(told(&[Evidence::default()]), ["Nobody else was there."]);
     let presences = vec![presence("ada")];
-    assert_eq!(told(&Evidence { presences, ..Evidence::default() }), ["No connection to anybody came about."]);
+    assert_eq!(told(&[Evidence { presences, ..Evidence::default() }]), ["No connection to anybody came about."]);
 }
 
 fn presence(peer: &str) -> Presence {
@@ -253,7 +251,7 @@ fn outage(peer: Option<&str>, from: u64, to: u64, cause: &str) -> Outage {
 /// A good call in words, but for these outages.
 fn with_outages(peers: &[&str], outages: Vec<Outage>) -> Vec<String> {
     let (_, evidence) = Stage { peers, ..Stage::new() }.play();
-    let mut told = told(&Evidence { outages, ..evidence });
+    let mut told = told(&[Evidence { outages, ..evidence }]);
     assert_eq!(told.pop().as_deref(), Some("A good call all in all: all of it was good or OK."));
     told
 }
@@ -289,7 +287,7 @@ fn a_long_break_is_worse_than_a_short_one() {
     let class = |to| {
         let (_, evidence) = Stage::new().play();
         let outages = vec![outage(Some("ada"), 20, to, "path lost")];
-        findings(&Evidence { outages, ..evidence }).findings[0].class
+        findings(&[Evidence { outages, ..evidence }]).findings[0].class
     };
     assert_eq!((class(29), class(30)), (Class::Bad, Class::Terrible));
 }
@@ -322,8 +320,8 @@ fn devices_and_the_ends_of_sessions() {
     };
     let say = |events: Vec<Event>, end_reason: &str| {
         let (_, mut evidence) = Stage { seconds: 120, ..Stage::new() }.play();
-        evidence.sessions[0].end_reason = Some(end_reason.to_owned());
-        let mut told = told(&Evidence { events, ..evidence });
+        evidence.end_reason = Some(end_reason.to_owned());
+        let mut told = told(&[Evidence { events, ..evidence }]);
         told.pop();
         told
     };
@@ -331,12 +329,6 @@ fn devices_and_the_ends_of_sessions() {
         vec![device(20, Kind::Video, "stalled"), device(25, Kind::Video, "lost"), device(40, Kind::Video, "back")];
     assert_eq!(say(lost_and_found, "left"), ["Your camera failed from 20 s to 40 s."]);
     assert_eq!(say(vec![device(20, Kind::Audio, "lost")], "left"), ["Your microphone failed from 20 s to 120 s."]);
-    let rejoined = vec![
-        device(20, Kind::Audio, "lost"),
-        event(50, EventKind::Left { reason: "left".to_owned() }),
-        event(60, EventKind::Joined { setup: SetupTimes::default() }),
-    ];
-    assert_eq!(say(rejoined, "left"), ["Your microphone failed from 20 s to 50 s."]);
     assert_eq!(
         say(vec![device(20, Kind::Audio, "changed"), device(30, Kind::Video, "back")], "left"),
         Vec::<String>::new()
@@ -353,23 +345,43 @@ fn devices_and_the_ends_of_sessions() {
     );
 }
 
-#[test]
-fn two_sessions_of_a_call_are_not_taken_for_one() {
-    let script = |_: &str, _, way, _| if way == In { lossy(6) } else { WELL };
-    let (_, first) = Stage { script: &script, ..Stage::new() }.play();
-    let mut both = first.clone();
-    for row in &first.tracks {
-        let mut row = row.clone();
-        row.span.start_ms += 600_000;
-        row.span.end_ms += 600_000;
-        both.tracks.push(row);
+/// The same, so many seconds later.
+fn later(session: &Evidence, seconds: u64) -> Evidence {
+    let shift_ms = seconds as i64 * 1000;
+    let mut session = session.clone();
+    for row in &mut session.tracks {
+        row.span.start_ms += shift_ms;
+        row.span.end_ms += shift_ms;
     }
-    both.sessions.push(Stretch { from_ms: at(600), to_ms: Some(at(660)), end_reason: Some("left".to_owned()) });
+    session.from_ms += shift_ms;
+    session.to_ms = session.to_ms.map(|ms| ms + shift_ms);
+    session
+}
+
+#[test]
+fn each_session_of_a_call_is_judged_by_itself() {
+    let script = |_: &str, _, way, _| if way == In { lossy(6) } else { WELL };
+    let (_, ada) = Stage { script: &script, ..Stage::new() }.play();
+    let summary =
+        "A terrible call: none of it was good or OK; most of the trouble was with the path between you and Ada.";
+    let touching = told(&[ada.clone(), later(&ada, 60)]);
     assert_eq!(
-        told(&both)[..2],
+        touching,
         [
             "The path between you and Ada lost 6 % of what Ada sent from 0 s to 60 s.",
-            "The path between you and Ada lost 6 % of what Ada sent from 600 s to 660 s."
+            "The path between you and Ada lost 6 % of what Ada sent from 60 s to 120 s.",
+            summary,
+        ]
+    );
+    // Two clients of one machine in the same call, at the same time: two calls of two, and not one of three.
+    let (_, bob) = Stage { script: &script, peers: &["bob"], ..Stage::new() }.play();
+    let at_once = told(&[ada, bob]);
+    assert_eq!(
+        at_once,
+        [
+            "The path between you and Ada lost 6 % of what Ada sent from 0 s to 60 s.",
+            "The path between you and Bob lost 6 % of what Bob sent from 0 s to 60 s.",
+            summary,
         ]
     );
 }
@@ -380,7 +392,7 @@ fn evidence_and_class_stay_with_the_finding() {
         if (kind, way) == (Kind::Audio, In) && middle(second) { lossy(if second > 30 { 12 } else { 6 }) } else { WELL }
     };
     let (_, evidence) = Stage { script: &script, peers: &["ada", "bob"], ..Stage::new() }.play();
-    let report = findings(&evidence);
+    let report = findings(&[evidence]);
     let finding = &report.findings[0];
     assert_eq!((finding.from_ms, finding.to_ms, finding.lasted_ms), (at(15), at(45), 30_000));
     assert_eq!((finding.side, finding.class), (Side::Ours(Part::Downlink), Class::Terrible));
@@ -400,7 +412,7 @@ fn the_word_for_a_call_follows_its_headline() {
         (0, "A terrible call: none of it was good or OK."),
     ] {
         let standing = Standing { windows: 400, good, worst: None, connected: true, heard: true };
-        assert_eq!(told(&Evidence { standing, ..Evidence::default() }), [sentence]);
+        assert_eq!(told(&[Evidence { standing, ..Evidence::default() }]), [sentence]);
     }
 }
 
@@ -421,13 +433,12 @@ fn monstrous_evidence_neither_panics_nor_makes_an_endless_list() {
     for (from_ms, to_ms) in [(i64::MIN, Some(i64::MAX)), (i64::MAX, Some(i64::MIN)), (i64::MIN, None)] {
         evidence.outages.push(Outage { peer: Some("ada".to_owned()), from_ms, to_ms, cause: String::new() });
         evidence.outages.push(Outage { peer: None, from_ms, to_ms, cause: "sleep".to_owned() });
-        evidence.sessions.push(Stretch { from_ms, to_ms, end_reason: Some("crash".to_owned()) });
     }
     for unix_ms in [i64::MAX, i64::MIN] {
         let (state, detail) = ("lost".to_owned(), String::new());
         let kind = EventKind::Device { media: Kind::Video, direction: Out, state, detail };
         evidence.events.push(Event { unix_ms, peer: None, kind });
     }
-    let told = told(&evidence);
+    let told = told(&[evidence]);
     assert!((2..=21).contains(&told.len()), "{told:?}");
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use sightline_quality::findings::{Evidence, Presence, Report, Stretch, findings};
+use sightline_quality::findings::{Evidence, Presence, findings};
 use sightline_quality::{
     Direction, Kind, LinkCounters, Live, ProcessCounters, Rows, Sampler, Snapshot, TrackCounters, TrackKey,
 };
@@ -110,11 +110,9 @@ impl Stage<'_> {
         let mut evidence = Evidence {
             events: lives.iter().flat_map(|live| live.events.clone()).collect(),
             presences: self.peers.iter().map(presence).collect(),
-            sessions: vec![Stretch {
-                from_ms: START_MS,
-                to_ms: Some(at(self.seconds)),
-                end_reason: Some("left".to_owned()),
-            }],
+            from_ms: START_MS,
+            to_ms: Some(at(self.seconds)),
+            end_reason: Some("left".to_owned()),
             ..Evidence::default()
         };
         for rows in all {
@@ -128,15 +126,14 @@ impl Stage<'_> {
 
     /// What is said of the call.
     pub(crate) fn told(&self) -> Vec<String> {
-        told(&self.play().1)
+        told(&[self.play().1])
     }
 }
 
 /// The sentences, with seconds since the start as the time.
-pub(crate) fn told(evidence: &Evidence) -> Vec<String> {
-    let report: Report = findings(evidence);
+pub(crate) fn told(sessions: &[Evidence]) -> Vec<String> {
     let time = |ms: i64| format!("{} s", ms.saturating_sub(START_MS) / 1000);
-    report.lines(&time).into_iter().map(|line| line.sentence).collect()
+    findings(sessions).lines(&time).into_iter().map(|line| line.sentence).collect()
 }
 
 pub(crate) fn at(second: u64) -> i64 {
