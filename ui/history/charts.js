@@ -26,6 +26,8 @@ export class Charts {
   #events = [];
   /** @type {ChartPainter | null} */
   #painter = null;
+  /** @type {import('./wire.js').Scene | null} what was painted last */
+  #scene = null;
   #state = /** @type {'closed' | 'opening' | 'open'} */ ('closed');
   #busy = false;
   #frame = 0;
@@ -89,6 +91,7 @@ export class Charts {
     this.scheme.removeEventListener('change', this.themeChanged);
     this.#painter?.release();
     this.#painter = null;
+    this.#scene = null;
     if (this.#state !== 'closed') void backend.chartClose().catch((error) => this.app.report(error));
     this.#state = 'closed';
   }
@@ -170,8 +173,9 @@ export class Charts {
 
   /** @param {ArrayBuffer} answer */
   #take(answer) {
-    const { head, scene } = parseAnswer(answer);
+    const { head, scene } = parseAnswer(answer, this.#scene);
     this.range = head.rangeMs;
+    this.#scene = scene ?? this.#scene;
     if (scene) this.#painter?.paint(scene);
     const height = `${Math.round(head.heightPoints ?? FIRST_HEIGHT)}px`;
     if (this.canvas.style.height !== height) {

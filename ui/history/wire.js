@@ -9,6 +9,8 @@
 
 const MAGIC = 0x31434c53;
 export const VERTEX_BYTES = 20;
+/** Instead of a number of vertices: the mesh is that of the frame before. */
+const KNOWN = 0xffffffff;
 
 /**
  * @typedef {object} ChartHead
@@ -34,20 +36,22 @@ export const VERTEX_BYTES = 20;
 
 /**
  * @param {ArrayBuffer} buffer
+ * @param {Scene | null} [before] the last scene of these charts
  * @returns {{head: ChartHead, scene: Scene | null}}
  */
-export function parseAnswer(buffer) {
+export function parseAnswer(buffer, before = null) {
   const length = new DataView(buffer).getUint32(0, true);
   const head = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
   const rest = buffer.slice(4 + length);
-  return { head, scene: rest.byteLength === 0 ? null : parseScene(rest) };
+  return { head, scene: rest.byteLength === 0 ? null : parseScene(rest, before) };
 }
 
 /**
  * @param {ArrayBuffer} buffer
- * @returns {Scene} views into the buffer
+ * @param {Scene | null} [before]
+ * @returns {Scene} views into the buffer, and into those of the scenes before
  */
-export function parseScene(buffer) {
+export function parseScene(buffer, before = null) {
   const read = new Reader(buffer);
   if (read.u32() !== MAGIC) throw new Error('these are no charts');
   const [width, height, scale] = [read.f32(), read.f32(), read.f32()];
@@ -56,7 +60,7 @@ export function parseScene(buffer) {
   const list = (/** @type {number} */ which) => Array.from({ length: read.few(counts[which] ?? 0) });
   const textures = list(0).map(() => texture(read));
   const freed = list(1).map(() => read.u32());
-  const meshes = list(2).map(() => mesh(read));
+  const meshes = list(2).map(() => mesh(read, before));
   return { width, height, scale, background, textures, freed, meshes };
 }
 
@@ -66,10 +70,15 @@ function texture(read) {
   return { id, x, y, width, height, texels: read.bytes(width * height * 4) };
 }
 
-/** @param {Reader} read @returns {Mesh} */
-function mesh(read) {
+/** @param {Reader} read @param {Scene | null} before @returns {Mesh} */
+function mesh(read, before) {
   const clip = /** @type {[number, number, number, number]} */ ([read.f32(), read.f32(), read.f32(), read.f32()]);
   const [id, vertices, count] = [read.u32(), read.u32(), read.u32()];
+  if (vertices === KNOWN) {
+    const known = before?.meshes[id];
+    if (!known) throw new RangeError('the charts before these are missing');
+    return { ...known, clip };
+  }
   return { clip, texture: id, vertices: read.bytes(vertices * VERTEX_BYTES), indices: read.bytes(count * 4), count };
 }
 

@@ -45,6 +45,18 @@ test('a scene is read as the charts crate writes it', () => {
   assert.deepEqual([meshes[0].texture, meshes[0].vertices.length, meshes[0].count], [7, 60, 3]);
 });
 
+test('a mesh of the scene before is taken from there', () => {
+  const before = parseScene(scene());
+  const buffer = new ArrayBuffer(32 + 28);
+  const view = new DataView(buffer);
+  [0x31434c53, 0, 0, 0, 0, 0, 0, 1].forEach((value, index) => view.setUint32(index * 4, value, true));
+  view.setFloat32(40, 31, true);
+  view.setUint32(32 + 20, 0xffffffff, true);
+  const [mesh] = parseScene(buffer, before).meshes;
+  assert.deepEqual(mesh, { ...before.meshes[0], clip: [0, 0, 31, 0] });
+  assert.throws(() => parseScene(buffer), RangeError);
+});
+
 test('a scene that is cut off or lies is refused', () => {
   const whole = scene();
   for (let length = 0; length < whole.byteLength; length += 1) {

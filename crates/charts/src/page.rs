@@ -59,16 +59,21 @@ pub(crate) fn paint(ui: &mut Ui, record: &CallRecord, state: &State, before: &Ar
     let ticks = record.timeline.ticks(range, f64::from(span.width()), &record.zone);
     let shared = Shared { record, state, palette, ticks: &ticks, crosshair: state.crosshair(before) };
     let clip = body.intersect(canvas);
+    ui.set_clip_rect(clip);
+    let mut seen = Vec::new();
     for (number, chart) in record.charts.iter().enumerate() {
         let y = body.top() - scroll + (height + S3) * number as f32;
         let rect = Rect::from_min_size(pos2(0.0, y), vec2(width, height));
         let with_axes = rect.with_min_y(rect.top() + HEADER);
         areas.plots.push((chart.kind, plot::inside(with_axes)));
         if rect.intersects(clip) {
-            ui.set_clip_rect(clip);
-            title(ui.painter(), &shared, chart, rect, &mut areas);
-            plot::paint(ui, &shared, chart, with_axes);
+            seen.push((chart, rect, plot::inside(with_axes), plot::paint(ui, &shared, chart, with_axes)));
         }
+    }
+    // What follows the pointer comes after all that does not, so that the latter need not be sent again.
+    for (chart, rect, inside, scale) in seen {
+        title(ui.painter(), &shared, chart, rect, &mut areas);
+        plot::crosshair(ui.painter(), &shared, chart, inside, scale);
     }
     if areas.scrollable > 0.0 {
         scroll_bar(&painter, palette, clip, scroll, areas.scrollable);
@@ -97,7 +102,7 @@ fn head(
     let when = format!("{day}, {} – {last_day}{}", clock(from, seconds, zone), clock(to, seconds, zone));
     let middle = chip::HEIGHT / 2.0;
     let mut x = painter.text(pos2(0.0, middle), Align2::LEFT_CENTER, when, theme::title(), palette.text).right() + S2;
-    let spent = if record.gaps.is_empty() || !state.window.is_whole() { length(to - from) } else { String::new() };
+    let spent = length(record.timeline.spent_ms(&(from..to)));
     x = painter.text(pos2(x, middle), Align2::LEFT_CENTER, spent, theme::body(), palette.soft).right();
     let mut left_out = Vec::new();
     if record.sessions_left_out > 0 {
@@ -207,8 +212,8 @@ fn clusters(shared: &Shared<'_>, lane: Rect) -> Vec<Cluster> {
 fn lane(painter: &Painter, shared: &Shared<'_>, areas: &Areas) {
     let (Some(lane), Some(body)) = (areas.lane, areas.body) else { return };
     let palette = shared.palette;
-    let at = pos2(lane.left() - S2, lane.center().y);
-    painter.text(at, Align2::RIGHT_CENTER, "events", theme::small(), palette.faint);
+    let at = pos2(0.0, lane.center().y);
+    painter.text(at, Align2::LEFT_CENTER, "events", theme::small(), palette.faint);
     painter.hline(lane.x_range(), lane.center().y, Stroke::new(1.0, palette.line));
     let in_body = painter.with_clip_rect(body);
     for cluster in clusters(shared, lane) {

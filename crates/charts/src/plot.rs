@@ -1,7 +1,7 @@
 //! One chart: its lines in their bands, the gaps, and the crosshair over them.
 //!
-//! Invariant: it draws the window it is given and no more points than it has pixels, so that a frame costs the same for
-//! an hour as for a minute.
+//! Invariant: it draws the window it is given, and no more points than can be told apart, so that a frame costs the same
+//! for a day as for a minute.
 
 use std::ops::Range;
 
@@ -26,6 +26,11 @@ pub(crate) const VALUES: f32 = 44.0;
 pub(crate) const RIGHT: f32 = 18.0;
 /// Room for the labels of time.
 pub(crate) const TIMES: f32 = 20.0;
+
+/// Points of a line stand no nearer together than this, in points of the screen. A band shows what lies between.
+const APART: f32 = 3.0;
+/// Less than this on the screen is no difference between two values.
+const ALIKE: f32 = 0.25;
 
 /// How a person's line differs from the others'.
 const STYLES: [LineStyle; 4] = [
@@ -78,18 +83,20 @@ pub(crate) fn is_shown(line: &Line, state: &State) -> bool {
     !of_way && !of_person
 }
 
-/// Paints a chart into `rect`, axes and all.
-pub(crate) fn paint(ui: &mut Ui, shared: &Shared<'_>, chart: &Chart, rect: Rect) {
+/// Paints a chart into `rect`, axes and all; gives the axis of values.
+pub(crate) fn paint(ui: &mut Ui, shared: &Shared<'_>, chart: &Chart, rect: Rect) -> Scale {
     let Shared { record, state, palette, ticks, .. } = shared;
     let range = state.window.range();
     let moments = record.timeline.moment(range.start)..record.timeline.moment(range.end).saturating_add(1);
-    let pixels = (inside(rect).width() * state.canvas.pixels_per_point).max(1.0) as usize;
+    let most = (inside(rect).width() / APART).max(1.0) as usize;
     // A picture has a size until it has another.
     let stepped = chart.kind == ChartKind::PictureHeight;
     let shown = chart.lines.iter().filter(|line| is_shown(line, state));
-    let strokes: Vec<Drawn> = shown.flat_map(|line| drawn(line, record, &moments, pixels, stepped)).collect();
+    let mut strokes: Vec<Drawn> = shown.flat_map(|line| drawn(line, record, &moments, most, stepped)).collect();
     let greatest = strokes.iter().flat_map(|drawn| &drawn.points).map(|point| point.1.max).fold(0.0, f64::max);
     let scale = Scale::new(greatest, least_top(chart), stepped);
+    let alike = (scale.top / f64::from(inside(rect).height().max(1.0))) * f64::from(ALIKE);
+    strokes.iter_mut().for_each(|drawn| drawn.points = simplified(&drawn.points, alike));
     let mut of_plot = ui.new_child(UiBuilder::new().max_rect(rect.with_max_x(rect.right() - RIGHT)));
     let bounds = PlotBounds::from_min_max([range.start, scale.bottom()], [range.end, scale.top]);
     frame(chart.kind, palette, ticks, scale).show(&mut of_plot, |plot| {
@@ -112,9 +119,7 @@ pub(crate) fn paint(ui: &mut Ui, shared: &Shared<'_>, chart: &Chart, rect: Rect)
             palette.faint,
         );
     }
-    if let Some(place) = shared.crosshair {
-        crosshair(&painter, shared, chart, inside(rect), place, scale);
-    }
+    scale
 }
 
 fn least_top(chart: &Chart) -> f64 {
@@ -163,14 +168,14 @@ struct Drawn {
     name: String,
 }
 
-fn drawn(line: &Line, record: &CallRecord, moments: &Range<i64>, pixels: usize, stepped: bool) -> Vec<Drawn> {
+fn drawn(line: &Line, record: &CallRecord, moments: &Range<i64>, most: usize, stepped: bool) -> Vec<Drawn> {
     let Line { way, person, runs } = line;
     let first = runs.partition_point(|run| run.last().is_none_or(|last| last.end_ms < moments.start));
     let seen = runs[first..].iter().take_while(|run| run.first().is_some_and(|point| point.start_ms <= moments.end));
     let seen: Vec<&[Point]> = seen.map(|run| &run[series::within(run, moments)]).collect();
     let total: usize = seen.iter().map(|run| run.len()).sum();
     let drawn = |(number, run): (usize, &[Point])| {
-        let points = series::thin(run, (run.len() * pixels).div_ceil(total.max(1)));
+        let points = series::thin(run, (run.len() * most).div_ceil(total.max(1)));
         let points = if stepped { steps(&points, record) } else { places(&points, record) };
         Drawn { way: *way, person: *person, points, name: format!("{way:?} {person:?} {number}") }
     };
@@ -192,6 +197,26 @@ fn places(points: &[Point], record: &CallRecord) -> Vec<(f64, Spread)> {
 fn steps(points: &[Point], record: &CallRecord) -> Vec<(f64, Spread)> {
     let place = |ms: i64| record.timeline.place(ms);
     points.iter().flat_map(|p| [(place(p.start_ms), p.values), (place(p.end_ms), p.values)]).collect()
+}
+
+/// Leaves points out that nobody would miss: all between two that are alike.
+fn simplified(points: &[(f64, Spread)], alike: f64) -> Vec<(f64, Spread)> {
+    let is_alike = |one: Spread, other: Spread| {
+        let near = |one: f64, other: f64| (one - other).abs() < alike;
+        near(one.mean, other.mean) && near(one.min, other.min) && near(one.max, other.max)
+    };
+    let mut kept: Vec<(f64, Spread)> = Vec::with_capacity(points.len());
+    for (number, point) in points.iter().enumerate() {
+        let next = points.get(number + 1);
+        let between = kept
+            .last()
+            .zip(next)
+            .is_some_and(|(before, next)| is_alike(before.1, point.1) && is_alike(before.1, next.1));
+        if !between {
+            kept.push(*point);
+        }
+    }
+    kept
 }
 
 fn band(plot: &mut PlotUi<'_>, color: Color32, drawn: &Drawn) {
@@ -243,8 +268,10 @@ fn label_gaps(painter: &Painter, shared: &Shared<'_>, inside: Rect) {
     }
 }
 
-fn crosshair(painter: &Painter, shared: &Shared<'_>, chart: &Chart, inside: Rect, place: f64, scale: Scale) {
+/// The line under the pointer, and a dot on each line of the chart.
+pub(crate) fn crosshair(painter: &Painter, shared: &Shared<'_>, chart: &Chart, inside: Rect, scale: Scale) {
     let Shared { record, state, palette, .. } = shared;
+    let Some(place) = shared.crosshair else { return };
     let x = x_of(state, inside, place);
     painter.vline(x, inside.y_range(), Stroke::new(1.0, palette.soft));
     let ms = record.timeline.moment(place);

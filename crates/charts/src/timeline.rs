@@ -94,6 +94,12 @@ impl Timeline {
         (self.parts[0].start_ms, self.parts[self.parts.len() - 1].end_ms)
     }
 
+    /// How much of a range of time was spent in the call.
+    pub(crate) fn spent_ms(&self, range: &Range<i64>) -> i64 {
+        let within = |part: &Part| part.end_ms.min(range.end).saturating_sub(part.start_ms.max(range.start)).max(0);
+        self.parts.iter().filter(|part| !part.pause).map(within).fold(0, i64::saturating_add)
+    }
+
     /// Where a moment is; what lies outside is at an end.
     pub(crate) fn place(&self, ms: i64) -> f64 {
         let index = self.parts.partition_point(|part| part.start_ms <= ms).saturating_sub(1);
@@ -224,6 +230,8 @@ mod tests {
         }
         assert_eq!(timeline.seconds(), 1200.0, "a short pause is as long as it was");
         assert_eq!(timeline.range(), (START, START + 20 * MINUTE));
+        assert_eq!(timeline.spent_ms(&(START..START + 20 * MINUTE)), 19 * MINUTE);
+        assert_eq!(timeline.spent_ms(&(START + 9 * MINUTE..START + 12 * MINUTE)), 2 * MINUTE);
     }
 
     #[test]

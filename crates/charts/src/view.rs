@@ -25,7 +25,7 @@ pub struct View {
     state: State,
     painter: Painter,
     /// What the page has painted last.
-    last: Vec<u8>,
+    last: Option<Scene>,
     areas: Areas,
     /// egui asks to be run again, to lay out what it now knows the size of.
     again: bool,
@@ -34,7 +34,7 @@ pub struct View {
 /// What a frame gives.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Frame {
-    /// To be painted ([`Scene::encode`]); empty where nothing is new.
+    /// To be painted ([`Scene::encode`], after the frame before); empty where nothing is new.
     pub bytes: Vec<u8>,
     /// Ask for a frame after this time, also without input.
     pub repaint_after: Option<Duration>,
@@ -99,7 +99,7 @@ impl View {
     /// Shows a whole call.
     pub fn new(record: CallRecord, theme: Theme) -> Self {
         let state = State::new(theme, &record.timeline);
-        Self { record, state, painter: Painter::new(), last: Vec::new(), areas: Areas::default(), again: true }
+        Self { record, state, painter: Painter::new(), last: None, areas: Areas::default(), again: true }
     }
 
     /// Takes in what happened and paints, where that changes anything.
@@ -148,11 +148,12 @@ impl View {
         let moved = self.state.pointer.is_some() && self.areas.plots != areas.plots;
         self.again = self.painter.again || moved;
         self.areas = areas;
-        let bytes = scene.encode();
-        if bytes == self.last {
-            return Vec::new();
-        }
-        self.last.clone_from(&bytes);
+        let is_news = |last: &Scene| *last != scene || !scene.textures.is_empty() || !scene.freed.is_empty();
+        let bytes = match self.last.as_ref().is_none_or(is_news) {
+            true => scene.encode(self.last.as_ref()),
+            false => Vec::new(),
+        };
+        self.last = Some(scene);
         bytes
     }
 

@@ -13,6 +13,8 @@
 //! freed    u32 id: to be deleted once the meshes are painted
 //! mesh     f32 x4 clip rectangle (left, top, right, bottom; points), u32 texture, u32 vertices, u32 indices,
 //!          vertices * (f32 x, f32 y (points), f32 u, f32 v, u8 x4 RGBA), indices * u32 (triangles)
+//!          vertices = 0xffffffff: the same as mesh number `texture` of the frame before, and nothing follows; only the
+//!          clip rectangle is its own. A moving crosshair need not send all lines again.
 //! ```
 //!
 //! Colours have premultiplied alpha in gamma space: clear with the background, enable `BLEND` with
@@ -25,6 +27,8 @@ use egui::{Color32, Pos2, Rect, TextureId, pos2};
 
 const MAGIC: u32 = u32::from_le_bytes(*b"SLC1");
 const VERTEX_BYTES: usize = 20;
+/// Instead of a number of vertices: the mesh is that of the frame before.
+const KNOWN: u32 = u32::MAX;
 
 /// Why bytes are not a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +42,9 @@ pub enum WireError {
     /// A mesh names a vertex that it does not have.
     #[error("the frame contradicts itself")]
     Index,
+    /// It refers to a frame that is not at hand.
+    #[error("the frame before this one is missing")]
+    Before,
 }
 
 /// A texture, or a patch of one.
@@ -82,11 +89,13 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// As bytes; see the head of this module.
-    pub fn encode(&self) -> Vec<u8> {
+    /// As bytes; see the head of this module. `before` is the last frame that went the same way.
+    pub fn encode(&self, before: Option<&Self>) -> Vec<u8> {
         let texels: usize = self.textures.iter().map(|texture| 20 + 4 * texture.texels.len()).sum();
-        let of_mesh = |mesh: &Mesh| 28 + VERTEX_BYTES * mesh.vertices.len() + 4 * mesh.indices.len();
-        let meshes: usize = self.meshes.iter().map(|clipped| of_mesh(&clipped.mesh)).sum();
+        let of_mesh = |mesh: &Mesh| VERTEX_BYTES * mesh.vertices.len() + 4 * mesh.indices.len();
+        let known: Vec<Option<usize>> = self.meshes.iter().map(|clipped| before?.position(&clipped.mesh)).collect();
+        let new = || self.meshes.iter().zip(&known).filter(|(_, known)| known.is_none());
+        let meshes = 28 * self.meshes.len() + new().map(|(clipped, _)| of_mesh(&clipped.mesh)).sum::<usize>();
         let mut out = Out(Vec::with_capacity(32 + texels + 4 * self.freed.len() + meshes));
         out.u32(MAGIC);
         out.f32s(&[self.size.0, self.size.1, self.pixels_per_point]);
@@ -102,8 +111,12 @@ impl Scene {
             texture.texels.iter().for_each(|texel| out.color(*texel));
         }
         self.freed.iter().for_each(|id| out.u32(*id));
-        for ClippedMesh { clip, mesh } in &self.meshes {
+        for (ClippedMesh { clip, mesh }, known) in self.meshes.iter().zip(known) {
             out.f32s(&[clip.min.x, clip.min.y, clip.max.x, clip.max.y]);
+            if let Some(number) = known {
+                [number as u32, KNOWN, 0].iter().for_each(|value| out.u32(*value));
+                continue;
+            }
             out.u32(texture_number(mesh.texture_id));
             out.u32(mesh.vertices.len() as u32);
             out.u32(mesh.indices.len() as u32);
@@ -116,11 +129,15 @@ impl Scene {
         out.0
     }
 
-    /// Back from [`Scene::encode`].
+    fn position(&self, mesh: &Mesh) -> Option<usize> {
+        self.meshes.iter().position(|known| known.mesh == *mesh)
+    }
+
+    /// Back from [`Scene::encode`], with the same `before`.
     ///
     /// # Errors
     /// Where the bytes are no frame.
-    pub fn decode(bytes: &[u8]) -> Result<Self, WireError> {
+    pub fn decode(bytes: &[u8], before: Option<&Self>) -> Result<Self, WireError> {
         let mut rest = In(bytes);
         if rest.u32()? != MAGIC {
             return Err(WireError::Magic);
@@ -131,7 +148,7 @@ impl Scene {
         let (textures, freed, meshes) = (rest.u32()?, rest.u32()?, rest.u32()?);
         let textures = (0..textures).map(|_| rest.texture()).collect::<Result<_, _>>()?;
         let freed = (0..freed).map(|_| rest.u32()).collect::<Result<_, _>>()?;
-        let meshes = (0..meshes).map(|_| rest.mesh()).collect::<Result<_, _>>()?;
+        let meshes = (0..meshes).map(|_| rest.mesh(before)).collect::<Result<_, _>>()?;
         Ok(Self { size, pixels_per_point, background, textures, freed, meshes })
     }
 }
@@ -200,15 +217,19 @@ impl In<'_> {
         Ok(TexturePatch { id, at, width, height, texels })
     }
 
-    fn mesh(&mut self) -> Result<ClippedMesh, WireError> {
+    fn mesh(&mut self, before: Option<&Scene>) -> Result<ClippedMesh, WireError> {
         let clip = Rect::from_min_max(self.pos()?, self.pos()?);
-        let (texture, vertices, indices) = (self.u32()?, self.u32()? as usize, self.u32()? as usize);
+        let (texture, vertices, indices) = (self.u32()?, self.u32()?, self.u32()? as usize);
+        if vertices == KNOWN {
+            let known = before.and_then(|before| before.meshes.get(texture as usize)).ok_or(WireError::Before)?;
+            return Ok(ClippedMesh { clip, mesh: known.mesh.clone() });
+        }
         let texture_id = match texture {
             user if user >> 31 == 1 => TextureId::User(u64::from(user & !(1 << 31))),
             managed => TextureId::Managed(u64::from(managed)),
         };
         let vertices: Vec<Vertex> =
-            (0..self.expect(vertices, VERTEX_BYTES)?).map(|_| self.vertex()).collect::<Result<_, _>>()?;
+            (0..self.expect(vertices as usize, VERTEX_BYTES)?).map(|_| self.vertex()).collect::<Result<_, _>>()?;
         let indices: Vec<u32> = (0..self.expect(indices, 4)?).map(|_| self.u32()).collect::<Result<_, _>>()?;
         if indices.iter().any(|index| *index as usize >= vertices.len()) {
             return Err(WireError::Index);
@@ -262,15 +283,15 @@ mod tests {
     #[test]
     fn what_is_encoded_comes_back() {
         let scene = scene();
-        let bytes = scene.encode();
+        let bytes = scene.encode(None);
         assert_eq!(bytes.len() % 4, 0);
         assert_eq!(&bytes[..4], b"SLC1");
-        assert_eq!(Scene::decode(&bytes), Ok(scene));
+        assert_eq!(Scene::decode(&bytes, None), Ok(scene));
     }
 
     #[test]
     fn the_layout_is_as_documented() {
-        let bytes = scene().encode();
+        let bytes = scene().encode(None);
         let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
         assert_eq!(f32::from_bits(word(4)), 800.0);
         assert_eq!(bytes[16..20], [1, 2, 3, 255]);
@@ -284,21 +305,38 @@ mod tests {
     }
 
     #[test]
+    fn a_mesh_of_the_frame_before_is_not_sent_again() {
+        let before = scene();
+        let mut after = scene();
+        after.textures.clear();
+        after.meshes[0].clip.max.x = 31.0;
+        let mut other = after.meshes[0].clone();
+        other.mesh.vertices[0].pos.x += 1.0;
+        after.meshes.insert(0, other);
+        let bytes = after.encode(Some(&before));
+        assert_eq!(bytes.len(), 32 + 8 + (28 + 3 * 20 + 3 * 4) + 28);
+        assert_eq!(Scene::decode(&bytes, Some(&before)), Ok(after));
+        assert_eq!(Scene::decode(&bytes, None), Err(WireError::Before));
+        let empty = Scene { meshes: Vec::new(), ..before };
+        assert_eq!(Scene::decode(&bytes, Some(&empty)), Err(WireError::Before));
+    }
+
+    #[test]
     fn what_is_cut_off_or_lies_is_refused() {
-        let bytes = scene().encode();
+        let bytes = scene().encode(None);
         for length in 0..bytes.len() {
-            assert_eq!(Scene::decode(&bytes[..length]), Err(WireError::Short), "{length}");
+            assert_eq!(Scene::decode(&bytes[..length], None), Err(WireError::Short), "{length}");
         }
-        assert_eq!(Scene::decode(b"hello, world"), Err(WireError::Magic));
+        assert_eq!(Scene::decode(b"hello, world", None), Err(WireError::Magic));
         for at in (20..bytes.len()).step_by(4) {
             let mut liar = bytes.clone();
             liar[at..at + 4].copy_from_slice(&u32::MAX.to_le_bytes());
             // Some words are colours or places and may be anything; none may cost memory or a panic.
-            drop(Scene::decode(&liar));
+            drop(Scene::decode(&liar, None));
         }
         let mut liar = bytes.clone();
         let last = liar.len() - 4;
         liar[last..].copy_from_slice(&3u32.to_le_bytes());
-        assert_eq!(Scene::decode(&liar), Err(WireError::Index));
+        assert_eq!(Scene::decode(&liar, None), Err(WireError::Index));
     }
 }

@@ -257,7 +257,7 @@ impl Page {
     pub(crate) fn open(record: CallRecord) -> Self {
         let mut view = View::new(record, Theme::Dark);
         let frame = view.frame(&input(Vec::new()));
-        let scene = Scene::decode(&frame.bytes).unwrap();
+        let scene = Scene::decode(&frame.bytes, None).unwrap();
         let mut page = Self { view, frame, textures: scene.textures.clone(), scene, time_s: 0.0 };
         page.settle();
         page
@@ -275,7 +275,7 @@ impl Page {
     fn step(&mut self, input: Input) {
         self.frame = self.view.frame(&input);
         if !self.frame.bytes.is_empty() {
-            self.scene = Scene::decode(&self.frame.bytes).unwrap();
+            self.scene = Scene::decode(&self.frame.bytes, Some(&self.scene)).unwrap();
             self.textures.extend(self.scene.textures.clone());
         }
     }

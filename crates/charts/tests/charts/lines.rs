@@ -126,5 +126,5 @@ fn a_hundred_people_and_ten_thousand_events_are_bounded() {
     call.go(20, |_, _| FINE);
     let page = Page::open(call.record());
     assert_eq!(page.frame.series.iter().filter(|series| series.id.starts_with("peer-")).count(), 16);
-    assert!(page.scene.encode().len() < 4_000_000, "{}", page.scene.encode().len());
+    assert!(page.scene.encode(None).len() < 4_000_000, "{}", page.scene.encode(None).len());
 }

@@ -66,7 +66,7 @@ fn a_break_is_an_empty_labelled_gap_in_all_charts() {
     let (start, end) = (x(440.0), x(481.0));
     for color in [UP, DOWN] {
         let across =
-            strokes(&page, color).into_iter().find(|rect| rect.left() < end - 1.0 && rect.right() > start + 1.0);
+            strokes(&page, color).into_iter().find(|rect| rect.left() < end - 2.0 && rect.right() > start + 2.0);
         assert_eq!(across, None, "{color:?} across {start} to {end}");
         let near = |at: f32| triangles(&page, color).iter().any(|rect| (rect.left()..=rect.right()).contains(&at));
         assert!(near(start - 2.0) && near(end + 2.0), "the lines reach up to it on both sides");
