@@ -121,7 +121,7 @@ impl Finding {
         self.class >= Class::Bad
     }
 
-    /// How much it weighs: its time, by how bad it was. What has no length, as a crash has none, counts as a window.
+    /// How much it weighs among its like: its time, by how bad it was. An end of the call counts as a window.
     fn weight(&self) -> i64 {
         let gravity = match self.class {
             Class::Good => 0,
@@ -129,7 +129,8 @@ impl Finding {
             Class::Bad => 2,
             Class::Terrible => 3,
         };
-        gravity * self.lasted_ms.max(stretch::WINDOW_MS)
+        let is_end = matches!(self.trouble, Trouble::Crash | Trouble::Removed);
+        gravity * if is_end { stretch::WINDOW_MS } else { self.lasted_ms.clamp(0, i64::MAX / 3) }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What breaks, events and the end of a session tell.
 //!
 //! Invariant: what is explained by something greater is not told again: a connection that was lost while this computer
-//! slept, or together with the server, is no fault of a peer.
+//! slept, or all of them together with the server, is no fault of a peer.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use crate::{Class, Direction, EventKind, Kind, Warning};
 /// A lost connection is terrible from here on.
 const LONG_MS: i64 = 10_000;
 
-/// People fall silent, and noise suppression makes that complete; nobody does for so long and speaks.
+/// Who only listens for a while is silent too; so this is told late, and as merely noticed.
 const SILENT_MS: i64 = 60_000;
 
 /// Everything but what the samples tell.
@@ -54,24 +54,25 @@ fn lost(outage: &Outage, evidence: &Evidence, end_ms: i64) -> Option<Dated> {
     let length_ms = to_ms.saturating_sub(outage.from_ms);
     let seconds = length_ms as f64 / 1000.0;
     let class = if length_ms >= LONG_MS { Class::Terrible } else { Class::Bad };
-    let asleep = |outage: &Outage| matches!(outage.cause.as_str(), "sleep" | "stall");
-    let together = || evidence.outages.iter().filter(|other| overlap(outage, other, end_ms));
+    let together: Vec<_> = evidence.outages.iter().filter(|other| overlap(outage, other, end_ms)).collect();
+    let asleep = together.iter().any(|other| matches!(other.cause.as_str(), "sleep" | "stall"));
+    let troubled: BTreeSet<_> = together.iter().filter_map(|other| other.peer.as_deref()).collect();
+    let there = evidence
+        .presences
+        .iter()
+        .filter(|stay| stay.from_ms <= outage.from_ms && stay.to_ms.is_none_or(|to_ms| to_ms >= outage.from_ms));
+    let there: BTreeSet<_> = there.map(|stay| stay.peer.as_str()).chain(troubled.iter().copied()).collect();
+    // What server and peers have in common is here; a peer whose connection holds shows that ours does.
+    let all =
+        !troubled.is_empty() && troubled.len() == there.len() && together.iter().any(|other| other.peer.is_none());
     let sign = match (&outage.peer, outage.cause.as_str()) {
         (None, "sleep") => own(Trouble::Sleep, Part::Computer, class, seconds),
         (None, "stall") => own(Trouble::Stall, Part::Computer, class, seconds),
-        _ if together().any(asleep) => return None,
-        // Server and peer at once: what they have in common is here.
-        (mine, _) if together().any(|other| other.peer.is_some() != mine.is_some()) => {
-            own(Trouble::ConnectionLost, Part::Connection, class, seconds)
-        }
+        _ if asleep => return None,
+        _ if all => own(Trouble::ConnectionLost, Part::Connection, class, seconds),
         (None, _) => Sign { side: Side::Server, ..own(Trouble::ServerLost, Part::Whole, Class::Ok, seconds) },
         (Some(peer), _) => {
-            let troubled: BTreeSet<_> = together().filter_map(|other| other.peer.as_deref()).collect();
-            let there = evidence.presences.iter().filter(|stay| {
-                stay.from_ms <= outage.from_ms && stay.to_ms.is_none_or(|to_ms| to_ms >= outage.from_ms)
-            });
-            let there: BTreeSet<_> = there.map(|stay| stay.peer.as_str()).collect();
-            let side = in_the_net(None, troubled.len(), there.union(&troubled).count());
+            let side = in_the_net(None, troubled.len(), there.len());
             let peer = (!matches!(side, Side::Ours(_))).then(|| peer.clone());
             Sign { side, peer, ..own(Trouble::ConnectionLost, Part::Connection, class, seconds) }
         }

@@ -267,6 +267,7 @@ fn lost_connections_and_whose_they_were() {
         (&["ada", "bob"], vec![ada()], "Ada's connection was lost for 12 s from 20 s to 32 s."),
         (&["ada", "bob"], vec![ada(), bob()], "Your connection was lost for 13 s from 20 s to 33 s."),
         (&["ada"], vec![ada(), server()], "Your connection was lost for 12 s from 20 s to 32 s."),
+        (&["ada", "bob"], vec![ada(), bob(), server()], "Your connection was lost for 13 s from 20 s to 33 s."),
         (&["ada"], vec![server()], "The server was away for 8 s from 22 s to 30 s."),
         (&["ada"], vec![outage(None, 20, 50, "sleep"), ada()], "This computer slept for 30 s from 20 s to 50 s."),
         (
@@ -277,6 +278,11 @@ fn lost_connections_and_whose_they_were() {
     ] {
         assert_eq!(with_outages(peers, outages), [sentence]);
     }
+    let one_of_two = with_outages(&["ada", "bob"], vec![ada(), server()]);
+    assert_eq!(
+        one_of_two,
+        ["Ada's connection was lost for 12 s from 20 s to 32 s.", "The server was away for 8 s from 22 s to 30 s."]
+    );
     let unended = Outage { to_ms: None, ..ada() };
     let told = with_outages(&["ada"], vec![unended]);
     assert_eq!(told, ["The path between you and Ada was lost for 40 s from 20 s to 60 s."]);
