@@ -1,179 +1,786 @@
-/** What goes between the page and the native side, until it is generated from Rust. */
+// Generated from src-tauri/src/ipc by `UPDATE_TYPES=1 cargo test -p sightline types`. Do not edit.
 
-export type QualityClass = 'good' | 'ok' | 'bad' | 'terrible';
+/**
+ * What went wrong, for programs.
+ */
+export type ErrorCode = "bad-code" | "no-room" | "no-server" | "room-full" | "refused" | "media" | "not-now" | "bad-input" | "file" | "not-found" | "internal";
 
-export interface Settings {
-  name: string;
-  server: string;
-  camera: string;
-  microphone: string;
-  speaker: string;
-  maxHeight: number;
-  maxKbps: number;
-  dataSaver: boolean;
-  keepDays: number;
-  shareSamples: boolean;
-  theme: 'system' | 'light' | 'dark';
-  language: 'en';
-}
+/**
+ * What a command answers when it cannot do what it was asked for.
+ */
+export type IpcError = { 
+/**
+ * For programs.
+ */
+code: ErrorCode, 
+/**
+ * For people: what happened, and what to do.
+ */
+message: string, };
 
-export interface Hosting {
-  running: boolean;
-  addresses: string[];
-  problem: string | null;
-}
+/**
+ * Light or dark.
+ */
+export type Theme = "system" | "light" | "dark";
 
-export interface Boot {
-  settings: Settings;
-  version: string;
-  link: string | null;
-  recent: CallLine[];
-  frames: FramesAddress;
-  hosting: Hosting;
-  historyProblem: string | null;
-  settingsProblem: string | null;
-  call: CallState | null;
-}
+/**
+ * A language there are strings for.
+ */
+export type Language = "en";
 
-export interface FramesAddress {
-  url: string;
-  token: string;
-}
+/**
+ * Everything a person can set. An id of '' is the system's default device.
+ */
+export type Settings = { 
+/**
+ * Shown to the others; '' until the first start has asked for it.
+ */
+name: string, 
+/**
+ * Signaling server, for example `ws://host:7788`; '' is the one inside the app.
+ */
+server: string, 
+/**
+ * Camera id.
+ */
+camera: string, 
+/**
+ * Microphone id.
+ */
+microphone: string, 
+/**
+ * Speaker id.
+ */
+speaker: string, 
+/**
+ * Most lines of our picture: 180, 360, 720 or 1080.
+ */
+maxHeight: number, 
+/**
+ * Most kbit/s of our picture.
+ */
+maxKbps: number, 
+/**
+ * Sends a small picture at a low rate whatever the two above say.
+ */
+dataSaver: boolean, 
+/**
+ * Days for which calls stay in the history; 0 is for ever.
+ */
+keepDays: number, 
+/**
+ * Sends samples to the server.
+ */
+shareSamples: boolean, 
+/**
+ * Light or dark.
+ */
+theme: Theme, 
+/**
+ * Language of the page.
+ */
+language: Language, };
 
-export type DeviceKind = 'camera' | 'microphone' | 'speaker';
+/**
+ * What the page starts with.
+ */
+export type Boot = { 
+/**
+ * The settings.
+ */
+settings: Settings, 
+/**
+ * Version of the app.
+ */
+version: string, 
+/**
+ * A link that the app was started with and nobody has taken yet.
+ */
+link: string | null, 
+/**
+ * The latest calls.
+ */
+recent: Array<CallLine>, 
+/**
+ * Where pictures come from.
+ */
+frames: FramesAddress, 
+/**
+ * The server inside the app.
+ */
+hosting: Hosting, 
+/**
+ * Why calls are not recorded; null where they are.
+ */
+historyProblem: string | null, 
+/**
+ * What became of a settings file that could not be read; null where it could.
+ */
+settingsProblem: string | null, 
+/**
+ * A call that runs, where the page was loaded anew in the middle of it.
+ */
+call: CallState | null, };
 
-export interface Device {
-  kind: DeviceKind;
-  id: string;
-  name: string;
-  isDefault: boolean;
-}
+/**
+ * The frame socket.
+ */
+export type FramesAddress = { 
+/**
+ * `ws://127.0.0.1:PORT/frames`, without the token.
+ */
+url: string, 
+/**
+ * Goes into the query as `token`.
+ */
+token: string, };
 
-export interface Invitation {
-  server: string;
-  code: string;
-  link: string;
-  addresses: string[];
-  qr: string;
-}
+/**
+ * The signaling server inside the app.
+ */
+export type Hosting = { 
+/**
+ * It runs.
+ */
+running: boolean, 
+/**
+ * `host:port` that others on the network may type; empty where it does not run.
+ */
+addresses: Array<string>, 
+/**
+ * Why it does not run although it should.
+ */
+problem: string | null, };
 
-export type LobbyDevice = 'off' | 'opening' | 'on' | 'missing' | 'failed';
+/**
+ * A room, and how others get there.
+ */
+export type Invitation = { 
+/**
+ * The server as `joinCall` wants it.
+ */
+server: string, 
+/**
+ * The room's code in its canonical spelling.
+ */
+code: string, 
+/**
+ * `sightline://join/HOST/CODE`.
+ */
+link: string, 
+/**
+ * `host:port` that others may type.
+ */
+addresses: Array<string>, 
+/**
+ * The link as a QR code, an SVG document.
+ */
+qr: string, };
 
-export interface LobbyState {
-  camera: LobbyDevice;
-  cameraNote: string | null;
-  microphone: LobbyDevice;
-  microphoneNote: string | null;
-  speaker: LobbyDevice;
-  speakerNote: string | null;
-}
+/**
+ * What a device is for.
+ */
+export type DeviceKind = "camera" | "microphone" | "speaker";
 
-export interface NetworkCheck {
-  reachable: boolean;
-  roundTripMs: number | null;
-  udp: boolean | null;
-  relayNeeded: boolean | null;
-  note: string | null;
-}
+/**
+ * A device of this computer.
+ */
+export type Device = { 
+/**
+ * What it is for.
+ */
+kind: DeviceKind, 
+/**
+ * Opaque; what settings and commands take.
+ */
+id: string, 
+/**
+ * For people.
+ */
+name: string, 
+/**
+ * Used where none is chosen.
+ */
+isDefault: boolean, };
 
-export interface TileStats {
-  sentKbps: number | null;
-  receivedKbps: number | null;
-  sentLoss: number | null;
-  receivedLoss: number | null;
-  rttMs: number | null;
-  jitterMs: number | null;
-  fps: number | null;
-  width: number | null;
-  height: number | null;
-  sentFps: number | null;
-  sentWidth: number | null;
-  sentHeight: number | null;
-  bufferMs: number | null;
-  concealed: number | null;
-  latencyMs: number | null;
-  path: string | null;
-}
+/**
+ * A link from outside: a deep link, or a second start of the app.
+ */
+export type WaitingLink = { 
+/**
+ * As it came.
+ */
+text: string, };
 
-export interface Tile {
-  id: string;
-  peer: string;
-  name: string;
-  self: boolean;
-  video: boolean;
-  audio: boolean;
-  speaking: boolean;
-  class: QualityClass | null;
-  connection: 'connecting' | 'connected' | 'reconnecting' | 'gone';
-  note: string | null;
-  stats: TileStats | null;
-}
+/**
+ * What became of a device that was to be opened.
+ */
+export type LobbyDevice = "off" | "opening" | "on" | "missing" | "failed";
 
-export interface CallState {
-  phase: 'joining' | 'in' | 'reconnecting' | 'ended';
-  code: string;
-  link: string;
-  note: string | null;
-  startedMs: number | null;
-  me: { name: string; microphone: boolean; camera: boolean; note: string | null };
-  tiles: Tile[];
-  limit: { sentence: string; side: string } | null;
-  ended: { reason: string; sentence: string } | null;
-}
+/**
+ * The lobby's devices. A note says in a sentence what is wrong, and what to do.
+ */
+export type LobbyState = { 
+/**
+ * The camera; its picture is the tile 'self'.
+ */
+camera: LobbyDevice, 
+/**
+ * About the camera.
+ */
+cameraNote: string | null, 
+/**
+ * The microphone.
+ */
+microphone: LobbyDevice, 
+/**
+ * About the microphone.
+ */
+microphoneNote: string | null, 
+/**
+ * The speaker.
+ */
+speaker: LobbyDevice, 
+/**
+ * About the speaker.
+ */
+speakerNote: string | null, };
 
-export interface ChatLine {
-  fromId: string;
-  from: string;
-  text: string;
-  own: boolean;
-  atMs: number;
-}
+/**
+ * The microphone's level, 10 times a second while a lobby is open.
+ */
+export type MicrophoneLevel = { 
+/**
+ * 0 is silence, 1 the loudest.
+ */
+microphone: number, };
 
-export interface HeadlineLine {
-  class: QualityClass | null;
-  goodShare: number | null;
-  words: string;
-}
+/**
+ * What the network check found.
+ */
+export type NetworkCheck = { 
+/**
+ * The server answers.
+ */
+reachable: boolean, 
+/**
+ * To the server and back, ms.
+ */
+roundTripMs: number | null, 
+/**
+ * UDP gets out and back in.
+ */
+udp: boolean | null, 
+/**
+ * Calls need a relay.
+ */
+relayNeeded: boolean | null, 
+/**
+ * In a sentence, where there is something to say.
+ */
+note: string | null, };
 
-export interface CallLine {
-  id: number;
-  code: string;
-  startedMs: number;
-  durationMs: number;
-  peers: string[];
-  headline: HeadlineLine;
-  underWay: boolean;
-}
+/**
+ * Where a call is.
+ */
+export type CallPhase = "joining" | "in" | "reconnecting" | "ended";
 
-export interface FindingLine {
-  sentence: string;
-  fromMs: number;
-  toMs: number;
-  class: QualityClass;
-}
+/**
+ * The call as it is now.
+ */
+export type CallState = { 
+/**
+ * Where it is.
+ */
+phase: CallPhase, 
+/**
+ * The room's code.
+ */
+code: string, 
+/**
+ * What others open to come in.
+ */
+link: string, 
+/**
+ * What the app is doing about trouble, in a sentence.
+ */
+note: string | null, 
+/**
+ * When the room was entered, Unix ms; null before that.
+ */
+startedMs: number | null, 
+/**
+ * We.
+ */
+me: Me, 
+/**
+ * Our own tile first, then a tile for each picture or silent peer.
+ */
+tiles: Array<Tile>, 
+/**
+ * What limits this call.
+ */
+limit: LimitLine | null, 
+/**
+ * Why it is over.
+ */
+ended: Ended | null, };
 
-export interface CallDetail {
-  line: CallLine;
-  sessions: { id: number; startedMs: number; endedMs: number | null; reason: string | null }[];
-  breaks: { fromMs: number; toMs: number | null; cause: string; words: string }[];
-  peers: { name: string; joinedMs: number; leftMs: number | null; reason: string | null }[];
-  events: { atMs: number; who: string | null; words: string }[];
-  findings: FindingLine[];
-}
+/**
+ * We in the call.
+ */
+export type Me = { 
+/**
+ * Our name.
+ */
+name: string, 
+/**
+ * The microphone is on and works.
+ */
+microphone: boolean, 
+/**
+ * The camera is on and works.
+ */
+camera: boolean, 
+/**
+ * About our devices, in a sentence.
+ */
+note: string | null, };
 
-export interface HistoryFilter {
-  text: string;
-  fromMs: number | null;
-  toMs: number | null;
-  class: QualityClass | null;
-}
+/**
+ * How the connection to a peer is.
+ */
+export type Connection = "connecting" | "connected" | "reconnecting" | "gone";
 
-export interface HistoryTable {
-  columns: { key: string; title: string; unit: string }[];
-  rows: (number | string | null)[][];
-}
+/**
+ * How good something was.
+ */
+export type QualityClass = "good" | "ok" | "bad" | "terrible";
 
-export interface IpcError {
-  code: string;
-  message: string;
-}
+/**
+ * One picture on the screen.
+ */
+export type Tile = { 
+/**
+ * 'self', the peer's id, or `id:2` and so on for a peer's further pictures.
+ */
+id: string, 
+/**
+ * The peer's id; '' for our own.
+ */
+peer: string, 
+/**
+ * The name to show.
+ */
+name: string, 
+/**
+ * Our own.
+ */
+self: boolean, 
+/**
+ * The camera is on and gives pictures.
+ */
+video: boolean, 
+/**
+ * The microphone is on.
+ */
+audio: boolean, 
+/**
+ * Is speaking.
+ */
+speaking: boolean, 
+/**
+ * How it is at the moment.
+ */
+class: QualityClass | null, 
+/**
+ * The connection; our own is always connected.
+ */
+connection: Connection, 
+/**
+ * What is wrong and what is being done, in a sentence.
+ */
+note: string | null, 
+/**
+ * The last second.
+ */
+stats: TileStats | null, };
+
+/**
+ * The last second with a peer; null is not known. 'Sent' is from us to the peer.
+ */
+export type TileStats = { 
+/**
+ * Sound and pictures together, kbit/s.
+ */
+sentKbps: number | null, 
+/**
+ * Sound and pictures together, kbit/s.
+ */
+receivedKbps: number | null, 
+/**
+ * Packets the peer says it did not get, percent; the worse of sound and pictures.
+ */
+sentLoss: number | null, 
+/**
+ * Packets we did not get, percent; the worse of sound and pictures.
+ */
+receivedLoss: number | null, 
+/**
+ * To the peer and back, ms.
+ */
+rttMs: number | null, 
+/**
+ * How unevenly packets come, ms; the worse of sound and pictures.
+ */
+jitterMs: number | null, 
+/**
+ * Pictures a second that we decode.
+ */
+fps: number | null, 
+/**
+ * Width in pixels of the pictures that we get.
+ */
+width: number | null, 
+/**
+ * Height in pixels.
+ */
+height: number | null, 
+/**
+ * Pictures a second that we send.
+ */
+sentFps: number | null, 
+/**
+ * Width in pixels of the pictures that we send.
+ */
+sentWidth: number | null, 
+/**
+ * Height in pixels.
+ */
+sentHeight: number | null, 
+/**
+ * Time that sound waits in our buffer, ms.
+ */
+bufferMs: number | null, 
+/**
+ * Sound that had to be made up, percent.
+ */
+concealed: number | null, 
+/**
+ * From the peer's camera to our decoder, ms.
+ */
+latencyMs: number | null, 
+/**
+ * Candidate types and protocol, for example `host - host, udp`.
+ */
+path: string | null, };
+
+/**
+ * What limits the call.
+ */
+export type LimitLine = { 
+/**
+ * In a sentence.
+ */
+sentence: string, 
+/**
+ * On whose side: `our-uplink`, `their-computer`, `path`, `nobody`, ...
+ */
+side: string, };
+
+/**
+ * How a call ended.
+ */
+export type Ended = { 
+/**
+ * `left`, `replaced`, `connection-lost` or `media-failed`.
+ */
+reason: string, 
+/**
+ * For people.
+ */
+sentence: string, };
+
+/**
+ * How loud each tile is, 5 times a second.
+ */
+export type SpeakingLevels = { 
+/**
+ * By tile id; 0 is silence, 1 the loudest.
+ */
+levels: { [key in string]: number }, };
+
+/**
+ * A line of the chat.
+ */
+export type ChatLine = { 
+/**
+ * Id of who wrote it.
+ */
+fromId: string, 
+/**
+ * Name of who wrote it.
+ */
+from: string, 
+/**
+ * The text, as it was written.
+ */
+text: string, 
+/**
+ * We wrote it: the server has taken it.
+ */
+own: boolean, 
+/**
+ * When it came, Unix ms.
+ */
+atMs: number, };
+
+/**
+ * What to look for; null is 'any'.
+ */
+export type HistoryFilter = { 
+/**
+ * In the code and the names, in any case; '' is any.
+ */
+text: string, 
+/**
+ * Not before, Unix ms.
+ */
+fromMs: number | null, 
+/**
+ * Before, Unix ms.
+ */
+toMs: number | null, 
+/**
+ * Of this quality.
+ */
+class: QualityClass | null, };
+
+/**
+ * A call in a list.
+ */
+export type CallLine = { 
+/**
+ * Its id in the history.
+ */
+id: number, 
+/**
+ * The room's code.
+ */
+code: string, 
+/**
+ * When it began, Unix ms.
+ */
+startedMs: number, 
+/**
+ * Time in the call, ms.
+ */
+durationMs: number, 
+/**
+ * Who was there.
+ */
+peers: Array<string>, 
+/**
+ * How it was.
+ */
+headline: HeadlineLine, 
+/**
+ * Still being recorded.
+ */
+underWay: boolean, };
+
+/**
+ * How a call was.
+ */
+export type HeadlineLine = { 
+/**
+ * In a word; null where too little is known.
+ */
+class: QualityClass | null, 
+/**
+ * Percent of its windows that were good or OK.
+ */
+goodShare: number | null, 
+/**
+ * In a few words.
+ */
+words: string, };
+
+/**
+ * A call in whole.
+ */
+export type CallDetail = { 
+/**
+ * As in the list.
+ */
+line: CallLine, 
+/**
+ * Our stays.
+ */
+sessions: Array<SessionLine>, 
+/**
+ * The gaps.
+ */
+breaks: Array<BreakLine>, 
+/**
+ * The others' stays.
+ */
+peers: Array<StayLine>, 
+/**
+ * What happened, the first first.
+ */
+events: Array<EventLine>, 
+/**
+ * What was wrong and on whose side.
+ */
+findings: Array<FindingLine>, };
+
+/**
+ * One unbroken stay of ours.
+ */
+export type SessionLine = { 
+/**
+ * Its id in the history.
+ */
+id: number, 
+/**
+ * Unix ms.
+ */
+startedMs: number, 
+/**
+ * Unix ms; null while it is being recorded.
+ */
+endedMs: number | null, 
+/**
+ * Why it ended.
+ */
+reason: string | null, };
+
+/**
+ * A gap in the record.
+ */
+export type BreakLine = { 
+/**
+ * Unix ms.
+ */
+fromMs: number, 
+/**
+ * Unix ms; now, where it has not ended.
+ */
+toMs: number, 
+/**
+ * As recorded.
+ */
+cause: string, 
+/**
+ * For people.
+ */
+words: string, };
+
+/**
+ * A stay of somebody else.
+ */
+export type StayLine = { 
+/**
+ * The name.
+ */
+name: string, 
+/**
+ * Unix ms.
+ */
+joinedMs: number, 
+/**
+ * Unix ms; null while it lasts.
+ */
+leftMs: number | null, 
+/**
+ * Why it ended.
+ */
+reason: string | null, };
+
+/**
+ * Something that happened.
+ */
+export type EventLine = { 
+/**
+ * Unix ms.
+ */
+atMs: number, 
+/**
+ * Whom it concerns; null for us or the whole call.
+ */
+who: string | null, 
+/**
+ * For people.
+ */
+words: string, };
+
+/**
+ * Something that was wrong.
+ */
+export type FindingLine = { 
+/**
+ * For people.
+ */
+sentence: string, 
+/**
+ * Unix ms.
+ */
+fromMs: number, 
+/**
+ * Unix ms.
+ */
+toMs: number, 
+/**
+ * How bad.
+ */
+class: QualityClass, };
+
+/**
+ * The numbers of a call, a row for each sample of a track.
+ */
+export type HistoryTable = { 
+/**
+ * What stands in each column.
+ */
+columns: Array<TableColumn>, 
+/**
+ * Cells; null is not measured.
+ */
+rows: Array<Array<Cell>>, };
+
+/**
+ * A column of the table.
+ */
+export type TableColumn = { 
+/**
+ * Stable name, as in the history's file.
+ */
+key: string, 
+/**
+ * For people.
+ */
+title: string, 
+/**
+ * Of its numbers; '' where there is none.
+ */
+unit: string, };
+
+/**
+ * A cell of the table.
+ */
+export type Cell = number | string | null;
+
+/**
+ * A file that the app wrote.
+ */
+export type WrittenFile = { 
+/**
+ * Where.
+ */
+path: string, };
+
+/**
+ * What an export is made of.
+ */
+export type ExportFormat = "csv" | "json";

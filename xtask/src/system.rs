@@ -48,6 +48,8 @@ pub(crate) const BUILD: &[Need] = &[
     need("builds Opus and turbojpeg", Probe::Program("cmake"), "cmake", "cmake"),
     need("assembler for turbojpeg", Probe::Program("nasm"), "nasm", "nasm"),
     #[cfg(target_os = "linux")]
+    need("window of the app", Probe::Library("webkit2gtk-4.1"), "libwebkit2gtk-4.1-dev", ""),
+    #[cfg(target_os = "linux")]
     need("reads the camera's C headers", Probe::LibClang, "libclang-dev", ""),
 ];
 
@@ -87,6 +89,14 @@ pub(crate) const GROUPS: &[TestGroup] = &[
             need("links virtual devices", Probe::Program("wireplumber"), "wireplumber", ""),
             need("message bus of the sound session", Probe::Program("dbus-daemon"), "dbus-daemon", ""),
             need("ALSA applications on PipeWire", Probe::Library("libpipewire-alsa"), "pipewire-alsa", ""),
+        ],
+    },
+    TestGroup {
+        what: "the app in its window",
+        filter: "desktop",
+        needs: &[
+            need("drives the app's page", Probe::Program("WebKitWebDriver"), "webkit2gtk-driver", ""),
+            need("a screen for it", Probe::Program("Xvfb"), "xvfb", ""),
         ],
     },
     TestGroup { what: "calls with a virtual camera", filter: "virtual_camera", needs: &[] },

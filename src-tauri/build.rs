@@ -1,0 +1,5 @@
+//! Embeds `ui/` and the capabilities into the program.
+
+fn main() {
+    tauri_build::build();
+}

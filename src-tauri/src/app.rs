@@ -1,0 +1,381 @@
+//! The app without its window: what the commands do.
+//!
+//! Invariant: one call at a time, and the lobby is closed before a call begins, so that no device is opened twice. Shutdown:
+//! leave the call, which completes its record; close the lobby; stop the watch for devices; end the server.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use anyhow::{Context, Result};
+use sightline_call::{create_room, find_room, parse_invitation};
+use sightline_history::{Recorder, keep_for};
+use sightline_media::audio::{Speaker, play_test_tone};
+use sightline_media::device::{DeviceInfo, DeviceWatch, watch};
+use tokio::sync::Notify;
+use tokio::task::spawn_blocking;
+
+use crate::call::{self, Beginning, Choice, Equipment, Order, Plan, Running, unix_ms, video_settings};
+use crate::folders::Folders;
+use crate::frames::{FrameSocket, Tiles};
+use crate::history::{self, Written};
+use crate::hosting::Host;
+use crate::invitation;
+use crate::ipc::{
+    Answer, Boot, CallDetail, CallLine, CallState, Device, ErrorCode, ExportFormat, HistoryFilter, HistoryTable,
+    Invitation, IpcError, Page, PageEvent, Settings, WaitingLink, WrittenFile,
+};
+use crate::lobby::{Lobby, Wanted};
+use crate::options::Options;
+use crate::settings::SettingsFile;
+
+/// Recent calls on the home screen.
+const RECENT: u32 = 5;
+
+/// Everything the app holds.
+pub(crate) struct App {
+    options: Options,
+    folders: Folders,
+    page: Arc<dyn Page>,
+    settings: SettingsFile,
+    host: Host,
+    tiles: Arc<Tiles>,
+    frames: FrameSocket,
+    lobby: Lobby,
+    call: tokio::sync::Mutex<Option<Running>>,
+    /// Ends an attempt to join.
+    given_up: Notify,
+    /// As they were last listed.
+    devices: Arc<Mutex<Vec<DeviceInfo>>>,
+    watch: Mutex<Option<DeviceWatch>>,
+    history_problem: Mutex<Option<String>>,
+    link: Mutex<Link>,
+    written: Written,
+}
+
+/// A link from outside, until a page takes it.
+#[derive(Default)]
+struct Link {
+    waiting: Option<String>,
+    /// A page listens.
+    listens: bool,
+}
+
+impl App {
+    /// Reads the settings, opens the frame socket, brings the history in order.
+    ///
+    /// # Errors
+    /// Where the frame socket cannot be opened.
+    pub(crate) async fn start(options: Options, folders: Folders, page: Arc<dyn Page>) -> Result<Arc<Self>> {
+        let tiles = Arc::<Tiles>::default();
+        let frames = FrameSocket::open(tiles.clone()).await.context("cannot listen on 127.0.0.1")?;
+        let app = Arc::new(Self {
+            settings: SettingsFile::open(folders.settings()),
+            host: Host::new(options.listen, folders.rooms()),
+            lobby: Lobby::new(tiles.clone(), page.clone()),
+            link: Mutex::new(Link { waiting: options.link.clone(), listens: false }),
+            frames,
+            tiles,
+            call: tokio::sync::Mutex::default(),
+            given_up: Notify::new(),
+            devices: Arc::default(),
+            watch: Mutex::default(),
+            history_problem: Mutex::default(),
+            written: Written::default(),
+            options,
+            folders,
+            page,
+        });
+        app.tidy_history().await;
+        app.watch_devices();
+        Ok(app)
+    }
+
+    /// What the page starts with. Starts the server, where it is the one inside the app.
+    pub(crate) async fn boot(&self) -> Answer<Boot> {
+        let settings = self.settings.get();
+        if settings.server.is_empty()
+            && let Err(problem) = self.host.url().await
+        {
+            tracing::warn!("{problem}");
+        }
+        let history_problem = lock(&self.history_problem).clone();
+        let recent = self.history_calls(HistoryFilter::default(), RECENT, 0).await.unwrap_or_default();
+        Ok(Boot {
+            settings,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            link: self.take_link(),
+            recent,
+            frames: self.frames.endpoint(),
+            hosting: self.host.standing().await,
+            history_problem,
+            settings_problem: self.settings.problem(),
+            call: self.call.lock().await.as_ref().filter(|call| !call.is_over()).map(Running::state),
+        })
+    }
+
+    /// Keeps new settings.
+    pub(crate) async fn save_settings(&self, settings: Settings) -> Answer<Settings> {
+        let before = self.settings.get();
+        let kept = self.settings.set(settings)?;
+        if kept.keep_days != before.keep_days {
+            self.tidy_history().await;
+        }
+        Ok(kept)
+    }
+
+    /// Devices as they were last listed; asks for them where that has not happened yet.
+    pub(crate) async fn devices(&self) -> Answer<Vec<Device>> {
+        let known = lock(&self.devices).clone();
+        let devices = match known.is_empty() {
+            true => blocking(|| Ok(sightline_media::device::list_devices())).await?,
+            false => known,
+        };
+        Ok(devices.into_iter().map(Device::from).collect())
+    }
+
+    /// Makes a room.
+    pub(crate) async fn start_call(&self) -> Answer<Invitation> {
+        let server = self.server().await?;
+        let code = create_room(&server).await?;
+        self.invitation(&server, &code).await
+    }
+
+    /// Finds the room that a code or a link means.
+    pub(crate) async fn open_invitation(&self, text: &str) -> Answer<Invitation> {
+        let parsed = parse_invitation(text)?;
+        let server = match parsed.server {
+            Some(server) => server,
+            None => self.server().await?,
+        };
+        let room = find_room(&server, &parsed.code).await?;
+        self.invitation(&server, &room.code).await
+    }
+
+    /// Opens the lobby, or changes its devices; `None` keeps one off.
+    pub(crate) async fn lobby_open(
+        &self,
+        camera: Option<String>,
+        microphone: Option<String>,
+        speaker: String,
+    ) -> Answer<()> {
+        if self.call.lock().await.as_ref().is_some_and(|call| !call.is_over()) {
+            return Err(IpcError::not_now("you are in a call; leave it first"));
+        }
+        let choice = Choice {
+            camera: camera.clone().unwrap_or_default(),
+            microphone: microphone.clone().unwrap_or_default(),
+            speaker,
+        };
+        let equipment = Equipment::of(&choice, &self.options);
+        let wanted = Wanted {
+            camera: equipment.camera.filter(|_| camera.is_some()),
+            microphone: equipment.microphone.filter(|_| microphone.is_some()),
+            speaker: equipment.speaker,
+            video: video_settings(&self.settings.get()),
+        };
+        let devices = lock(&self.devices).clone();
+        self.lobby.open(wanted, &devices).await;
+        Ok(())
+    }
+
+    /// Closes the lobby.
+    pub(crate) async fn lobby_close(&self) {
+        self.lobby.close().await;
+    }
+
+    /// Plays two notes on the lobby's speaker.
+    pub(crate) async fn test_tone(&self) -> Answer<()> {
+        let settings = self.settings.get();
+        let chosen = Equipment::of(&Choice::from(&settings), &self.options).speaker;
+        match self.lobby.speaker().await.unwrap_or(chosen) {
+            Speaker::None => Err(IpcError::new(ErrorCode::Media, "no speaker is used")),
+            Speaker::Device(id) => {
+                blocking(move || {
+                    play_test_tone(id).map(drop).map_err(|error| IpcError::new(ErrorCode::Media, error.to_string()))
+                })
+                .await
+            }
+        }
+    }
+
+    /// Joins a room; an empty server is the one that is set.
+    pub(crate) async fn join_call(
+        &self,
+        code: String,
+        server: String,
+        microphone_on: bool,
+        camera_on: bool,
+    ) -> Answer<CallState> {
+        let mut held = self.call.lock().await;
+        if held.as_ref().is_some_and(|call| !call.is_over()) {
+            return Err(IpcError::not_now("you are in a call; leave it first"));
+        }
+        if let Some(over) = held.take() {
+            over.leave().await;
+        }
+        self.lobby.close().await;
+        let settings = self.settings.get();
+        let server = if server.is_empty() { self.server().await? } else { server };
+        let link = invitation::link(&server, &code, &self.addresses(&server).await)?;
+        let name = if settings.name.is_empty() { "Guest".to_owned() } else { settings.name.clone() };
+        let plan = Plan {
+            server,
+            beginning: Beginning { code, link, name, microphone: microphone_on, camera: camera_on },
+            equipment: Equipment::of(&Choice::from(&settings), &self.options),
+            video: video_settings(&settings),
+            history: self.folders.history(),
+        };
+        let running = call::join(plan, self.tiles.clone(), self.page.clone(), &self.given_up).await?;
+        let state = running.state();
+        *held = Some(running);
+        Ok(state)
+    }
+
+    /// Passes on what the user wants of the call.
+    pub(crate) async fn order(&self, order: Order) -> Answer<()> {
+        match self.call.lock().await.as_ref() {
+            Some(call) => call.order(order),
+            None => Err(IpcError::not_now("you are in no call")),
+        }
+    }
+
+    /// Leaves the call, or gives up joining. The record is complete afterwards.
+    pub(crate) async fn leave_call(&self) {
+        let call = match self.call.try_lock() {
+            Ok(mut held) => held.take(),
+            // Somebody joins; or is being told something, and the permit is for nobody then.
+            Err(_) => {
+                self.given_up.notify_waiters();
+                self.call.lock().await.take()
+            }
+        };
+        if let Some(call) = call {
+            call.leave().await;
+        }
+    }
+
+    /// The calls that a filter asks for.
+    pub(crate) async fn history_calls(&self, filter: HistoryFilter, limit: u32, skip: u32) -> Answer<Vec<CallLine>> {
+        let path = self.folders.history();
+        blocking(move || history::calls(&path, &filter, limit, skip)).await
+    }
+
+    /// One call in whole.
+    pub(crate) async fn history_call(&self, id: i64) -> Answer<CallDetail> {
+        let path = self.folders.history();
+        blocking(move || history::call(&path, id, unix_ms())).await
+    }
+
+    /// The numbers of a call.
+    pub(crate) async fn history_table(&self, id: i64, from_ms: i64, to_ms: i64) -> Answer<HistoryTable> {
+        let path = self.folders.history();
+        blocking(move || history::table(&path, id, from_ms, to_ms)).await
+    }
+
+    /// Writes a call into a file.
+    pub(crate) async fn history_export(&self, id: i64, format: ExportFormat) -> Answer<WrittenFile> {
+        let (path, folder) = (self.folders.history(), self.folders.exports().to_owned());
+        let written = blocking(move || history::export(&path, id, format, &folder)).await?;
+        Ok(self.written.add(written))
+    }
+
+    /// Deletes a call.
+    pub(crate) async fn history_delete(&self, id: i64) -> Answer<()> {
+        let path = self.folders.history();
+        blocking(move || Ok(sightline_history::delete_call(&path, sightline_history::CallId(id))?)).await
+    }
+
+    /// Opens a file that was written here, with the program that the system has for it.
+    pub(crate) async fn open_path(&self, path: &str) -> Answer<()> {
+        let nothing = || IpcError::new(ErrorCode::NotFound, "Sightline opens only files that it wrote itself");
+        let path = self.written.find(path).ok_or_else(nothing)?;
+        blocking(move || open::that_detached(&path).map_err(IpcError::file)).await
+    }
+
+    /// A link came from outside.
+    pub(crate) fn link_opened(&self, text: String) {
+        let mut link = lock(&self.link);
+        // A page that is not there yet finds it in `boot`.
+        if link.listens {
+            self.page.tell(PageEvent::Link(WaitingLink { text }));
+        } else {
+            link.waiting = Some(text);
+        }
+    }
+
+    fn take_link(&self) -> Option<String> {
+        let mut link = lock(&self.link);
+        link.listens = true;
+        link.waiting.take()
+    }
+
+    /// Ends everything in order. Afterwards nothing of a call is lost, and every device is free.
+    pub(crate) async fn shut_down(&self) {
+        self.leave_call().await;
+        self.lobby.close().await;
+        let watch = lock(&self.watch).take();
+        if let Err(error) = spawn_blocking(move || drop(watch)).await {
+            tracing::error!(%error, "the watch for devices broke");
+        }
+        self.host.stop().await;
+    }
+
+    /// The server to use where none is named.
+    async fn server(&self) -> Answer<String> {
+        let settings = self.settings.get();
+        if !settings.server.is_empty() {
+            return Ok(settings.server);
+        }
+        self.host.url().await.map_err(|problem| {
+            let message = format!("{problem}; or set the address of another server in Settings");
+            IpcError::new(ErrorCode::NoServer, message)
+        })
+    }
+
+    async fn invitation(&self, server: &str, code: &str) -> Answer<Invitation> {
+        invitation::invitation(server, code, self.addresses(server).await)
+    }
+
+    /// Under which others reach a server that is the one inside the app.
+    async fn addresses(&self, server: &str) -> Vec<String> {
+        if self.host.is_own(server).await { self.host.standing().await.addresses } else { Vec::new() }
+    }
+
+    /// Closes what a crash left open, and deletes what is older than is wanted.
+    async fn tidy_history(&self) {
+        let (path, days) = (self.folders.history(), self.settings.get().keep_days);
+        let tidied = blocking(move || {
+            Recorder::open(&path)?;
+            keep_for(&path, days, unix_ms())?;
+            Ok(())
+        });
+        *lock(&self.history_problem) = tidied.await.err().map(|error| error.message);
+    }
+
+    fn watch_devices(self: &Arc<Self>) {
+        let runtime = tokio::runtime::Handle::current();
+        // Weak: the watch ends with the app, not the other way round.
+        let app = Arc::downgrade(self);
+        let started = watch(Box::new(move |devices| {
+            let Some(app) = app.upgrade() else { return };
+            lock(&app.devices).clone_from(&devices);
+            app.page.tell(PageEvent::Devices(devices.iter().cloned().map(Device::from).collect()));
+            runtime.spawn(async move { app.lobby.devices_changed(&devices).await });
+        }));
+        match started {
+            Ok(watch) => *lock(&self.watch) = Some(watch),
+            Err(error) => tracing::error!("devices that are plugged in will not be noticed: {error}"),
+        }
+    }
+}
+
+/// Runs what waits for the disk or a device.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Answer<T> + Send + 'static) -> Answer<T> {
+    spawn_blocking(work).await.unwrap_or_else(|broken| Err(IpcError::internal(broken)))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,137 @@
+//! The numbers of a call as a table: a row for each sample of a track, and of this computer.
+//!
+//! Invariant: numbers stand as the file has them, in its units, unrounded; what is NULL there is null here.
+
+use std::path::Path;
+
+use sightline_history::CallId;
+use sightline_quality::{Metric, PerMetric, ProcessMetric, Span, Spread, TrackMetric, Unit};
+
+use super::open_existing;
+use crate::ipc::{Answer, Cell, HistoryTable, IpcError, TableColumn};
+
+/// Rows of one answer: a day with one peer, an hour in a full room. The page asks for a shorter time then.
+const MAX_ROWS: usize = 20_000;
+
+/// What charts show of a track, and its name for people.
+const TRACK: [(TrackMetric, &str); 7] = [
+    (TrackMetric::Bitrate, "Bit rate"),
+    (TrackMetric::Loss, "Loss"),
+    (TrackMetric::RoundTrip, "Round trip"),
+    (TrackMetric::Jitter, "Jitter"),
+    (TrackMetric::FrameRate, "Pictures"),
+    (TrackMetric::Buffer, "Buffer"),
+    (TrackMetric::Concealed, "Made up"),
+];
+
+/// The same of this computer.
+const PROCESS: [(ProcessMetric, &str); 2] =
+    [(ProcessMetric::Cpu, "CPU, Sightline"), (ProcessMetric::SystemCpu, "CPU, all")];
+
+/// The table of a stretch of a call, by time.
+pub(crate) fn table(path: &Path, id: i64, from_ms: i64, to_ms: i64) -> Answer<HistoryTable> {
+    let history = open_existing(path)?;
+    let range = from_ms..to_ms;
+    let mut rows: Vec<(i64, Vec<Cell>)> = Vec::new();
+    for session in history.sessions(CallId(id))? {
+        let stays = history.stays(session.id)?;
+        for track in history.tracks(session.id)? {
+            let name = stays.iter().find(|stay| stay.id == track.stay).and_then(|stay| stay.name.clone());
+            for row in history.samples(&track, range.clone())? {
+                let mut cells = head(row.span, name.clone().unwrap_or_default());
+                cells.extend([text(track.key.kind.as_str()), text(track.key.direction.as_str())]);
+                spreads(&mut cells, TRACK.iter().map(|(metric, _)| row.values[*metric]));
+                let count = |count: Option<u32>| number(count.map(f64::from));
+                cells.extend([count(row.counters.width), count(row.counters.height), number(row.score)]);
+                cells.push(row.verdict.map_or(Cell::Nothing(()), |verdict| text(verdict.class.as_str())));
+                cells.extend(std::iter::repeat_n(Cell::Nothing(()), 3 * PROCESS.len()));
+                push(&mut rows, row.span, cells)?;
+            }
+        }
+        for row in history.process_samples(session.id, range.clone())? {
+            let mut cells = head(row.span, String::new());
+            cells.extend([text("computer"), text("")]);
+            cells.extend(std::iter::repeat_n(Cell::Nothing(()), 3 * TRACK.len() + 4));
+            let values: &PerMetric<ProcessMetric, Option<Spread>> = &row.values;
+            spreads(&mut cells, PROCESS.iter().map(|(metric, _)| values[*metric]));
+            push(&mut rows, row.span, cells)?;
+        }
+    }
+    rows.sort_by_key(|(start_ms, _)| *start_ms);
+    Ok(HistoryTable { columns: columns(), rows: rows.into_iter().map(|(_, cells)| cells).collect() })
+}
+
+fn push(rows: &mut Vec<(i64, Vec<Cell>)>, span: Span, cells: Vec<Cell>) -> Answer<()> {
+    if rows.len() == MAX_ROWS {
+        return Err(IpcError::bad_input(
+            "so many rows are not shown at once; choose a shorter time, or export the call",
+        ));
+    }
+    rows.push((span.start_ms, cells));
+    Ok(())
+}
+
+fn head(span: Span, name: String) -> Vec<Cell> {
+    vec![number(Some(span.start_ms as f64)), number(Some(span.end_ms as f64)), Cell::Text(name)]
+}
+
+fn spreads(cells: &mut Vec<Cell>, values: impl Iterator<Item = Option<Spread>>) {
+    for value in values {
+        cells.extend([
+            number(value.map(|spread| spread.mean)),
+            number(value.map(|spread| spread.min)),
+            number(value.map(|spread| spread.max)),
+        ]);
+    }
+}
+
+fn number(value: Option<f64>) -> Cell {
+    value.filter(|value| value.is_finite()).map_or(Cell::Nothing(()), Cell::Number)
+}
+
+fn text(value: &str) -> Cell {
+    Cell::Text(value.to_owned())
+}
+
+fn columns() -> Vec<TableColumn> {
+    let plain = |key: &str, title: &str, unit: &str| TableColumn {
+        key: key.to_owned(),
+        title: title.to_owned(),
+        unit: unit.to_owned(),
+    };
+    let mut columns = vec![
+        plain("start_ms", "From", "Unix ms"),
+        plain("end_ms", "To", "Unix ms"),
+        plain("peer", "With", ""),
+        plain("kind", "What", ""),
+        plain("direction", "Way", ""),
+    ];
+    let spread = |columns: &mut Vec<TableColumn>, name: &str, title: &str, unit: Unit| {
+        for (suffix, part) in [("mean", ""), ("min", ", least"), ("max", ", most")] {
+            columns.push(plain(&format!("{name}_{suffix}"), &format!("{title}{part}"), unit_name(unit)));
+        }
+    };
+    for (metric, title) in TRACK {
+        spread(&mut columns, metric.name(), title, metric.unit());
+    }
+    columns.push(plain("width", "Width", "px"));
+    columns.push(plain("height", "Height", "px"));
+    columns.push(plain("score", "Score", "1 to 5"));
+    columns.push(plain("class", "Class", ""));
+    for (metric, title) in PROCESS {
+        spread(&mut columns, metric.name(), title, metric.unit());
+    }
+    columns
+}
+
+fn unit_name(unit: Unit) -> &'static str {
+    match unit {
+        Unit::BitPerSecond => "bit/s",
+        Unit::Percent => "%",
+        Unit::Millisecond => "ms",
+        Unit::PerSecond => "1/s",
+        Unit::PerMinute => "1/min",
+        Unit::Dbov => "dBov",
+        Unit::Byte => "bytes",
+    }
+}

@@ -1,0 +1,22 @@
+//! What crosses between the app and its page: commands' arguments and answers, events, errors. Seams only, no logic.
+//!
+//! Invariant: every type here is written into `ui/generated/ipc.d.ts` by the test in `types`, and a test fails while
+//! that file differs. Names are camelCase there; `null` is 'not known', never 0.
+
+mod call;
+mod error;
+mod event;
+mod history;
+mod home;
+mod lobby;
+mod settings;
+#[cfg(test)]
+mod types;
+
+pub(crate) use call::*;
+pub(crate) use error::*;
+pub(crate) use event::*;
+pub(crate) use history::*;
+pub(crate) use home::*;
+pub(crate) use lobby::*;
+pub(crate) use settings::*;

@@ -1,0 +1,85 @@
+//! The types of this folder as TypeScript, so that the page is checked against them.
+
+use std::path::Path;
+
+use ts_rs::{Config, TS};
+
+use super::*;
+
+const HEADER: &str =
+    "// Generated from src-tauri/src/ipc by `UPDATE_TYPES=1 cargo test -p sightline types`. Do not edit.\n";
+
+/// What `ui/generated/ipc.d.ts` has to hold.
+fn declarations() -> String {
+    // Numbers of JavaScript are exact to 2^53: milliseconds since 1970 and ids of rows stay far below.
+    let config = Config::new().with_large_int("number");
+    let mut text = String::from(HEADER);
+    macro_rules! declare {
+        ($($name:ty),* $(,)?) => { $(
+            text.push('\n');
+            for line in <$name>::docs().unwrap_or_default().lines() {
+                text.push_str(line);
+                text.push('\n');
+            }
+            text.push_str("export ");
+            text.push_str(&<$name>::decl(&config));
+            text.push('\n');
+        )* };
+    }
+    declare!(
+        ErrorCode,
+        IpcError,
+        Theme,
+        Language,
+        Settings,
+        Boot,
+        FramesAddress,
+        Hosting,
+        Invitation,
+        DeviceKind,
+        Device,
+        WaitingLink,
+        LobbyDevice,
+        LobbyState,
+        MicrophoneLevel,
+        NetworkCheck,
+        CallPhase,
+        CallState,
+        Me,
+        Connection,
+        QualityClass,
+        Tile,
+        TileStats,
+        LimitLine,
+        Ended,
+        SpeakingLevels,
+        ChatLine,
+        HistoryFilter,
+        CallLine,
+        HeadlineLine,
+        CallDetail,
+        SessionLine,
+        BreakLine,
+        StayLine,
+        EventLine,
+        FindingLine,
+        HistoryTable,
+        TableColumn,
+        Cell,
+        WrittenFile,
+        ExportFormat,
+    );
+    text
+}
+
+#[test]
+fn the_pages_types_are_those_of_the_app() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ui/generated/ipc.d.ts");
+    let wanted = declarations();
+    if std::env::var_os("UPDATE_TYPES").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &wanted).unwrap();
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == wanted, "{} differs; run: UPDATE_TYPES=1 cargo test -p sightline types", path.display());
+}

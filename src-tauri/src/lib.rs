@@ -1,0 +1,31 @@
+//! The desktop app. Everything but the window and its plugins is in [`app`], which knows nothing of Tauri and is tested
+//! without a window.
+//!
+//! ```text
+//! window   Tauri: window, plugins, tray, the order of ending          commands   the page's commands
+//! app      what the commands do                                        ipc        what crosses to the page
+//! call     the call that runs     lobby   devices before it            frames     pictures to the page
+//! history  the record as the page shows it     hosting   the server inside the app
+//! settings the settings file      options the command line             invitation, words, folders
+//! ```
+
+mod app;
+mod call;
+mod commands;
+mod folders;
+mod frames;
+mod history;
+mod hosting;
+mod invitation;
+mod ipc;
+mod lobby;
+mod options;
+mod settings;
+#[cfg(test)]
+mod testing;
+mod tray;
+mod window;
+mod words;
+
+pub use options::{Camera, Loudspeaker, Microphone, Options};
+pub use window::run;
