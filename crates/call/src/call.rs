@@ -2,17 +2,21 @@
 //!
 //! Invariant: the call ends when it is told to leave or when its handle is dropped; both run the same shutdown.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use sightline_media::video::LatestFrame;
+use sightline_media::audio::{AudioSource, Speaker};
+use sightline_media::video::{LatestFrame, VideoSource};
 use sightline_protocol::MediaState;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::driver::{Driver, DriverSetup, Inputs, Order};
+use crate::driver::{Driver, DriverSetup, Inputs};
 use crate::event::{CallEvent, CallSummary, EndReason, Events};
+use crate::levels::{LevelBoard, Levels};
 use crate::local::{Equipment, Sources};
+use crate::orders::Order;
+use crate::own_media::OwnMedia;
 use crate::reporting::Reporting;
 use crate::signaling::Signaling;
 use crate::{CallConfig, CallError};
@@ -25,25 +29,28 @@ pub struct Call {
     orders: mpsc::Sender<Order>,
     driver: JoinHandle<CallSummary>,
     started: Instant,
-    self_view: Option<Arc<LatestFrame>>,
+    self_view: Arc<OnceLock<Arc<LatestFrame>>>,
+    levels: Arc<LevelBoard>,
 }
 
 impl Call {
-    /// Joins: resolves once the room is entered and camera and microphone are open, or either is refused. Events then flow
-    /// on the receiver until [`CallEvent::Ended`]; it holds some minutes of them if nobody reads.
+    /// Joins: resolves once the room is entered and camera and microphone are open, or either is refused (see
+    /// [`crate::Entry::devices_required`]). Events then flow on the receiver until [`CallEvent::Ended`]; it holds some minutes of them if nobody reads.
     ///
     /// # Errors
     /// The server is not there or refuses; a device or file cannot be used.
     pub async fn join(config: CallConfig) -> Result<(Self, mpsc::Receiver<CallEvent>), CallError> {
         let started = Instant::now();
-        let CallConfig { server, code, name, video, video_settings, audio, audio_settings, speaker, .. } = config;
+        let CallConfig { server, code, name, video, video_settings, audio, audio_settings, speaker, entry, .. } =
+            config;
         let media = MediaState { audio: audio.is_some(), video: video.is_some() };
+        let on = OwnMedia::new(media, &entry).now();
         let reporting = Reporting::new(video_settings.fps, audio_settings.dtx);
         let on_captured = config.on_captured;
         // Opening a camera takes longer than signaling: both at once.
         let equipment =
-            Equipment::start(Sources { video, video_settings, on_captured, audio, audio_settings, speaker });
-        let (signaling, entered, signals) = match Signaling::join(&server, &code, &name, media).await {
+            Equipment::start(Sources { video, video_settings, on_captured, audio, audio_settings, speaker, entry });
+        let (signaling, entered, signals) = match Signaling::join(&server, &code, &name, on).await {
             Ok(joined) => joined,
             Err(error) => {
                 equipment.abandon();
@@ -58,6 +65,7 @@ impl Call {
             name,
             pressed: started,
             media,
+            entry,
             reporting,
             options: config.link,
             sinks: config.sinks,
@@ -65,10 +73,11 @@ impl Call {
             signaling,
         };
         let (driver, reports) = Driver::new(setup, &entered, &equipment);
+        let (self_view, levels) = (equipment.self_view.clone(), equipment.levels.clone());
         let inputs = Inputs { orders: order_rx, signals, equipment, ready };
         let driver = tokio::spawn(driver.run(entered, inputs, reports));
         match is_ready.await {
-            Ok(Ok(self_view)) => Ok((Self { orders, driver, started, self_view }, event_rx)),
+            Ok(Ok(())) => Ok((Self { orders, driver, started, self_view, levels }, event_rx)),
             Ok(Err(error)) => {
                 drop(orders);
                 if let Err(error) = driver.await {
@@ -90,6 +99,27 @@ impl Call {
         self.order(Order::Camera(on));
     }
 
+    /// Pictures from elsewhere from now on, or from nowhere; also where the call began without a camera. The former device is
+    /// released first; trouble with the new one comes as [`CallEvent::Warning`], and it is tried until it works.
+    pub fn set_camera_source(&self, source: Option<VideoSource>) {
+        self.order(Order::CameraSource(source));
+    }
+
+    /// Sound from elsewhere from now on, or from nowhere; likewise.
+    pub fn set_microphone_source(&self, source: Option<AudioSource>) {
+        self.order(Order::MicrophoneSource(source));
+    }
+
+    /// Plays the peers' sound elsewhere from now on, or nowhere; likewise.
+    pub fn set_speaker(&self, speaker: Speaker) {
+        self.order(Order::Speaker(speaker));
+    }
+
+    /// How loud everybody is at the moment. Cheap: made for asking several times a second.
+    pub fn levels(&self) -> Levels {
+        self.levels.read()
+    }
+
     /// Text for everybody. It comes back as [`CallEvent::Chat`] once the server took it.
     pub fn chat(&self, text: &str) {
         self.order(Order::Chat(text.to_owned()));
@@ -100,9 +130,9 @@ impl Call {
         self.order(Order::Mark);
     }
 
-    /// Our own picture; `None` where no camera is used.
+    /// Our own picture, the same slot all through the call; `None` until a camera is used. Empty while it gives none.
     pub fn self_view(&self) -> Option<Arc<LatestFrame>> {
-        self.self_view.clone()
+        self.self_view.get().cloned()
     }
 
     /// Leaves: last snapshot, goodbye, media threads and links stopped and joined, within 2 s. [`CallEvent::Ended`] is

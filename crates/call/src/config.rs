@@ -25,12 +25,35 @@ pub struct CallConfig {
     pub audio_settings: AudioSettings,
     /// Where the peers' sound is played.
     pub speaker: Speaker,
+    /// What is on at first, and what has to work.
+    pub entry: Entry,
     /// Takes what the peers send.
     pub sinks: Arc<dyn SinkFactory>,
     /// Each of our pictures as it enters the pipeline: its number and Unix microseconds. From the capture thread.
-    pub on_captured: Option<Box<dyn Fn(u64, i64) + Send>>,
+    pub on_captured: Option<OnCaptured>,
     /// How peers are reached.
     pub link: LinkOptions,
+}
+
+/// Called with a picture's number and the Unix microseconds of its capture.
+pub type OnCaptured = Box<dyn Fn(u64, i64) + Send>;
+
+/// How one comes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// Unmuted from the start.
+    pub microphone: bool,
+    /// Camera on from the start; off, the device is not opened before it is switched on.
+    pub camera: bool,
+    /// A device or file that cannot be used is the end of the call, at once. Otherwise it is told by
+    /// [`crate::CallEvent::Warning`] and tried again and again, and joining waits for no device.
+    pub devices_required: bool,
+}
+
+impl Default for Entry {
+    fn default() -> Self {
+        Self { microphone: true, camera: true, devices_required: true }
+    }
 }
 
 /// How peers are reached.

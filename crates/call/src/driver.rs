@@ -7,19 +7,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sightline_media::device::{DeviceEvent, DeviceKind};
-use sightline_media::video::LatestFrame;
 use sightline_media::{MediaError, clock};
-use sightline_protocol::{ClientMessage, IceServer, MediaState, UserId, limits};
-use sightline_quality::{Direction, EventKind, Kind, SetupTimes};
+use sightline_protocol::{IceServer, MediaState, UserId};
+use sightline_quality::{EventKind, SetupTimes};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout_at};
 
-use crate::config::LinkOptions;
+use crate::config::{Entry, LinkOptions};
 use crate::event::{CallEvent, CallSummary, EndReason, Events};
 use crate::local::{Equipment, LocalMedia};
 use crate::members::Peer;
+use crate::orders::Order;
 use crate::own_media::OwnMedia;
 use crate::peer::{FromPeer, PeerContext};
 use crate::reporting::{Readings, Reporting};
@@ -36,22 +35,15 @@ const FAREWELL: Duration = Duration::from_millis(1900);
 /// Of these, for reading the last counters.
 const LAST_READING: Duration = Duration::from_millis(300);
 
-/// What the user asks for.
-#[derive(Debug)]
-pub(crate) enum Order {
-    Microphone(bool),
-    Camera(bool),
-    Chat(String),
-    Mark,
-}
-
 /// What a driver is made of.
 pub(crate) struct DriverSetup {
     pub server: String,
     pub name: String,
     /// When 'join' was pressed.
     pub pressed: Instant,
+    /// What there are sources for.
     pub media: MediaState,
+    pub entry: Entry,
     pub reporting: Reporting,
     pub options: LinkOptions,
     pub sinks: Arc<dyn SinkFactory>,
@@ -65,7 +57,7 @@ pub(crate) struct Inputs {
     pub signals: mpsc::Receiver<Signal>,
     pub equipment: Equipment,
     /// Told once, when camera and microphone are open or have failed.
-    pub ready: oneshot::Sender<Result<Option<Arc<LatestFrame>>, MediaError>>,
+    pub ready: oneshot::Sender<Result<(), MediaError>>,
 }
 
 pub(crate) struct Driver {
@@ -118,7 +110,7 @@ impl Driver {
             peers: BTreeMap::new(),
             generation: 0,
             closing: JoinSet::new(),
-            media: OwnMedia::new(setup.media),
+            media: OwnMedia::new(setup.media, &setup.entry),
             local: None,
             took_place: false,
             reporting: setup.reporting,
@@ -144,8 +136,7 @@ impl Driver {
         // Where `Call::join` does not wait any more, the orders are closed as well, and the call ends by that.
         match started {
             Ok(()) => {
-                let self_view = self.local.as_ref().and_then(LocalMedia::self_view);
-                drop(ready.send(Ok(self_view)));
+                drop(ready.send(Ok(())));
                 self.until_end(&mut orders, &mut signals, &mut equipment, &mut reports).await;
             }
             Err(error) => {
@@ -216,60 +207,6 @@ impl Driver {
                     }
                 }
             }
-        }
-    }
-
-    fn on_order(&mut self, order: Order) {
-        match order {
-            Order::Microphone(on) => {
-                if self.media.want_audio(on) {
-                    if let Some(audio) = self.local.as_ref().and_then(|local| local.audio.as_ref()) {
-                        audio.set_muted(!on);
-                    }
-                    self.record(None, switched(Kind::Audio, on));
-                }
-            }
-            Order::Camera(on) => {
-                if self.media.want_video(on) {
-                    if let Some(video) = self.local.as_ref().and_then(|local| local.video.as_ref()) {
-                        video.set_enabled(on);
-                    }
-                    self.record(None, switched(Kind::Video, on));
-                }
-            }
-            Order::Chat(text) => {
-                let length = text.chars().count();
-                if length == 0 || length > limits::CHAT_CHARS {
-                    let most = limits::CHAT_CHARS;
-                    self.warn(format!(
-                        "a chat text has 1 to {most} characters, this one has {length}; it was not sent"
-                    ));
-                } else {
-                    self.signaling.send(ClientMessage::Chat { text });
-                }
-            }
-            Order::Mark => self.record(None, EventKind::Mark),
-        }
-        self.tell_media();
-    }
-
-    fn on_device(&mut self, event: &DeviceEvent) {
-        self.media.device(event);
-        let (media, direction) = match event.kind {
-            DeviceKind::Camera => (Kind::Video, Direction::Outbound),
-            DeviceKind::Microphone => (Kind::Audio, Direction::Outbound),
-            DeviceKind::Speaker => (Kind::Audio, Direction::Inbound),
-        };
-        let state = event.state.as_str().to_owned();
-        self.record(None, EventKind::Device { media, direction, state, detail: event.detail.clone() });
-        self.warn(event.detail.clone());
-        self.tell_media();
-    }
-
-    /// The others are told what is on, where that changed.
-    fn tell_media(&mut self) {
-        if let Some(media) = self.media.news() {
-            self.signaling.send(ClientMessage::Update { media });
         }
     }
 
@@ -351,8 +288,4 @@ impl Driver {
         self.events.emit(CallEvent::Ended { reason });
         summary
     }
-}
-
-fn switched(media: Kind, on: bool) -> EventKind {
-    if on { EventKind::Unmuted { media } } else { EventKind::Muted { media } }
 }

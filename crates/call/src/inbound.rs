@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use sightline_media::audio::{AudioPlayer, AudioReceiveCounters, AudioReceiver, AudioSink};
+use sightline_media::audio::{AudioPlayer, AudioReceiveCounters, AudioReceiver, AudioSink, Speaker};
 use sightline_media::video::{DecodedFrame, VideoReceiveCounters, VideoReceiver, VideoSink};
 use sightline_media::{MediaError, RtpPacket};
 use sightline_quality::Kind;
 
 use crate::forward::Fanout;
+use crate::levels::LevelBoard;
 use crate::link::{MediaSink, RemoteTrack};
 use crate::{PeerInfo, SinkFactory};
 
@@ -23,19 +24,37 @@ const MAX_TRACKS: usize = 8;
 #[derive(Default)]
 pub(crate) struct PlayerSlot {
     player: Mutex<Option<AudioPlayer>>,
+    levels: Arc<LevelBoard>,
 }
 
 impl PlayerSlot {
+    /// `levels` gets those of the peers.
+    pub(crate) fn new(levels: Arc<LevelBoard>) -> Self {
+        Self { player: Mutex::default(), levels }
+    }
+
     pub(crate) fn set(&self, player: AudioPlayer) {
-        *self.player.lock().unwrap_or_else(PoisonError::into_inner) = Some(player);
+        *self.lock() = Some(player);
     }
 
     pub(crate) fn take(&self) -> Option<AudioPlayer> {
-        self.player.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.lock().take()
     }
 
-    fn add(&self, sink: impl FnOnce() -> Option<Arc<dyn AudioSink>>) -> Option<AudioReceiver> {
-        self.player.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|player| player.add(sink()))
+    pub(crate) fn set_speaker(&self, speaker: Speaker) {
+        if let Some(player) = self.lock().as_ref() {
+            player.set_speaker(speaker);
+        }
+    }
+
+    fn add(&self, peer: &str, sink: impl FnOnce() -> Option<Arc<dyn AudioSink>>) -> Option<AudioReceiver> {
+        let receiver = self.lock().as_ref().map(|player| player.add(sink()))?;
+        self.levels.add(peer, receiver.level());
+        Some(receiver)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<AudioPlayer>> {
+        self.player.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -97,11 +116,11 @@ impl Inbound {
         receivers.iter().flatten().filter_map(read).collect()
     }
 
-    /// The peer says that its camera is off: what does not come now is no freeze.
-    pub(crate) fn camera_off(&self) {
+    /// What the peer says about its camera: off, its last picture is taken away, and what does not come is no freeze.
+    pub(crate) fn camera(&self, on: bool) {
         for receiver in self.lock().iter().flat_map(HashMap::values) {
             if let Receiver::Video(video) = receiver {
-                video.paused();
+                video.camera(on);
             }
         }
     }
@@ -126,7 +145,7 @@ impl Inbound {
     fn receiver(&self, track: &RemoteTrack) -> Option<Receiver> {
         let made = match track.kind {
             Kind::Video => self.video(track).map(Receiver::Video),
-            Kind::Audio => Ok(Receiver::Audio(self.player.add(|| self.sinks.audio(&self.peer, track))?)),
+            Kind::Audio => Ok(Receiver::Audio(self.player.add(&self.peer.id, || self.sinks.audio(&self.peer, track))?)),
         };
         Some(made.unwrap_or_else(|error| {
             tracing::error!(%error, "a remote track cannot be taken");
@@ -193,5 +212,9 @@ impl VideoSink for FirstFrame {
             (self.hook)(Instant::now());
         }
         self.inner.frame(frame);
+    }
+
+    fn interrupted(&self) {
+        self.inner.interrupted();
     }
 }

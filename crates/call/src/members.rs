@@ -211,10 +211,10 @@ impl Driver {
         if before == media {
             return;
         }
-        if !media.video
+        if media.video != before.video
             && let Some(link) = &peer.link
         {
-            link.sources.inbound.camera_off();
+            link.sources.inbound.camera(media.video);
         }
         let info = peer.info.clone();
         for (kind, was, is) in [(Kind::Audio, before.audio, media.audio), (Kind::Video, before.video, media.video)] {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
-use sightline_call::{Call, CallConfig, CallEvent, CallSummary, EndReason, LinkOptions, PeerInfo};
+use sightline_call::{Call, CallConfig, CallEvent, CallSummary, EndReason, Entry, LinkOptions, PeerInfo};
 use sightline_history::{Recorder, SessionStart};
 use sightline_media::audio::AudioSettings;
 use sightline_media::video::VideoSettings;
@@ -58,6 +58,7 @@ fn config(args: &JoinArgs, sinks: Arc<Sinks>) -> Result<CallConfig> {
         audio: args.microphone.source(),
         audio_settings: AudioSettings { process: args.process_audio, ..AudioSettings::default() },
         speaker: args.speaker.speaker(),
+        entry: Entry::default(),
         sinks,
         on_captured: camera_log.map(|log| {
             let hook = move |frame, captured_us| {

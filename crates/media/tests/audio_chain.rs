@@ -10,6 +10,7 @@ use sightline_media::audio::{
     Speaker, WavRecorder, similarity_of_files, write_test_speech,
 };
 use sightline_media::clock::unix_micros;
+use sightline_media::device::{DeviceEvent, DeviceState};
 use sightline_media::{EncodedAudio, RtpPacket};
 
 /// For what takes a few seconds where the machine is not loaded.
@@ -163,6 +164,74 @@ fn peers_are_mixed_without_clipping_and_leave_when_dropped() {
         wait_for("ten blocks", || blocks(&sinks[1]) > before.0 + 10);
         blocks(&sinks[2]) == before.1
     });
+    sender.stop();
+    player.stop();
+}
+
+#[test]
+fn one_source_is_exchanged_for_another_while_sound_flows() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let spoken = folder.path().join("spoken.wav");
+    write_test_speech(&spoken, 5.0).expect("the folder can be written");
+    let (packets, states) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
+    let (taken, told) = (Arc::clone(&packets), Arc::clone(&states));
+    let hooks = AudioSenderHooks {
+        encoded: Box::new(move |packet| taken.lock().expect("nobody panics with it").push(packet)),
+        device: Box::new(move |event: DeviceEvent| told.lock().expect("nobody panics with it").push(event.state)),
+    };
+    let settings = AudioSettings { dtx: false, ..AudioSettings::default() };
+    let sender = AudioSender::idle(settings, None, hooks).expect("a sender");
+    let count = || packets.lock().expect("nobody panics with it").len();
+    let states = || states.lock().expect("nobody panics with it").clone();
+
+    let level = sender.level();
+    sender.set_source(Some(AudioSource::Tone));
+    wait_for("the tone", || (level.now() - 0.2).abs() < 0.01);
+    assert_eq!(states(), [], "the first source is no news");
+    sender.set_muted(true);
+    wait_for("no level while muted", || level.now() == 0.0);
+    sender.set_muted(false);
+    sender.set_source(Some(AudioSource::File(spoken)));
+    wait_for("the file", || states() == [DeviceState::Changed]);
+    sender.set_source(None);
+    wait_for("silence", || {
+        let before = count();
+        thread::sleep(Duration::from_millis(100));
+        count() == before && level.now() == 0.0
+    });
+    let silent = count();
+    sender.set_source(Some(AudioSource::File("/nowhere/voice.wav".into())));
+    wait_for("word of the missing one", || states() == [DeviceState::Changed, DeviceState::Lost]);
+    assert_eq!(count(), silent);
+    sender.set_source(Some(AudioSource::Tone));
+    wait_for("sound again", || count() > silent + 25);
+    sender.stop();
+
+    let packets = packets.lock().expect("nobody panics with it");
+    for pair in packets.windows(2) {
+        let media = i64::from(pair[1].timestamp.wrapping_sub(pair[0].timestamp) as i32) * 1000 / 48;
+        let captured = pair[1].captured_us - pair[0].captured_us;
+        assert!(media >= 20_000, "the timestamp fell or stood still");
+        assert!((media - captured).abs() < 60_000, "{media} us of sound were captured in {captured} us");
+    }
+}
+
+#[test]
+fn a_speaker_that_is_not_there_is_told_and_the_sound_goes_on() {
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&events);
+    let note = move |event: DeviceEvent| told.lock().expect("nobody panics with it").push(event.state);
+    let player = AudioPlayer::start(Speaker::None, None, Box::new(note)).expect("no speaker is needed");
+    let receiver = Arc::new(player.add(None));
+    let level = receiver.level();
+    let hooks = AudioSenderHooks { encoded: Box::new(wire(Arc::clone(&receiver))), device: Box::new(|_| {}) };
+    let sender = AudioSender::start(AudioSource::Tone, AudioSettings::default(), None, hooks).expect("a tone");
+    wait_for("the peer's level", || level.now() > 0.15);
+    player.set_speaker(Speaker::Device(Some("no such speaker".into())));
+    wait_for("word of it", || events.lock().expect("nobody panics with it").contains(&DeviceState::Lost));
+    player.set_speaker(Speaker::None);
+    let played = receiver.counters().samples_played;
+    wait_for("sound all the same", || receiver.counters().samples_played > played + 24_000);
     sender.stop();
     player.stop();
 }

@@ -295,6 +295,44 @@ fn a_stuck_camera_does_not_hold_up_the_end() {
 }
 
 #[test]
+fn a_covered_camera_goes_on_sending_black_pictures() {
+    with_camera("a_covered_camera_goes_on_sending_black_pictures", "YUYV", || {
+        let camera = Camera::start(Some("77")).expect("started");
+        camera.next_picture();
+        tell_camera("cover");
+        wait_until("black", || camera.next_picture().y().iter().all(|luma| *luma == 16));
+        let before = camera.counters().frames_encoded;
+        wait_until("black pictures on the wire", || camera.counters().frames_encoded >= before + 60);
+        camera.wait_for(&[]);
+        tell_camera("run");
+        wait_until("light", || camera.next_picture().y().contains(&200));
+        camera.sender.stop();
+    });
+}
+
+#[test]
+fn one_camera_is_exchanged_for_another_source_and_back() {
+    with_camera("one_camera_is_exchanged_for_another_source_and_back", "YUYV", || {
+        let camera = Camera::start(Some("77")).expect("started");
+        camera.next_picture();
+        let before = holdings();
+        for turn in 0..3 {
+            camera.sender.set_source(Some(VideoSource::Pattern));
+            wait_until("the pattern", || camera.events.lock().expect("not poisoned").len() == 2 * turn + 1);
+            camera.sender.set_source(Some(VideoSource::Device(Some("77".into()))));
+            wait_until("the camera", || camera.events.lock().expect("not poisoned").len() == 2 * turn + 2);
+            assert_picture(&camera.next_picture(), (60, 200), (90, 160), 0);
+        }
+        camera.wait_for(&[DeviceState::Changed; 6]);
+        wait_until("as many threads and files as before", || holdings() <= before);
+        camera.sender.set_source(None);
+        let camera_is_free = || holdings().1 < before.1;
+        wait_until("the camera given back", camera_is_free);
+        camera.sender.stop();
+    });
+}
+
+#[test]
 fn a_preview_shows_loses_and_finds_its_camera() {
     with_camera("a_preview_shows_loses_and_finds_its_camera", "YUYV", || {
         let before = holdings();

@@ -1,13 +1,14 @@
 //! Sender and receiver, thread to thread, without a network.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use sightline_media::device::{DeviceEvent, DeviceState};
 use sightline_media::video::{
-    DecodedFrame, VideoReceiver, VideoSender, VideoSenderHooks, VideoSettings, VideoSink, VideoSource,
+    DecodedFrame, LatestFrame, VideoReceiver, VideoSender, VideoSenderHooks, VideoSettings, VideoSink, VideoSource,
     read_frame_counter, write_test_clip,
 };
 use sightline_media::{EncodedVideo, RtpPacket};
@@ -227,4 +228,81 @@ fn garbage_from_the_network_is_survived() {
         }
     }
     assert_eq!(receiver.counters().capture_latency_measurements, 0, "no such capture time can be true");
+}
+
+/// A sender without a source, whose pictures go to a receiver.
+struct Pair {
+    sender: VideoSender,
+    receiver: Arc<VideoReceiver>,
+    /// Of the sender's source.
+    states: Arc<Mutex<Vec<DeviceState>>>,
+    /// By the receiver.
+    shown: Arc<LatestFrame>,
+}
+
+fn idle_pair() -> Pair {
+    let shown = Arc::new(LatestFrame::new());
+    let receiver = Arc::new(VideoReceiver::start(shown.clone(), Box::new(|| {})).expect("a receiver"));
+    let (into, sequence, last) = (receiver.clone(), AtomicU16::new(0), AtomicU32::new(0));
+    let encoded = move |frame: Arc<EncodedVideo>| {
+        let last = last.swap(frame.timestamp, Ordering::Relaxed);
+        assert!(last == 0 || (frame.timestamp.wrapping_sub(last) as i32) > 0, "the timestamp fell");
+        packets(&frame, &sequence).into_iter().for_each(|packet| into.push(packet));
+    };
+    let states = Arc::<Mutex<Vec<DeviceState>>>::default();
+    let told = states.clone();
+    let device = Box::new(move |event: DeviceEvent| told.lock().expect("not poisoned").push(event.state));
+    let sender = VideoSender::idle(SETTINGS, VideoSenderHooks { device, ..hooks(encoded) }).expect("a sender");
+    Pair { sender, receiver, states, shown }
+}
+
+#[test]
+fn one_source_is_exchanged_for_another_while_pictures_flow() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let clip = folder.path().join("clip.y4m");
+    write_test_clip(&clip, 160, 96, 30, 1).expect("written");
+    let Pair { sender, receiver, states, shown } = idle_pair();
+    let states = || states.lock().expect("not poisoned").clone();
+    assert_eq!(sender.counters().encoders_running, 0);
+
+    sender.set_source(Some(VideoSource::Pattern));
+    wait_until("the pattern", || receiver.counters().width == 320);
+    assert_eq!(states(), [], "the first source is no news");
+    sender.set_source(Some(VideoSource::File(clip.clone())));
+    wait_until("the clip", || receiver.counters().width == 160);
+    assert_eq!(states(), [DeviceState::Changed]);
+
+    sender.set_source(None);
+    wait_until("nothing in the self-view", || sender.latest().is_empty());
+    assert_eq!(sender.counters().encoders_running, 0);
+    receiver.camera(false);
+    wait_until("nothing at the receiver", || shown.is_empty());
+    let captured = sender.counters().frames_captured;
+
+    // Off, another source is only remembered.
+    sender.set_enabled(false);
+    sender.set_source(Some(VideoSource::Pattern));
+    sender.set_source(Some(VideoSource::File("/no/such/clip.y4m".into())));
+    sender.set_enabled(true);
+    wait_until("word of the missing one", || states() == [DeviceState::Changed, DeviceState::Lost]);
+    assert_eq!(sender.counters().frames_captured, captured);
+    sender.set_source(Some(VideoSource::File(clip)));
+    wait_until("pictures again", || !shown.is_empty());
+    assert_eq!(receiver.counters().freeze_count, 0, "a camera that is off is no freeze");
+    sender.stop();
+}
+
+#[test]
+fn a_picture_that_nothing_follows_is_taken_away() {
+    let Pair { sender, receiver, shown, .. } = idle_pair();
+    sender.set_source(Some(VideoSource::Pattern));
+    wait_until("pictures", || receiver.counters().frames_decoded >= 10 && !shown.is_empty());
+    // The path is lost: nothing comes, and nobody can say why.
+    sender.set_takers(false);
+    wait_until("the picture gone", || shown.is_empty());
+    sender.set_takers(true);
+    wait_until("pictures again", || !shown.is_empty());
+    sender.stop();
+    drop(receiver);
+    wait_until("the end of the track", || shown.is_empty());
 }

@@ -4,7 +4,7 @@
 //!
 //! Invariant: nothing here waits. Sources: RFC 8445 (ICE), RFC 7064 and 7065 (server addresses).
 
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
 use rtc::ice::url::{ProtoType, SchemeType, Url};
@@ -74,6 +74,31 @@ fn is_supported(url: &Url, server: &RTCIceServer) -> bool {
         SchemeType::Turn => url.proto == ProtoType::Udp && !server.username.is_empty() && !server.credential.is_empty(),
         _ => false,
     }
+}
+
+/// Host and port of the STUN and TURN servers that take UDP.
+pub(crate) fn udp_servers(servers: &[IceServer]) -> Vec<(String, u16)> {
+    let urls = servers.iter().flat_map(|server| &server.urls).filter_map(|text| Url::parse_url(text).ok());
+    let takes_udp = |url: &Url| match url.scheme {
+        SchemeType::Stun => true,
+        SchemeType::Turn => url.proto == ProtoType::Udp,
+        _ => false,
+    };
+    let mut found: Vec<(String, u16)> = Vec::new();
+    for url in urls.filter(takes_udp) {
+        let place = (url.host.trim_matches(['[', ']']).to_owned(), url.port);
+        if !found.contains(&place) {
+            found.push(place);
+        }
+    }
+    found
+}
+
+/// This machine's addresses, those of loopback included.
+pub(crate) fn own_addresses() -> Vec<IpAddr> {
+    let wildcards: [SocketAddr; 2] = [(Ipv4Addr::UNSPECIFIED, 0).into(), (Ipv6Addr::UNSPECIFIED, 0).into()];
+    let found = wildcards.into_iter().filter_map(|wildcard| interfaces(wildcard).ok());
+    found.flatten().map(|address| address.ip()).collect()
 }
 
 /// The addresses to bind, looked up anew at each (re)bind: a wildcard is every interface there is then, with loopback.

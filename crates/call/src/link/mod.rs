@@ -52,6 +52,7 @@ use self::receive::Incoming;
 use self::send::{Gate, Outgoing, Place};
 use self::tap::Counts;
 
+pub(crate) use ice::{own_addresses, udp_servers};
 pub use types::{LinkConfig, LinkError, LinkEvent, LinkReport, MediaSink, RemoteTrack, Sent, Unsent};
 
 /// How long the link's task may take to say its last word when the link is closed.

@@ -6,6 +6,7 @@
 
 mod http;
 mod outbox;
+mod probe;
 mod socket;
 mod timing;
 mod url;
@@ -22,6 +23,7 @@ use tokio::time::{sleep, sleep_until, timeout};
 
 pub use http::{create_room, find_room};
 use outbox::Outbox;
+pub(crate) use probe::greet;
 pub(crate) use socket::Entered;
 use socket::{Incoming, Seat, Socket, enter};
 use timing::{Backoff, Beat, Heartbeat};

@@ -21,6 +21,9 @@ use crate::CallError;
 /// A message that is not written after this finds a server that does not read any more.
 const WRITE_PATIENCE: Duration = Duration::from_secs(5);
 
+/// What we say we are.
+pub(super) const CLIENT: &str = concat!("sightline/", env!("CARGO_PKG_VERSION"));
+
 /// Whom we are in which room on which server.
 #[derive(Debug, Clone)]
 pub(crate) struct Seat {
@@ -59,7 +62,7 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    async fn open(url: &ServerUrl) -> Result<Self, CallError> {
+    pub(super) async fn open(url: &ServerUrl) -> Result<Self, CallError> {
         let stream = connect(url).await?;
         // The envelope around a relayed message differs a little from the one it came in.
         let config = WebSocketConfig::default().max_message_size(Some(2 * limits::MESSAGE_BYTES));
@@ -116,9 +119,14 @@ impl Socket {
                     Incoming::Message(_) | Incoming::SignOfLife => {}
                 }
             }
-            if let Err(error) = self.inner.close(None).await {
-                tracing::debug!(%error, "closing the socket");
-            }
+            self.close().await;
+        }
+    }
+
+    /// Closes. Errors do not matter any more.
+    pub(super) async fn close(mut self) {
+        if let Err(error) = self.inner.close(None).await {
+            tracing::debug!(%error, "closing the socket");
         }
     }
 }
@@ -128,11 +136,7 @@ impl Socket {
 pub(crate) async fn enter(seat: &mut Seat) -> Result<(Socket, Entered), CallError> {
     let mut socket = Socket::open(&seat.url).await?;
     let gone = |url: &ServerUrl, cause: String| CallError::ServerNotThere { url: url.to_string(), cause };
-    let hello = ClientMessage::Hello {
-        version: VERSION,
-        client: concat!("sightline/", env!("CARGO_PKG_VERSION")).to_owned(),
-        resume_token: seat.token.clone(),
-    };
+    let hello = ClientMessage::Hello { version: VERSION, client: CLIENT.to_owned(), resume_token: seat.token.clone() };
     let join =
         ClientMessage::Join { room_id: seat.code.as_str().to_owned(), name: seat.name.clone(), media: seat.media };
     socket.send(&hello).await.map_err(|cause| gone(&seat.url, cause))?;

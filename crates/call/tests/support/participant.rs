@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use sightline_call::{Call, CallConfig, CallError, CallEvent, CallSummary, LinkOptions};
+use sightline_call::{Call, CallConfig, CallError, CallEvent, CallSummary, Entry, LinkOptions};
 use sightline_media::audio::{AudioSettings, AudioSource, Speaker};
 use sightline_media::video::{VideoSettings, VideoSource};
 use sightline_quality::{EventKind, Snapshot};
@@ -24,6 +24,7 @@ pub(crate) fn config(server: &str, code: &str, name: &str, memory: &Memory) -> C
         audio: Some(AudioSource::File(speech().to_owned())),
         audio_settings: AudioSettings { bitrate_bps: 32_000, expected_loss_percent: 10, dtx: false, process: false },
         speaker: Speaker::None,
+        entry: Entry::default(),
         sinks: Arc::new(memory.clone()),
         on_captured: None,
         link: LinkOptions::default(),

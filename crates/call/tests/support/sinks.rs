@@ -17,6 +17,8 @@ pub(crate) struct Received {
     pub(crate) sound: Vec<f32>,
     /// Latency of each picture from capture to decode, microseconds.
     pub(crate) latencies_us: Vec<i64>,
+    /// There is a picture to be looked at.
+    pub(crate) showing: bool,
 }
 
 /// Keeps everything, by the peer's name. Tests last seconds.
@@ -29,6 +31,11 @@ impl Memory {
     /// What came from `name` so far.
     pub(crate) fn of(&self, name: &str) -> Received {
         self.peers.lock().expect("no sink panics").get(name).cloned().unwrap_or_default()
+    }
+
+    /// Whether a picture of `name` is shown.
+    pub(crate) fn shows(&self, name: &str) -> bool {
+        self.peers.lock().expect("no sink panics").get(name).is_some_and(|received| received.showing)
     }
 
     /// How many pictures came from `name` so far.
@@ -65,7 +72,12 @@ impl VideoSink for Part {
         self.add(|received| {
             received.pictures.push(number);
             received.latencies_us.extend(latency);
+            received.showing = true;
         });
+    }
+
+    fn interrupted(&self) {
+        self.add(|received| received.showing = false);
     }
 }
 

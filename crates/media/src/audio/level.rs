@@ -59,6 +59,11 @@ impl Level {
     pub fn now(&self) -> f32 {
         f32::from_bits(self.0.load(Ordering::Relaxed))
     }
+
+    /// False once nobody else holds this level, so that it stays what it is.
+    pub fn is_kept(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
 }
 
 /// Blocks in the peak of a [`Level`].

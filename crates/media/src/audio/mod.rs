@@ -4,6 +4,7 @@
 //! from or goes to a file or a device is converted at that edge.
 
 mod chime;
+mod exchange;
 mod input;
 mod jitter;
 mod level;

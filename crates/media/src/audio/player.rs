@@ -1,7 +1,7 @@
 //! Incoming sound: every peer's jitter buffer is asked for 10 ms at a time, mixed and played.
 //!
 //! Invariant: the buffers are asked in real time whatever becomes of the speaker: at its pace while it lives, else by
-//! the clock. So recordings go on and no buffer fills up.
+//! the clock, also while one speaker is exchanged for another. So recordings go on and no buffer fills up.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,13 +10,15 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::BLOCK;
+use super::exchange::Exchange;
 use super::jitter::JitterBuffer;
-use super::level::EnergyMeter;
+use super::level::{EnergyMeter, Level, PeakMeter};
 use super::opus::OpusDecoder;
 use super::output::Output;
 use super::pace::Pace;
 use super::processing::AudioProcessor;
-use crate::device::DeviceEvent;
+use crate::device::sound::Events;
+use crate::device::{DeviceEvent, DeviceKind};
 use crate::{MediaError, RtpPacket};
 
 const BLOCK_TIME: Duration = Duration::from_millis(10);
@@ -30,6 +32,16 @@ pub enum Speaker {
     None,
     /// A speaker by id or part of its name; `None` inside is the default one.
     Device(Option<String>),
+}
+
+impl Speaker {
+    /// The device that is meant, if any; `None` inside is the default one.
+    fn wanted(self) -> Option<Option<String>> {
+        match self {
+            Self::None => None,
+            Self::Device(wanted) => Some(wanted),
+        }
+    }
 }
 
 /// Gets one peer's sound as it is played.
@@ -71,6 +83,8 @@ struct Shared {
     stop: AtomicBool,
     /// Tracks that the thread has not taken over yet.
     added: Mutex<Vec<Track>>,
+    /// Another speaker that it has not taken over yet.
+    speaker: Mutex<Option<Speaker>>,
 }
 
 impl AudioPlayer {
@@ -80,13 +94,16 @@ impl AudioPlayer {
         processor: Option<Arc<AudioProcessor>>,
         device: Box<dyn Fn(DeviceEvent) + Send + Sync>,
     ) -> Result<Self, MediaError> {
-        let output = match speaker {
-            Speaker::None => None,
-            Speaker::Device(wanted) => Some(Output::open(wanted, Arc::from(device))?),
-        };
-        let shared = Arc::new(Shared { stop: AtomicBool::new(false), added: Mutex::new(Vec::new()) });
+        let events: Events = Arc::from(device);
+        let wanted = speaker.wanted();
+        let output = wanted.clone().map(|wanted| Output::open(wanted, events.clone())).transpose()?;
+        let told = events.clone();
+        let open = Arc::new(move |wanted| Output::open(wanted, told.clone()));
+        let shared =
+            Arc::new(Shared { stop: AtomicBool::new(false), added: Mutex::new(Vec::new()), speaker: Mutex::new(None) });
         let worker = Worker {
             output,
+            exchange: Exchange::new(DeviceKind::Speaker, wanted, events, open),
             processor,
             shared: Arc::clone(&shared),
             tracks: Vec::new(),
@@ -96,18 +113,25 @@ impl AudioPlayer {
         Ok(Self { shared, thread: Some(thread.map_err(MediaError::Thread)?) })
     }
 
+    /// Another speaker, or none. The former one is released first; the new one is opened in the background, and by retries if
+    /// need be: a [`DeviceEvent`] says what became of it. Nothing is lost but what sounds meanwhile.
+    pub fn set_speaker(&self, speaker: Speaker) {
+        *lock(&self.shared.speaker) = Some(speaker);
+    }
+
     /// One for each remote audio track; dropping what is returned removes it.
     pub fn add(&self, sink: Option<Arc<dyn AudioSink>>) -> AudioReceiver {
         let slot = Arc::new(Slot {
             packets: Mutex::new(VecDeque::with_capacity(QUEUE)),
             counters: Mutex::new(AudioReceiveCounters::default()),
             gone: AtomicBool::new(false),
+            level: Level::default(),
         });
         match OpusDecoder::new() {
             Ok(decoder) => {
                 let buffer = JitterBuffer::new(Box::new(decoder));
-                let meter = EnergyMeter::default();
-                lock(&self.shared.added).push(Track { slot: Arc::clone(&slot), sink, buffer, meter });
+                let (meter, peaks) = (EnergyMeter::default(), PeakMeter::new(slot.level.clone()));
+                lock(&self.shared.added).push(Track { slot: Arc::clone(&slot), sink, buffer, meter, peaks });
             }
             // Out of memory; the others go on.
             Err(error) => tracing::error!(%error, "a peer will not be heard"),
@@ -145,6 +169,11 @@ impl AudioReceiver {
         packets.push_back(packet);
     }
 
+    /// How loud it is at the moment, as played.
+    pub fn level(&self) -> Level {
+        self.slot.level.clone()
+    }
+
     /// What became of the sound so far.
     pub fn counters(&self) -> AudioReceiveCounters {
         *lock(&self.slot.counters)
@@ -161,6 +190,7 @@ struct Slot {
     packets: Mutex<VecDeque<RtpPacket>>,
     counters: Mutex<AudioReceiveCounters>,
     gone: AtomicBool,
+    level: Level,
 }
 
 /// The player's side of a receiver.
@@ -169,6 +199,7 @@ struct Track {
     sink: Option<Arc<dyn AudioSink>>,
     buffer: JitterBuffer,
     meter: EnergyMeter,
+    peaks: PeakMeter,
 }
 
 impl Track {
@@ -185,6 +216,7 @@ impl Track {
         if counts.samples_played > before {
             self.meter.add(block);
         }
+        self.peaks.add(block);
         if let Some(sink) = &self.sink {
             sink.block(block);
         }
@@ -205,6 +237,7 @@ impl Track {
 
 struct Worker {
     output: Option<Output>,
+    exchange: Exchange<Option<String>, Output>,
     processor: Option<Arc<AudioProcessor>>,
     shared: Arc<Shared>,
     tracks: Vec<Track>,
@@ -215,6 +248,10 @@ impl Worker {
     fn run(mut self) {
         let mut pace = Pace::new(Instant::now(), BLOCK_TIME);
         while !self.shared.stop.load(Ordering::Relaxed) {
+            if let Some(speaker) = lock(&self.shared.speaker).take() {
+                self.exchange.want(speaker.wanted());
+            }
+            self.exchange.poll(Instant::now(), &mut self.output);
             let by_speaker = self.output.as_ref().is_some_and(Output::alive);
             match &self.output {
                 Some(output) if by_speaker => {

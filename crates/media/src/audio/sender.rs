@@ -1,7 +1,7 @@
 //! Outgoing sound: source -> processing -> Opus -> whoever takes the packets.
 //!
 //! Invariant: one thread does all of it. The timestamp counts samples and never falls; it advances over silence that is
-//! not sent and over time that was lost.
+//! not sent and over time that was lost, also while one source is exchanged for another.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -11,14 +11,21 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::exchange::Exchange;
 use super::input::{Captured, Input};
-use super::level::{EnergyMeter, dbov};
+use super::level::{EnergyMeter, Level, PeakMeter, dbov};
 use super::opus::{AudioEncoder, OpusEncoder};
 use super::processing::AudioProcessor;
 use super::{BLOCK, FRAME, SAMPLE_RATE};
 use crate::clock::unix_micros;
-use crate::device::DeviceEvent;
+use crate::device::sound::Events;
+use crate::device::{DeviceEvent, DeviceKind};
 use crate::{EncodedAudio, MediaError};
+
+/// How often the thread looks around while it waits for a device that is being opened.
+const OPENING: Duration = Duration::from_millis(5);
+/// The same while there is no source, or one that does not open; another source and the end wake it.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// Where outgoing sound comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +91,9 @@ struct Shared {
     muted: AtomicBool,
     expected_loss: AtomicU8,
     counters: Mutex<AudioSendCounters>,
+    level: Level,
+    /// Another source, or none, that the thread has not taken over yet.
+    source: Mutex<Option<Option<AudioSource>>>,
 }
 
 impl AudioSender {
@@ -95,21 +105,47 @@ impl AudioSender {
         processor: Option<Arc<AudioProcessor>>,
         hooks: AudioSenderHooks,
     ) -> Result<Self, MediaError> {
-        let processor = processor.filter(|_| settings.process || matches!(source, AudioSource::Device(_)));
+        Self::make(Some(source), settings, processor, hooks)
+    }
+
+    /// Starts without a source; [`AudioSender::set_source`] gives it one.
+    pub fn idle(
+        settings: AudioSettings,
+        processor: Option<Arc<AudioProcessor>>,
+        hooks: AudioSenderHooks,
+    ) -> Result<Self, MediaError> {
+        Self::make(None, settings, processor, hooks)
+    }
+
+    fn make(
+        source: Option<AudioSource>,
+        settings: AudioSettings,
+        processor: Option<Arc<AudioProcessor>>,
+        hooks: AudioSenderHooks,
+    ) -> Result<Self, MediaError> {
         let encoder = OpusEncoder::new(settings.bitrate_bps, settings.expected_loss_percent, settings.dtx)?;
-        let input = Input::open(source, Arc::from(hooks.device))?;
+        let events: Events = Arc::from(hooks.device);
+        let input = source.clone().map(|source| Input::open(source, events.clone())).transpose()?;
         let shared = Arc::new(Shared {
             stop: AtomicBool::new(false),
             muted: AtomicBool::new(false),
             expected_loss: AtomicU8::new(settings.expected_loss_percent),
             counters: Mutex::new(AudioSendCounters::default()),
+            level: Level::default(),
+            source: Mutex::new(None),
         });
+        let told = events.clone();
+        let open = Arc::new(move |source| Input::open(source, told.clone()));
         let worker = Worker {
             input,
+            processed: is_processed(source.as_ref(), settings),
+            exchange: Exchange::new(DeviceKind::Microphone, source, events, open),
+            fresh: false,
             encoder,
             settings,
             processor,
             encoded: hooks.encoded,
+            peaks: PeakMeter::new(shared.level.clone()),
             shared: Arc::clone(&shared),
             meter: EnergyMeter::default(),
             timeline: None,
@@ -124,6 +160,22 @@ impl AudioSender {
     /// DTX sends two small packets every 400 ms.
     pub fn set_muted(&self, muted: bool) {
         self.shared.muted.store(muted, Ordering::Relaxed);
+    }
+
+    /// Another source, or none: then nothing is sent. The former one is released first; the new one is opened in the
+    /// background, and by retries if need be: a [`DeviceEvent`] says what became of it.
+    pub fn set_source(&self, source: Option<AudioSource>) {
+        *self.shared.source.lock().unwrap_or_else(PoisonError::into_inner) = Some(source);
+        self.wake();
+    }
+
+    /// How loud it is at the moment, as sent: 0 while muted.
+    pub fn level(&self) -> Level {
+        self.shared.level.clone()
+    }
+
+    fn wake(&self) {
+        self.thread.iter().for_each(|thread| thread.thread().unpark());
     }
 
     /// Of 100 packets, from the receivers' reports.
@@ -145,20 +197,31 @@ impl AudioSender {
 impl Drop for AudioSender {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::Relaxed);
+        self.wake();
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the thread that sends sound ended in a panic");
         }
     }
 }
 
+/// What comes from a device is always processed.
+fn is_processed(source: Option<&AudioSource>, settings: AudioSettings) -> bool {
+    settings.process || matches!(source, Some(AudioSource::Device(_)))
+}
+
 struct Worker {
-    input: Input,
+    input: Option<Input>,
+    exchange: Exchange<AudioSource, Input>,
+    processed: bool,
+    /// The input has just taken the place of another.
+    fresh: bool,
     encoder: OpusEncoder,
     settings: AudioSettings,
     processor: Option<Arc<AudioProcessor>>,
     encoded: Box<dyn Fn(Arc<EncodedAudio>) + Send>,
     shared: Arc<Shared>,
     meter: EnergyMeter,
+    peaks: PeakMeter,
     timeline: Option<Timeline>,
     muted: bool,
     expected_loss: u8,
@@ -167,19 +230,36 @@ struct Worker {
 impl Worker {
     fn run(mut self) {
         while !self.shared.stop.load(Ordering::Relaxed) {
-            if let Err(error) = self.frame() {
+            if let Err(error) = self.step() {
                 tracing::error!(%error, "no sound is sent any more");
                 return;
             }
         }
     }
 
-    fn frame(&mut self) -> Result<(), MediaError> {
+    fn step(&mut self) -> Result<(), MediaError> {
+        let wanted = self.shared.source.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(wanted) = wanted {
+            self.processed = is_processed(wanted.as_ref(), self.settings);
+            self.exchange.want(wanted);
+        }
+        self.fresh |= self.exchange.poll(Instant::now(), &mut self.input);
+        let Some(mut input) = self.input.take() else {
+            self.peaks.clear();
+            thread::park_timeout(if self.exchange.is_busy() { OPENING } else { IDLE });
+            return Ok(());
+        };
+        let sent = self.frame(&mut input);
+        self.input = Some(input);
+        sent
+    }
+
+    fn frame(&mut self, input: &mut Input) -> Result<(), MediaError> {
         let mut frame = [0.0; FRAME];
         let (first, second) = frame.split_at_mut(BLOCK);
-        let mut begun = self.block(first)?;
+        let mut begun = self.block(input, first)?;
         loop {
-            let captured = self.block(second)?;
+            let captured = self.block(input, second)?;
             if !captured.gap {
                 break;
             }
@@ -195,13 +275,15 @@ impl Worker {
         } else {
             self.meter.add(&frame);
         }
+        self.peaks.add(&frame);
         self.encode(&frame, timestamp, begun.at)
     }
 
-    fn block(&mut self, out: &mut [f32]) -> Result<Captured, MediaError> {
+    fn block(&mut self, input: &mut Input, out: &mut [f32]) -> Result<Captured, MediaError> {
         let mut block = [0.0; BLOCK];
-        let captured = self.input.next(&mut block)?;
-        if let Some(processor) = &self.processor {
+        let mut captured = input.next(&mut block)?;
+        captured.gap |= std::mem::take(&mut self.fresh);
+        if let Some(processor) = self.processor.as_ref().filter(|_| self.processed) {
             processor.capture(&mut block, captured.at.elapsed());
         }
         out.copy_from_slice(&block);

@@ -6,6 +6,8 @@
 mod assembly;
 mod codec;
 mod convert;
+mod encoding;
+mod feed;
 mod frame;
 mod freeze;
 mod pace;
@@ -19,6 +21,7 @@ mod scale;
 mod sender;
 mod slot;
 mod source;
+mod stillness;
 mod vpx;
 mod y4m;
 
@@ -55,4 +58,8 @@ pub struct DecodedFrame {
 pub trait VideoSink: Send + Sync {
     /// One picture, in order.
     fn frame(&self, frame: &DecodedFrame);
+
+    /// None follows for now: the camera is off, the path is lost or the track has ended. What is shown is to be taken away,
+    /// for a frozen picture looks as if somebody were there.
+    fn interrupted(&self) {}
 }

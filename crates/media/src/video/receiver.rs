@@ -1,7 +1,7 @@
 //! From RTP packets to pictures.
 //!
 //! Invariant: one thread per remote track reassembles and decodes; it sleeps until a packet comes or a wait runs out, and a
-//! picture is decoded as soon as its last packet is there.
+//! picture is decoded as soon as its last packet is there. The sink never keeps a picture that nothing follows.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use super::assembly::{Assembly, CompleteFrame};
 use super::codec::VideoDecoder;
 use super::freeze::FreezeMeter;
+use super::stillness::Stillness;
 use super::vpx::Vp8Decoder;
 use super::{DecodedFrame, VideoFrame, VideoSink};
 use crate::{MediaError, RtpPacket, clock};
@@ -57,7 +58,8 @@ pub struct VideoReceiveCounters {
 
 enum Message {
     Packet(RtpPacket),
-    Paused,
+    /// The peer says that its camera is on or off.
+    Camera(bool),
 }
 
 /// Reassembles and decodes one remote track.
@@ -79,6 +81,7 @@ impl VideoReceiver {
             assembly: Assembly::new(),
             decoder: Box::new(Vp8Decoder::new()?),
             freezes: FreezeMeter::default(),
+            stillness: Stillness::default(),
             skipped: 0,
         };
         let (queue, packets) = sync_channel(QUEUED_PACKETS);
@@ -92,9 +95,9 @@ impl VideoReceiver {
         self.send(Message::Packet(packet));
     }
 
-    /// The peer says that its camera is off: the gap until the next picture is no freeze.
-    pub fn paused(&self) {
-        self.send(Message::Paused);
+    /// What the peer says about its camera. Off: its last picture is taken away, and the gap until the next is no freeze.
+    pub fn camera(&self, on: bool) {
+        self.send(Message::Camera(on));
     }
 
     fn send(&self, message: Message) {
@@ -135,6 +138,7 @@ struct Decoding {
     assembly: Assembly,
     decoder: Box<dyn VideoDecoder>,
     freezes: FreezeMeter,
+    stillness: Stillness,
     /// Pictures that were whole and not shown.
     skipped: u64,
 }
@@ -143,8 +147,9 @@ impl Decoding {
     fn run(mut self, messages: &Receiver<Message>) {
         loop {
             let now = Instant::now();
-            let received = match self.assembly.deadline(now) {
-                Some(deadline) => messages.recv_timeout(deadline - now),
+            let deadlines = [self.assembly.deadline(now), self.stillness.deadline()];
+            let received = match deadlines.into_iter().flatten().min() {
+                Some(deadline) => messages.recv_timeout(deadline.saturating_duration_since(now)),
                 None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
             match received {
@@ -154,16 +159,27 @@ impl Decoding {
                     messages.try_iter().take(QUEUED_PACKETS).for_each(|message| self.take(message));
                 }
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Disconnected) => break,
             }
             self.emit();
+            if self.stillness.is_over(Instant::now()) {
+                self.sink.interrupted();
+            }
+        }
+        if self.stillness.is_shown() {
+            self.sink.interrupted();
         }
     }
 
     fn take(&mut self, message: Message) {
         match message {
             Message::Packet(packet) => self.assembly.push(packet),
-            Message::Paused => self.freezes.paused(),
+            Message::Camera(on) => {
+                self.stillness.camera(on);
+                if !on {
+                    self.freezes.paused();
+                }
+            }
         }
     }
 
@@ -197,6 +213,7 @@ impl Decoding {
         match decoded {
             Ok(Some(frame)) => {
                 self.freezes.shown(done);
+                self.stillness.shown(done);
                 let decoded = show(&mut counters, &self.freezes, complete, frame, done);
                 drop(counters);
                 self.sink.frame(&decoded);

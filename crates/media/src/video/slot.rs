@@ -90,6 +90,10 @@ impl VideoSink for LatestFrame {
     fn frame(&self, frame: &DecodedFrame) {
         self.put(frame.frame.clone());
     }
+
+    fn interrupted(&self) {
+        self.clear();
+    }
 }
 
 #[cfg(test)]

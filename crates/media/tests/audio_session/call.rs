@@ -22,6 +22,7 @@ pub(crate) fn run(case: &str) -> ExitCode {
     let outcome = match case {
         "speech" => speech(),
         "gone" => gone(),
+        "exchange" => exchange(),
         "lobby" => lobby(),
         "none" => none(),
         other => Err(format!("no such case: {other}")),
@@ -136,6 +137,32 @@ fn gone() -> Result<(), String> {
         println!("{event:?}");
     }
     println!("{:?}", call.receiver.counters());
+    call.stop()
+}
+
+fn exchange() -> Result<(), String> {
+    let call = Call::start().map_err(|e| e.to_string())?;
+    let speaks = || call.receiver.level().now() > 0.05;
+    wait_for("speech", speaks)?;
+    let before = threads()?;
+    let changes = |kind| {
+        let events = call.events.lock().unwrap_or_else(PoisonError::into_inner);
+        events.iter().filter(|event| event.kind == kind && event.state == DeviceState::Changed).count()
+    };
+    for turn in 1..4 {
+        // The same devices again, by another name: only one of each is open at a time.
+        let name = Some(if turn % 2 == 0 { "default" } else { "pipewire" }.to_owned());
+        call.sender.set_source(Some(AudioSource::Device(name.clone())));
+        call.player.set_speaker(Speaker::Device(name));
+        wait_for("the other microphone", || changes(DeviceKind::Microphone) == turn)?;
+        wait_for("the other speaker", || changes(DeviceKind::Speaker) == turn)?;
+        wait_for("speech", speaks)?;
+    }
+    wait_for("as many threads as before", || threads().is_ok_and(|now| now <= before))?;
+    call.sender.set_source(None);
+    call.player.set_speaker(Speaker::None);
+    wait_for("silence", || !speaks())?;
+    wait_for("the devices closed", || threads().is_ok_and(|now| now < before))?;
     call.stop()
 }
 

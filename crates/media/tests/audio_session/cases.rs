@@ -22,9 +22,10 @@ pub(crate) const START_SERVER: &str = "please start the server";
 
 type Case = fn() -> Result<(), String>;
 
-pub(crate) const ALL: [(&str, Case); 4] = [
+pub(crate) const ALL: [(&str, Case); 5] = [
     ("sound_device_speech_goes_from_microphone_to_speaker", speech_goes_from_microphone_to_speaker),
     ("sound_device_losing_all_in_mid_call_is_survived", losing_all_devices_in_mid_call_is_survived),
+    ("sound_device_others_take_their_place_in_mid_call", others_take_their_place),
     ("sound_device_before_a_call_is_measured_played_and_watched", before_a_call),
     ("sound_device_none_is_an_error_that_says_so", without_devices_the_error_says_so),
 ];
@@ -59,6 +60,15 @@ fn losing_all_devices_in_mid_call_is_survived() -> Result<(), String> {
     let mut session = SoundSession::start()?;
     session.feed(&spoken)?;
     child("gone", folder.path(), &mut session, &spoken)
+}
+
+fn others_take_their_place() -> Result<(), String> {
+    let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
+    let spoken = folder.path().join("spoken.wav");
+    write_test_speech(&spoken, 60.0).map_err(|e| e.to_string())?;
+    let mut session = SoundSession::start()?;
+    session.feed(&spoken)?;
+    child("exchange", folder.path(), &mut session, &spoken)
 }
 
 fn before_a_call() -> Result<(), String> {

@@ -11,6 +11,7 @@
  * Environment:
  *   FAKECAM_CONTROL  a file with one word, read again and again:
  *                      run     pictures come
+ *                      cover   pictures come, and all of them are black
  *                      hold    none come until the word changes
  *                      wedge   the present stream is dead for ever; one that is started later works
  *                      unplug  the device is gone
@@ -56,6 +57,7 @@ static struct {
     uint32_t queued;
     int streaming;
     int wedged;
+    int covered;
     uint32_t sequence;
     int64_t next_due; /* monotonic nanoseconds */
 } device = {.fd = -1};
@@ -125,6 +127,8 @@ static uint32_t picture_size(void) {
 }
 
 static uint8_t luma(uint32_t x, uint32_t y) {
+    if (device.covered)
+        return 16;
     if (x < 64 && y < 64)
         return (uint8_t)(20 + device.sequence * 16 % 208);
     return x < device.width / 2 ? 60 : 200;
@@ -132,6 +136,7 @@ static uint8_t luma(uint32_t x, uint32_t y) {
 
 /* Gives the number of bytes that are used. */
 static uint32_t draw(uint8_t *out) {
+    device.covered = told_to("cover");
     if (device.format == V4L2_PIX_FMT_MJPEG) {
         /* As drivers do: what was there before stays behind the picture. */
         memset(out, 0xAA, BUFFER_SIZE);
