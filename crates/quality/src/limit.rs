@@ -68,7 +68,7 @@ pub struct Limiter {
 }
 
 /// What distinguishes one answer from another; its figures may move.
-type Answer = (Trouble, Side, Option<String>);
+type Answer = (Trouble, Side, Option<Direction>, Option<String>);
 
 #[derive(Debug, Default)]
 struct Shown {
@@ -76,7 +76,7 @@ struct Shown {
     sign: Option<Sign>,
     /// The answer that would be right now (none: that nothing is wrong), and for how many readings.
     next: Option<(Option<Answer>, u32)>,
-    /// For how many readings what is shown has not been there at all.
+    /// For how many readings what is shown has not been true at all.
     absent: u32,
 }
 
@@ -293,7 +293,8 @@ impl Shown {
     fn choose(&mut self, signs: &[&Sign]) -> Option<&Sign> {
         let (right, shown) = (signs.first().map(|sign| answer(sign)), self.sign.as_ref().map(answer));
         let present = signs.iter().find(|sign| Some(answer(sign)) == shown);
-        self.absent = if present.is_some() { 0 } else { self.absent.saturating_add(1) };
+        let still_true = if shown.is_none() { signs.is_empty() } else { present.is_some() };
+        self.absent = if still_true { 0 } else { self.absent.saturating_add(1) };
         if let Some(present) = present {
             self.sign = Some((*present).clone());
         }
@@ -302,8 +303,8 @@ impl Shown {
             return self.sign.as_ref();
         }
         let held = self.next.take().filter(|(next, _)| *next == right).map_or(0, |(_, held)| held) + 1;
-        // Answers that take turns would otherwise keep one on show that has long been no answer.
-        let stale = self.sign.is_some() && self.absent >= 2 * HOLD;
+        // Answers that take turns would otherwise keep one on show, or none, that has long been no answer.
+        let stale = self.absent >= 2 * HOLD;
         if held >= HOLD || stale {
             *self = Self { sign: signs.first().map(|sign| (*sign).clone()), ..Self::default() };
         } else {
@@ -314,7 +315,7 @@ impl Shown {
 }
 
 fn answer(sign: &Sign) -> Answer {
-    (sign.trouble, sign.side, sign.peer.clone())
+    (sign.trouble, sign.side, sign.direction, sign.peer.clone())
 }
 
 fn limit(sign: Option<&Sign>, class: Option<Class>, name: &dyn Fn(&str) -> Option<String>, alone: bool) -> Limit {
@@ -379,9 +380,11 @@ mod tests {
     fn what_has_long_been_gone_is_not_shown_however_the_others_take_turns() {
         let mut readings = vec![LOSS; 3];
         readings.extend([JITTER, &[Trouble::Busy]].repeat(4));
-        let shown = shown(&readings);
-        assert_eq!(shown[7], Some(Trouble::Loss), "for five readings it may come back");
-        assert_eq!(shown[8], Some(Trouble::Busy));
+        let seen = shown(&readings);
+        assert_eq!(seen[7], Some(Trouble::Loss), "for five readings it may come back");
+        assert_eq!(seen[8], Some(Trouble::Busy));
+        let from_the_start = shown(&[JITTER, &[Trouble::Busy]].repeat(4));
+        assert_eq!(from_the_start[4..6], [None, Some(Trouble::Busy)], "that something is wrong is not in doubt");
     }
 
     #[test]

@@ -120,6 +120,19 @@ fn a_value_at_its_limit_does_not_flicker() {
 }
 
 #[test]
+fn of_two_directions_that_take_turns_one_is_told_for_a_while() {
+    let script = |_: &str, _, way, second: u64| {
+        let worse = if second.is_multiple_of(2) { In } else { Out };
+        lossy(if way == worse { 6 } else { 0 })
+    };
+    let limits = feed(&Stage { script: &script, seconds: 60, ..Stage::new() }.play().0);
+    let sends = |limits: &Limits| limits.overall.sentence.contains("what Ada sends");
+    let told: Vec<_> = limits[10..].iter().map(sends).collect();
+    assert!(limits[10..].iter().all(|limits| limits.overall.trouble == Some(Trouble::Loss)));
+    assert!(told.windows(2).all(|pair| pair[0] == pair[1]), "{told:?}");
+}
+
+#[test]
 fn what_was_raised_by_three_of_five_is_cleared_by_none_of_five() {
     let busy = |second: u64| match second {
         6..=12 => 97,
