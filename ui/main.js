@@ -44,8 +44,17 @@ export class App {
   }
 
   start() {
-    this.go('home');
+    const { call } = this.boot;
+    if (call && call.phase !== 'ended') this.#resume(call);
+    else this.go('home');
     if (this.boot.link) this.#linkArrived(this.boot.link);
+  }
+
+  /** The page was loaded anew in the middle of a call. @param {import('./generated/ipc.js').CallState} running */
+  #resume(running) {
+    const { code, link, me } = running;
+    const invitation = { code, link, server: this.settings.server };
+    this.call({ invitation, microphoneOn: me.microphone, cameraOn: me.camera, running });
   }
 
   /** @param {Place} place @param {import('./generated/ipc.js').CallLine['id']} [call] to open in the history */
@@ -141,7 +150,13 @@ async function start() {
     app.start();
   } catch (error) {
     const again = h('button', { type: 'button', class: 'primary', onclick: () => location.reload() }, t.tryAgain);
-    const broken = stateBox({ icon: 'alert', title: t.shell.broken, text: problem(error).message, actions: [again] });
+    const broken = stateBox({
+      icon: 'alert',
+      title: t.shell.broken,
+      text: problem(error).message,
+      actions: [again],
+      page: true,
+    });
     fill(document.body, h('main', { id: 'app' }, broken));
   }
 }

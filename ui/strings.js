@@ -147,6 +147,7 @@ export const t = {
     closePanel: 'Close panel',
     qualityNow: 'Quality now',
     notMeasuredYet: 'Measuring…',
+    nobodyHere: 'Nobody else is here yet. Send them the code or the link.',
     nobodyToMeasure: 'Nobody else is here yet. As soon as somebody is, their figures stand here.',
     marked: 'Marked in the history: it is bad now.',
     phase: { joining: 'Joining the call', in: 'You are in the call.', reconnecting: 'Connection lost. Reconnecting.' },
@@ -247,6 +248,7 @@ export const t = {
     goHome: 'Start a call',
     more: 'Show more',
     backToList: 'All calls',
+    foundMore: (/** @type {number} */ count) => `the latest ${count} calls`,
     found: (/** @type {number} */ count) => plural(count, 'call', 'calls'),
     summary: (/** @type {number} */ sessions, /** @type {number} */ breaks) =>
       breaks === 0

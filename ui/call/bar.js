@@ -67,7 +67,7 @@ export class Bar {
     );
   }
 
-  /** @param {import('../generated/ipc.js').CallState['me']} me */
+  /** @param {{microphone: boolean, camera: boolean}} me */
   update(me) {
     showSwitch(this.microphone, me.microphone, t.call.controls.microphone, ['microphone', 'microphoneOff']);
     showSwitch(this.camera, me.camera, t.call.controls.camera, ['camera', 'cameraOff']);

@@ -15,7 +15,7 @@ export function invitePart({ code, link, addresses = [], qr = '' }) {
     h(
       'div',
       { class: 'grow col tight' },
-      h('h3', {}, t.invite.title),
+      h('h2', { class: 'minor' }, t.invite.title),
       line(code, t.invite.copyCode, t.invite.codeCopied, 'copy'),
       line(link, t.invite.copyLink, t.invite.linkCopied, 'link'),
       addresses.length > 0 &&

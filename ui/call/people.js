@@ -30,7 +30,12 @@ export class PeoplePanel {
       { class: 'panel-body scroll' },
       this.list,
       invitePart(invitation),
-      h('section', { class: 'col', 'aria-label': t.devices.title }, h('h3', {}, t.devices.title), ...fields),
+      h(
+        'section',
+        { class: 'col', 'aria-label': t.devices.title },
+        h('h2', { class: 'minor' }, t.devices.title),
+        ...fields,
+      ),
     );
   }
 

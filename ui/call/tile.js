@@ -106,9 +106,9 @@ export class TileView {
     const word = tile.class === null ? '' : t.quality.words[tile.class];
     fill(
       this.quality,
-      h('span', { class: `dot ${tile.class ?? ''}`, 'aria-hidden': 'true' }),
+      tile.class !== null && h('span', { class: `dot ${tile.class}`, 'aria-hidden': 'true' }),
       word && h('span', { class: 'hidden-text' }, `${word}: `),
-      words,
+      h('span', { class: 'clip' }, words),
     );
   }
 

@@ -240,7 +240,12 @@ function lastMs({ sessions }) {
 
 /** @param {string} title @param {...Node} lines */
 function part(title, ...lines) {
-  return h('section', { class: 'card' }, h('h3', {}, title), h('ol', { class: 'entries' }, ...lines));
+  return h(
+    'section',
+    { class: 'card' },
+    h('h3', {}, title),
+    h('ol', { class: 'entries scroll', tabindex: '0', 'aria-label': title }, ...lines),
+  );
 }
 
 /** @param {string} time @param {Node} text */

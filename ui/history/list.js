@@ -5,7 +5,7 @@
  */
 import { backend, problem } from '../lib/backend.js';
 import { announce } from '../lib/announce.js';
-import { fill, h, set } from '../lib/dom.js';
+import { fill, h, set, setText } from '../lib/dom.js';
 import { duration, when } from '../lib/format.js';
 import { dot, headlineWord, stateBox } from '../lib/parts.js';
 import { icon } from '../icons.js';
@@ -59,13 +59,15 @@ export class CallList {
         t.quality.words[quality],
       ),
     );
+    this.count = h('span', { class: 'soft small num' });
     this.list = h('ul', { class: 'call-list', 'aria-label': t.history.list });
     this.rest = h('div', { class: 'list-rest' });
     this.element = h(
       'section',
       { class: 'history-list', 'aria-label': t.history.list },
       h('div', { class: 'search' }, icon('search'), this.search),
-      h('div', { class: 'filters', role: 'group', 'aria-label': t.history.filterQuality }, this.week, ...this.classes),
+      h('div', { class: 'filters', role: 'group', 'aria-label': t.history.filterQuality }, ...this.classes),
+      h('div', { class: 'row filters' }, this.week, h('span', { class: 'grow' }), this.count),
       h('div', { class: 'scroll grow list-box' }, this.list, this.rest),
     );
   }
@@ -85,8 +87,11 @@ export class CallList {
       this.#calls = calls;
       this.#show(calls.length === PAGE);
     } catch (error) {
-      if (asked === this.#asked)
-        fill(this.rest, stateBox({ icon: 'alert', title: t.history.problem, text: problem(error).message }));
+      if (asked !== this.#asked) return;
+      this.#calls = [];
+      fill(this.list);
+      this.element.classList.add('bare');
+      fill(this.rest, stateBox({ icon: 'alert', title: t.history.problem, text: problem(error).message }));
     }
   }
 
@@ -107,8 +112,11 @@ export class CallList {
     try {
       const calls = await backend.historyCalls(this.#filter(), PAGE, this.#calls.length);
       if (asked !== this.#asked) return;
+      const first = calls[0];
       this.#calls.push(...calls);
       this.#show(calls.length === PAGE);
+      // The button that had the focus is gone.
+      if (first) this.focus(first.id);
     } catch (error) {
       this.on.report(error);
     }
@@ -150,7 +158,10 @@ export class CallList {
   #show(more) {
     const now = Date.now();
     fill(this.list, ...this.#calls.map((call) => this.#line(call, now)));
-    announce(t.history.found(this.#calls.length));
+    const found = more ? t.history.foundMore(this.#calls.length) : t.history.found(this.#calls.length);
+    setText(this.count, found);
+    announce(found);
+    this.element.classList.toggle('bare', this.#calls.length === 0 && !this.#isFiltered());
     if (this.#calls.length > 0) {
       fill(this.rest, more && h('button', { type: 'button', onclick: () => void this.#more() }, t.history.more));
     } else if (this.#isFiltered()) {

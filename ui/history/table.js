@@ -52,13 +52,7 @@ export class Table {
     );
     const body = rows
       .slice(0, ROWS)
-      .map((row) =>
-        h(
-          'tr',
-          {},
-          ...row.map((cell, index) => h('td', { class: kind(index) }, cellText(cell, columns[index]?.unit ?? ''))),
-        ),
-      );
+      .map((row) => h('tr', {}, ...row.map((cell, index) => tableCell(cell, columns[index]?.unit ?? '', kind(index)))));
     const caption = rows.length > ROWS ? t.history.rowsOf(ROWS, rows.length) : t.history.rows(rows.length);
     fill(
       this.element,
@@ -73,8 +67,18 @@ export class Table {
   }
 }
 
+/**
+ * A cell that shows what can be read and keeps what was stored.
+ * @param {number | string | null} cell
+ * @param {string} unit
+ * @param {string} kind
+ */
+function tableCell(cell, unit, kind) {
+  return h('td', { class: kind, 'data-value': cell }, cellText(cell, unit));
+}
+
 /** The unit of columns that hold a moment. */
-const MOMENT = 'time';
+const MOMENT = 'Unix ms';
 
 /**
  * @param {number | string | null} cell

@@ -23,14 +23,15 @@ export function headlineWord({ class: quality, goodShare }) {
 
 /**
  * A designed empty, loading or broken state: what it is, and what to do next.
- * @param {{icon?: import('../icons.js').IconName, title: string, text?: string, actions?: Node[], busy?: boolean}} what
+ * @param {{icon?: import('../icons.js').IconName, title: string, text?: string, actions?: Node[], busy?: boolean, page?: boolean}} what
+ *   `page`: it is all there is, so its title is the page's
  */
-export function stateBox({ icon: name, title, text, actions = [], busy = false }) {
+export function stateBox({ icon: name, title, text, actions = [], busy = false, page = false }) {
   return h(
     'div',
     { class: 'state' },
     busy ? h('span', { class: 'spinner' }) : name && icon(name),
-    h('h2', {}, title),
+    h(page ? 'h1' : 'h2', {}, title),
     text && h('p', { class: 'soft' }, text),
     actions.length > 0 && h('div', { class: 'row' }, ...actions),
   );

@@ -255,7 +255,7 @@ function detail(id) {
 
 function table(id, fromMs) {
   const columns = [
-    { key: 'at_ms', title: 'Time', unit: 'time' },
+    { key: 'start_ms', title: 'From', unit: 'Unix ms' },
     { key: 'peer', title: 'Peer', unit: '' },
     { key: 'kind', title: 'Track', unit: '' },
     { key: 'rate', title: 'Bit rate', unit: 'kbit/s' },

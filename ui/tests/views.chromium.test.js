@@ -75,8 +75,15 @@ view('a wrong code is said at its field', '', async () => {
   assert.equal(await browser.run("return document.activeElement === document.querySelector('form input')"), true);
 });
 
-view('no calls, and a history of a newer version, say what to do', 'calls=none&state=newer', async () => {
+view('no calls yet say what will be there', 'calls=none', async () => {
   await says('No calls yet');
+  await browser.click('.rail button:nth-child(2)');
+  await says('Each call is recorded here');
+  await press('Start a call');
+  assert.equal(await text('h1'), 'Talk. Then see why it worked.');
+});
+
+view('a history of a newer version says what to do', 'state=newer', async () => {
   await says('Update Sightline to read it');
 });
 

@@ -44,7 +44,7 @@ export function toRgba({ width, height, y, u, v }, to) {
   for (let row = 0; row < height; row += 1) {
     const chroma = (row >> 1) * half;
     for (let column = 0; column < width; column += 1) {
-      const luma = /** @type {number} */ ((y[at]) - 16) * 298 + 128;
+      const luma = /** @type {number} */ (y[at] - 16) * 298 + 128;
       const blue = /** @type {number} */ (u[chroma + (column >> 1)]) - 128;
       const red = /** @type {number} */ (v[chroma + (column >> 1)]) - 128;
       to[out] = (luma + 409 * red) >> 8;

@@ -5,6 +5,7 @@
  */
 import { announce } from '../lib/announce.js';
 import { backend, on, problem } from '../lib/backend.js';
+import { copy } from '../lib/clipboard.js';
 import { fill, h, setText } from '../lib/dom.js';
 import { iconButton, stateBox } from '../lib/parts.js';
 import { toast } from '../lib/toast.js';
@@ -42,7 +43,10 @@ export class CallView {
   #open = null;
   #chat = NO_CHAT;
   #talking = false;
+  /** Nothing of the call is shown any more: it ended, or the view did. */
   #closed = false;
+  /** Takes away the toast of the latest message. */
+  #dismiss = () => {};
 
   /**
    * @param {import('../main.js').App} app
@@ -58,7 +62,10 @@ export class CallView {
       people: new PeoplePanel(app, how.invitation),
       quality: new QualityPanel(() => this.#act('mark')),
     };
-    this.banner = h('div', { class: 'banner', hidden: true }, h('span', { class: 'spinner' }), h('p'));
+    this.bar.update({ microphone: how.microphoneOn, camera: how.cameraOn });
+    this.bannerText = h('p', { class: 'grow' });
+    this.banner = h('div', { class: 'banner', hidden: true }, h('span', { class: 'spinner' }), this.bannerText);
+    this.nobody = nobodyHere(how.invitation);
     this.middle = h(
       'div',
       { class: 'call-middle' },
@@ -69,7 +76,7 @@ export class CallView {
       'div',
       { class: 'call' },
       h('h1', { class: 'hidden-text' }, t.call.heading(how.invitation.code)),
-      h('div', { class: 'call-main' }, this.banner, this.middle, this.bar.element),
+      h('div', { class: 'call-main' }, this.banner, this.nobody, this.middle, this.bar.element),
       this.aside,
     );
     this.stops = [...this.#listen(), this.#tickTime()];
@@ -83,6 +90,7 @@ export class CallView {
 
   close() {
     this.#closed = true;
+    this.#dismiss();
     for (const stop of this.stops) stop();
     this.stage.close();
   }
@@ -150,10 +158,10 @@ export class CallView {
   #showBanner(state) {
     const note =
       state.phase === 'reconnecting' ? (state.note ?? t.call.phase.reconnecting) : (state.me.note ?? state.note);
-    const text = this.banner.querySelector('p');
     this.banner.hidden = note === null;
     this.banner.classList.toggle('busy', state.phase === 'reconnecting');
-    if (text) setText(text, note ?? '');
+    setText(this.bannerText, note ?? '');
+    this.nobody.hidden = state.phase !== 'in' || state.tiles.some((tile) => !tile.self);
   }
 
   /** @param {import('../generated/ipc.js').ChatLine} message */
@@ -161,11 +169,12 @@ export class CallView {
     const seen = this.#open === 'chat';
     this.#chat = received(this.#chat, message, seen);
     if (seen) this.panels.chat.update(this.#chat.messages);
-    else if (!message.own)
-      toast(t.chat.toast(message.from, message.text), {
-        action: { label: t.chat.open, run: () => this.#show('chat') },
-      });
-    if (seen && !message.own) announce(t.chat.toast(message.from, message.text));
+    if (!message.own) {
+      const words = t.chat.toast(message.from, message.text);
+      this.#dismiss();
+      if (seen) announce(words);
+      else this.#dismiss = toast(words, { action: { label: t.chat.open, run: () => this.#show('chat') } });
+    }
     this.bar.showUnread(this.#chat.unread);
   }
 
@@ -247,6 +256,7 @@ export class CallView {
   /** @param {Panel} panel */
   #fillPanel(panel) {
     if (panel === 'chat') {
+      this.#dismiss();
       this.#chat = { ...this.#chat, unread: 0 };
       this.panels.chat.update(this.#chat.messages);
       this.bar.showUnread(0);
@@ -270,8 +280,10 @@ export class CallView {
 
   /** The call ended by itself. @param {string} sentence */
   #over(sentence) {
+    this.#closed = true;
     this.stage.close();
     this.banner.hidden = true;
+    this.nobody.hidden = true;
     this.bar.element.hidden = true;
     this.#show(null);
     const again = () =>
@@ -294,4 +306,29 @@ export class CallView {
     announce(sentence, true);
     box.querySelector('button')?.focus();
   }
+}
+
+/**
+ * Said while one is alone in the call.
+ * @param {{code: string, link: string}} invitation
+ */
+function nobodyHere({ code, link }) {
+  return h(
+    'div',
+    { class: 'banner nobody', hidden: true },
+    icon('people'),
+    h('p', { class: 'grow' }, t.call.nobodyHere),
+    h(
+      'button',
+      { type: 'button', onclick: () => void copy(code, t.invite.codeCopied) },
+      icon('copy'),
+      t.invite.copyCode,
+    ),
+    h(
+      'button',
+      { type: 'button', onclick: () => void copy(link, t.invite.linkCopied) },
+      icon('link'),
+      t.invite.copyLink,
+    ),
+  );
 }

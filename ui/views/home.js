@@ -19,16 +19,17 @@ const RECENT = 5;
 
 export class HomeView {
   title = t.home.window;
-  alone = false;
   /** A link that came before there was a name. */
   #link = '';
 
   /** @param {import('../main.js').App} app */
   constructor(app) {
     this.app = app;
+    /** Without a name there is nothing to go to. */
+    this.alone = app.settings.name === '';
     this.inner = h('div', { class: 'inner' });
     this.element = h('div', { class: 'page scroll home' }, this.inner);
-    if (app.settings.name === '') this.#askName();
+    if (this.alone) this.#askName();
     else this.#showHome();
   }
 
@@ -48,14 +49,20 @@ export class HomeView {
       if (name === '') return input.focus();
       await this.#busy(button, async () => {
         await this.app.save({ name });
-        this.#showHome();
+        this.app.go('home');
         if (this.#link) this.app.lobby(await backend.openInvitation(this.#link), false);
-        else this.inner.querySelector('input')?.focus();
       });
     };
+    this.inner.classList.add('welcome');
     fill(
       this.inner,
-      h('header', { class: 'hero' }, h('h1', {}, t.home.welcome), h('p', { class: 'soft' }, t.home.welcomeText)),
+      h(
+        'header',
+        { class: 'hero' },
+        icon('sightline'),
+        h('h1', {}, t.home.welcome),
+        h('p', { class: 'soft' }, t.home.welcomeText),
+      ),
       h(
         'form',
         { class: 'card name-card', onsubmit: submit },
@@ -73,9 +80,12 @@ export class HomeView {
       this.inner,
       h('header', { class: 'hero' }, h('h1', {}, t.home.title), h('p', { class: 'soft' }, t.home.text)),
       h('div', { class: 'ways' }, this.#joinCard(), this.#startCard()),
-      boot.historyProblem && notice('bad', icon('alert'), h('p', {}, boot.historyProblem)),
+      ...[boot.settingsProblem, boot.historyProblem].map(
+        (words) => words && notice('bad', icon('alert'), h('p', {}, words)),
+      ),
       this.recent,
     );
+    if (boot.historyProblem) return;
     this.#showRecent(boot.recent);
     void this.#refresh();
   }
@@ -142,12 +152,11 @@ export class HomeView {
 
   /** Calls that ended since the app began are not in what it began with. */
   async #refresh() {
-    if (this.app.boot.historyProblem) return;
     try {
       const filter = { text: '', fromMs: null, toMs: null, class: null };
       this.#showRecent((this.app.boot.recent = await backend.historyCalls(filter, RECENT, 0)));
     } catch (error) {
-      this.app.report(error);
+      if (this.recent) fill(this.recent, notice('bad', icon('alert'), h('p', {}, problem(error).message)));
     }
   }
 

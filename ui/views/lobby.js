@@ -94,7 +94,7 @@ export class LobbyView {
             h('p', { class: 'soft mono small clip' }, this.invitation.code),
           ),
         ),
-        h('div', { class: 'lobby-columns' }, this.#left(), this.#right()),
+        h('div', { class: 'lobby-columns' }, this.#left(), this.#right(), this.own && invitePart(this.invitation)),
       ),
     );
   }
@@ -113,7 +113,6 @@ export class LobbyView {
       ),
       h('div', { class: 'row' }, icon('microphone'), h('div', { class: 'grow' }, this.meter)),
       this.microphoneNote,
-      this.own && invitePart(this.invitation),
     );
   }
 
@@ -128,14 +127,14 @@ export class LobbyView {
     );
     return h(
       'div',
-      { class: 'col card' },
+      { class: 'col card lobby-devices' },
       label('camera'),
       label('microphone'),
       h('div', { class: 'with-button' }, label('speaker'), tone),
       h(
         'section',
         { class: 'col tight', 'aria-labelledby': 'network-title' },
-        h('h3', { id: 'network-title' }, t.lobby.network),
+        h('h2', { class: 'minor', id: 'network-title' }, t.lobby.network),
         this.network,
       ),
       this.joinButton,
