@@ -1,0 +1,219 @@
+//! The rate that delay allows: multiplicative growth into the unknown, a share of what was measured near the known.
+//!
+//! Invariant: after overuse the rate is 0.85 of what arrives (draft-ietf-rmcat-gcc-02, 5.5), or a little more if the queue is
+//! shallow and the capacity well known; once the queue is empty it stands still at [`HOLD`] of the capacity. It does not
+//! creep upward from there until the queue comes back (that is the saw of other estimators): probes tell when there is more.
+
+use crate::delay::{Reading, Usage};
+use crate::judge::Outcome;
+
+/// Of the rate that arrives, after overuse ...
+const BACK_OFF: f64 = 0.85;
+/// ... and after a shallow one of a link that is known.
+const BACK_OFF_KNOWN: f64 = 0.92;
+/// Share of the capacity to stay at: what is left empties the queue that frames of uneven size build up.
+const HOLD: f64 = 0.95;
+/// The same for a slow link, where a single packet is a queue of 30 ms.
+const HOLD_SLOW: f64 = 0.92;
+const SLOW_BPS: f64 = 500_000.0;
+/// Growth per second while the capacity is unknown (5.5).
+const GROWTH: f64 = 1.08;
+/// The target stays below so much of what arrives (5.5), else one that nobody uses grows without end.
+const AHEAD: f64 = 1.5;
+const AHEAD_BPS: f64 = 10_000.0;
+/// A capacity that nothing has confirmed for so long is forgotten: three probes.
+const CAPACITY_FOR_US: i64 = 13_000_000;
+/// A measurement farther off than this is another capacity, not noise.
+const CAPACITY_SAME: f64 = 0.15;
+/// A queue as deep as this is a link that has become slower, not a rate that is a little too high.
+const FALL_QUEUE_MS: f64 = 80.0;
+/// A queue this deep keeps the link busy, so that what arrives is its capacity.
+const BUSY_QUEUE_MS: f64 = 20.0;
+/// A queue up to here comes of a rate that is a trace too high.
+const SHALLOW_QUEUE_MS: f64 = 40.0;
+/// The queue counts as empty below.
+const EMPTY_QUEUE_MS: f64 = 12.0;
+/// Feedback comes up to this much after what it reports.
+const FEEDBACK_US: i64 = 100_000;
+/// A queue that has not shrunk for so long of sending less is not ours.
+const FOREIGN_US: i64 = 1_200_000;
+
+#[derive(Debug, Clone, Copy)]
+struct Capacity {
+    bps: f64,
+    measured_us: i64,
+}
+
+impl Capacity {
+    fn hold_bps(self) -> f64 {
+        self.bps * if self.bps < SLOW_BPS { HOLD_SLOW } else { HOLD }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Up to the capacity, or into the unknown.
+    Grow,
+    /// Less than the capacity, until the queue is empty.
+    Drain { since_us: i64, has_fallen: bool },
+}
+
+/// What the rates were when the reading was taken.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rates {
+    pub(crate) sent_bps: f64,
+    pub(crate) acked_bps: Option<f64>,
+    /// Over a shorter time.
+    pub(crate) lately_bps: Option<f64>,
+}
+
+/// What a reading led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    None,
+    /// The rate was lowered.
+    Lowered,
+    /// The link has become much slower; its queue is full of what was sent before.
+    Fall,
+    /// The queue is not ours: the base of the delay is to be taken anew.
+    Foreign,
+}
+
+#[derive(Debug)]
+pub(crate) struct Aimd {
+    target_bps: f64,
+    capacity: Option<Capacity>,
+    phase: Phase,
+    lowered_us: Option<i64>,
+    updated_us: Option<i64>,
+}
+
+impl Aimd {
+    pub(crate) fn new(start_bps: f64) -> Self {
+        Self { target_bps: start_bps, capacity: None, phase: Phase::Grow, lowered_us: None, updated_us: None }
+    }
+
+    pub(crate) fn target_bps(&self) -> f64 {
+        self.target_bps
+    }
+
+    pub(crate) fn capacity_bps(&self) -> Option<f64> {
+        self.capacity.map(|capacity| capacity.bps)
+    }
+
+    pub(crate) fn lowered_us(&self) -> Option<i64> {
+        self.lowered_us
+    }
+
+    pub(crate) fn clamp(&mut self, least_bps: f64, most_bps: f64) {
+        self.target_bps = self.target_bps.clamp(least_bps, most_bps);
+    }
+
+    pub(crate) fn on_reading(&mut self, now_us: i64, reading: &Reading, rates: Rates, rtt_us: i64) -> Step {
+        let elapsed_s = (now_us - self.updated_us.replace(now_us).unwrap_or(now_us)).clamp(0, 1_000_000) as f64 / 1e6;
+        match reading.usage {
+            Usage::Over => self.lower(now_us, reading, rates, rtt_us),
+            Usage::Under => Step::None,
+            Usage::Normal => {
+                self.raise(now_us, reading, rates, elapsed_s);
+                Step::None
+            }
+        }
+    }
+
+    pub(crate) fn on_probe(&mut self, now_us: i64, outcome: Outcome) {
+        match outcome {
+            Outcome::Passed(rate) => {
+                let rate = rate.as_f64();
+                if self.capacity.is_some_and(|capacity| rate > capacity.bps) {
+                    self.capacity = None;
+                }
+                self.target_bps = self.target_bps.max(rate);
+            }
+            Outcome::Saturated(rate) => {
+                self.measured(now_us, rate.as_f64());
+                if let (Some(capacity), Phase::Grow) = (self.capacity, self.phase) {
+                    self.target_bps = capacity.hold_bps();
+                }
+            }
+            Outcome::Unclear => {}
+        }
+    }
+
+    fn lower(&mut self, now_us: i64, reading: &Reading, rates: Rates, rtt_us: i64) -> Step {
+        let deep = reading.queue_ms > FALL_QUEUE_MS;
+        if let Some(before) = self.lowered_us {
+            // Shrinking at least as fast as expected, or not yet to be seen in feedback.
+            if now_us - before < rtt_us + FEEDBACK_US && !(deep && reading.growth_ms > 0.0) {
+                return Step::None;
+            }
+            if let Phase::Drain { since_us, .. } = self.phase
+                && now_us - since_us > FOREIGN_US
+                && reading.growth_ms.abs() < EMPTY_QUEUE_MS
+                && rates.sent_bps < rates.acked_bps.unwrap_or(f64::MAX) * 1.02
+            {
+                self.phase = Phase::Grow;
+                return Step::Foreign;
+            }
+        }
+        let is_busy = reading.queue_ms > BUSY_QUEUE_MS;
+        let arrives = if is_busy { rates.lately_bps.or(rates.acked_bps) } else { rates.acked_bps };
+        let arrives = arrives.unwrap_or(self.target_bps);
+        let known = self.capacity.filter(|known| arrives > (1.0 - CAPACITY_SAME) * known.bps).map(|known| known.bps);
+        // Who sends less than he may and meets a queue meets somebody else's: then a share of the target, not of the little
+        // that was sent.
+        let is_idle = rates.sent_bps < 0.7 * self.target_bps;
+        if is_busy && !is_idle {
+            self.measured(now_us, arrives);
+        }
+        let lowered = match known {
+            Some(known) if reading.queue_ms < SHALLOW_QUEUE_MS => BACK_OFF_KNOWN * known,
+            _ if is_idle && !deep => BACK_OFF * self.target_bps,
+            // What arrives says enough once the rate was lowered: lowering it from there again would never end.
+            _ if matches!(self.phase, Phase::Drain { .. }) => BACK_OFF * arrives,
+            _ => BACK_OFF * arrives.min(self.target_bps),
+        };
+        let has_fallen = matches!(self.phase, Phase::Drain { has_fallen: true, .. });
+        let is_fall = deep && !has_fallen;
+        if lowered >= self.target_bps && !is_fall {
+            return Step::None;
+        }
+        self.target_bps = self.target_bps.min(lowered);
+        self.lowered_us = Some(now_us);
+        let since_us = match self.phase {
+            Phase::Grow => now_us,
+            Phase::Drain { since_us, .. } => since_us,
+        };
+        self.phase = Phase::Drain { since_us, has_fallen: has_fallen || is_fall };
+        if is_fall { Step::Fall } else { Step::Lowered }
+    }
+
+    fn raise(&mut self, now_us: i64, reading: &Reading, rates: Rates, elapsed_s: f64) {
+        if let Phase::Drain { .. } = self.phase {
+            if reading.queue_ms > EMPTY_QUEUE_MS {
+                return;
+            }
+            self.phase = Phase::Grow;
+        }
+        if self.capacity.is_some_and(|capacity| now_us - capacity.measured_us > CAPACITY_FOR_US) {
+            self.capacity = None;
+        }
+        if let Some(capacity) = self.capacity {
+            self.target_bps = self.target_bps.max(capacity.hold_bps());
+            return;
+        }
+        let arrives = rates.acked_bps.unwrap_or(0.0);
+        let most = AHEAD * arrives + AHEAD_BPS;
+        if self.target_bps < most && rates.sent_bps > 0.7 * self.target_bps {
+            self.target_bps = (self.target_bps * GROWTH.powf(elapsed_s)).min(most);
+        }
+    }
+
+    fn measured(&mut self, now_us: i64, bps: f64) {
+        let bps = match self.capacity {
+            Some(known) if (bps / known.bps - 1.0).abs() < CAPACITY_SAME => known.bps + 0.3 * (bps - known.bps),
+            _ => bps,
+        };
+        self.capacity = Some(Capacity { bps, measured_us: now_us });
+    }
+}

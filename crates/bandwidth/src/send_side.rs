@@ -1,0 +1,277 @@
+//! The parts together: what one link sends, when, and how much it may.
+//!
+//! Invariant: every packet gets its transport-wide number as it leaves, without gaps, and is known to the estimator from that
+//! moment. After a fall of the link nothing but audio is sent until the queue of the path is empty; in an outage nothing but
+//! audio (or one packet each tenth of a second, if there is none) until feedback tells of an arrival. Neither lowers the target by itself.
+
+use std::time::{Duration, Instant};
+
+use crate::estimator::{Estimator, Limits, State};
+use crate::meter::Meter;
+use crate::pacer::{Admission, Departure, Pacer};
+use crate::packet::{BitRate, Kind, Packet, Report, Sent};
+use crate::probe::ProbeController;
+use crate::repair::{Repair, RepairLimiter};
+use crate::timeline::Timeline;
+use crate::unwrap::at_or_before;
+
+/// Probes and outages are looked for so often.
+const TICK: Duration = Duration::from_millis(25);
+/// Most that is ever sent, against the target.
+const PACE_MOST: f64 = 2.5;
+/// What is sent as a rule, against the capacity: no more than a trace above, or frames queue in the path.
+const PACE_USUAL: f64 = 1.05;
+/// No feedback for so long and a round trip: an outage.
+const SILENCE: Duration = Duration::from_millis(500);
+/// In an outage something is sent so often.
+const TRICKLE: Duration = Duration::from_millis(100);
+/// The path's queue counts as empty again below.
+const DRAINED: Duration = Duration::from_millis(30);
+/// Draining takes no longer than the deepest queue worth waiting for.
+const DRAIN_MOST: Duration = Duration::from_millis(600);
+/// Repair and padding are counted up to this share of the target.
+const EXTRA_MOST: f64 = 0.3;
+
+/// Below, the padding of probes counts too.
+const SLOW: BitRate = BitRate::kbps(500);
+
+/// What holds back video.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Gate {
+    Open,
+    Draining { since: Instant },
+    Outage { trickled: Instant },
+}
+
+/// Figures for the record.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Statistics {
+    /// What is known of the path.
+    pub state: State,
+    /// Waiting in the pacer.
+    pub queue: Duration,
+    /// Frames left out so far.
+    pub frames_dropped: u64,
+    /// Clusters sent so far.
+    pub probes: u64,
+    /// Whether nothing is heard of the far end.
+    pub is_outage: bool,
+}
+
+/// The send side of one link.
+#[derive(Debug)]
+pub struct SendSide<T> {
+    estimator: Estimator,
+    prober: ProbeController,
+    pacer: Pacer<T>,
+    repairs: RepairLimiter,
+    timeline: Timeline,
+    audio: Meter,
+    repair: Meter,
+    padding: Meter,
+    /// Number of the next packet.
+    next: u64,
+    has_video: bool,
+    gate: Gate,
+    /// When something was last sent, and when feedback last told of an arrival.
+    sent_at: Option<Instant>,
+    heard_at: Option<Instant>,
+    tick_at: Option<Instant>,
+    probes: u64,
+}
+
+impl<T> SendSide<T> {
+    /// Nothing was sent yet.
+    pub fn new(limits: Limits) -> Self {
+        let estimator = Estimator::new(limits);
+        let target = estimator.target();
+        let mut pacer = Pacer::new(target);
+        pacer.set_rates(target.times(PACE_MOST), target.times(PACE_MOST));
+        Self {
+            estimator,
+            prober: ProbeController::new(),
+            pacer,
+            repairs: RepairLimiter::new(),
+            timeline: Timeline::default(),
+            audio: Meter::default(),
+            repair: Meter::default(),
+            padding: Meter::default(),
+            next: 0,
+            has_video: false,
+            gate: Gate::Open,
+            sent_at: None,
+            heard_at: None,
+            tick_at: None,
+            probes: 0,
+        }
+    }
+
+    /// Other limits from now on.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.estimator.set_limits(limits);
+    }
+
+    /// What may be sent, of everything together.
+    pub fn target(&self) -> BitRate {
+        self.estimator.target()
+    }
+
+    /// What is left of the target for new video, headers included: less audio and repair as they are sent of late.
+    pub fn video_target(&mut self, now: Instant) -> BitRate {
+        let now_us = self.timeline.at(now);
+        let target = self.target().as_f64();
+        // A probe of a fast link is over in no time; on a slow one it is a queue that has to be made good.
+        let padding = if self.target() < SLOW { self.padding.last_second(now_us) } else { 0.0 };
+        let extra = (self.repair.last_second(now_us) + padding).min(EXTRA_MOST * target);
+        BitRate::from_f64(target - self.audio.rate(now_us) - extra)
+    }
+
+    /// A stream of video that needs a key frame because frames of it were left out; again if it does not come.
+    pub fn wants_key_frame(&mut self, now: Instant) -> Option<u32> {
+        self.pacer.wants_key_frame(now)
+    }
+
+    /// Takes a packet that is to be sent.
+    pub fn push(&mut self, now: Instant, packet: Packet<T>) -> Admission {
+        self.has_video |= matches!(packet.kind, Kind::Video(_));
+        self.pacer.push(now, packet)
+    }
+
+    /// Takes a packet that is to be sent again: number `sequence` (RTP) of stream `ssrc`.
+    pub fn push_repair(&mut self, now: Instant, (ssrc, sequence): (u32, u16), bytes: usize, body: T) -> Repair {
+        let state = self.estimator.state(now);
+        let answer = self.repairs.ask(now, (ssrc, sequence), bytes, state.rtt, state.target);
+        if answer == Repair::Send {
+            self.pacer.push(now, Packet { kind: Kind::Repair, bytes, body });
+        }
+        answer
+    }
+
+    /// The next packet that leaves at `now`, with its transport-wide number. Call it again until there is none. `padding`
+    /// makes a packet of about so many bytes to fill a probe; a copy of one sent before does.
+    pub fn poll(
+        &mut self,
+        now: Instant,
+        mut padding: impl FnMut(usize) -> Option<Packet<T>>,
+    ) -> Option<(u64, Departure<T>)> {
+        self.tick(now);
+        let departure = self.pacer.poll(now, &mut padding).or_else(|| self.trickle(now, &mut padding));
+        for (id, was_sent) in self.pacer.take_ended() {
+            if was_sent {
+                self.estimator.probe_complete(id);
+                self.probes += 1;
+            } else {
+                self.prober.on_abandoned();
+            }
+        }
+        let departure = departure?;
+        let sequence = self.next;
+        self.next += 1;
+        self.sent_at = Some(now);
+        let now_us = self.timeline.at(now);
+        match departure.kind {
+            Kind::Audio => self.audio.add(now_us, departure.bytes),
+            Kind::Repair => self.repair.add(now_us, departure.bytes),
+            Kind::Padding => self.padding.add(now_us, departure.bytes),
+            Kind::Video(_) => {}
+        }
+        self.estimator.sent(&Sent { sequence, at: now, bytes: departure.bytes, probe: departure.probe });
+        Some((sequence, departure))
+    }
+
+    /// When to poll next, at the latest.
+    pub fn wake(&self) -> Option<Instant> {
+        let tick = self.tick_at.map(|tick| tick + TICK);
+        match (self.pacer.wake(), tick) {
+            (Some(pacer), Some(tick)) => Some(pacer.min(tick)),
+            (pacer, tick) => pacer.or(tick),
+        }
+    }
+
+    /// The packet that a feedback means by the last 16 bits of its number.
+    pub fn sequence(&self, low: u16) -> Option<u64> {
+        at_or_before(self.next.checked_sub(1)?, low)
+    }
+
+    /// Takes in a feedback that came at `now`.
+    pub fn feedback(&mut self, now: Instant, reports: &[Report]) {
+        let has_arrivals = self.estimator.feedback(now, reports);
+        for outcome in self.estimator.take_outcomes() {
+            self.prober.on_outcome(outcome);
+        }
+        if has_arrivals {
+            self.heard_at = Some(now);
+            if matches!(self.gate, Gate::Outage { .. }) {
+                self.gate = Gate::Open;
+            }
+        }
+        let has_fallen = self.estimator.take_fall();
+        if has_fallen && self.gate == Gate::Open {
+            self.gate = Gate::Draining { since: now };
+        }
+        self.settle(now);
+    }
+
+    /// Figures as of `now`.
+    pub fn statistics(&mut self, now: Instant) -> Statistics {
+        Statistics {
+            state: self.estimator.state(now),
+            queue: self.pacer.queue(),
+            frames_dropped: self.pacer.frames_dropped(),
+            probes: self.probes,
+            is_outage: matches!(self.gate, Gate::Outage { .. }),
+        }
+    }
+
+    fn tick(&mut self, now: Instant) {
+        if self.tick_at.is_some_and(|tick| now.saturating_duration_since(tick) < TICK) {
+            return;
+        }
+        self.tick_at = Some(now);
+        let state = self.estimator.state(now);
+        let silent_for = self.heard_at.map(|heard| now.saturating_duration_since(heard));
+        if self.gate == Gate::Open
+            && state.in_flight > 0
+            && silent_for.is_some_and(|silence| silence > SILENCE + state.rtt)
+        {
+            self.gate = Gate::Outage { trickled: now };
+        }
+        self.settle(now);
+        // A probe needs packets that can be copied.
+        if self.gate == Gate::Open && self.has_video {
+            while let Some(cluster) = self.prober.next(now, &state, self.estimator.limits()) {
+                self.pacer.probe(now, cluster);
+            }
+        }
+    }
+
+    /// Sets gate and rates by what is known.
+    fn settle(&mut self, now: Instant) {
+        let state = self.estimator.state(now);
+        if let Gate::Draining { since } = self.gate {
+            let path = state.target.times(state.rtt.as_secs_f64() + DRAINED.as_secs_f64()).as_bps() as usize / 8;
+            let is_over = state.queue < DRAINED
+                || self.estimator.must_be_empty(now, since)
+                || state.in_flight < path
+                || now.saturating_duration_since(since) > DRAIN_MOST;
+            if is_over {
+                self.gate = Gate::Open;
+            }
+        }
+        let most = state.target.times(PACE_MOST);
+        let usual = state.capacity.map_or(most, |capacity| capacity.times(PACE_USUAL).max(state.target).min(most));
+        self.pacer.set_rates(usual, most);
+        self.pacer.hold(self.gate != Gate::Open);
+    }
+
+    fn trickle(&mut self, now: Instant, padding: &mut dyn FnMut(usize) -> Option<Packet<T>>) -> Option<Departure<T>> {
+        let Gate::Outage { trickled } = &mut self.gate else { return None };
+        let last = self.sent_at.map_or(*trickled, |sent| sent.max(*trickled));
+        if now.saturating_duration_since(last) < TRICKLE {
+            return None;
+        }
+        *trickled = now;
+        let packet = padding(100)?;
+        Some(Departure { kind: packet.kind, bytes: packet.bytes, body: packet.body, probe: None })
+    }
+}

@@ -1,0 +1,235 @@
+//! One call in virtual time: a source, a send side, a path each way, a receiver.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::time::{Duration, Instant};
+
+use sightline_bandwidth::{BitRate, Kind, Packet, Report};
+use sightline_netpath::Path;
+
+use crate::receiver::Receiver;
+use crate::side::Side;
+use crate::source::{HEADERS, Media, SOUND, Source};
+
+pub(crate) const MS: Duration = Duration::from_millis(1);
+const FRAME: Duration = Duration::from_nanos(33_333_333);
+const SOUND_EVERY: Duration = Duration::from_millis(20);
+const FEEDBACK_EVERY: Duration = Duration::from_millis(50);
+/// What the other side sends meanwhile, on the way back.
+const BACK_EVERY: Duration = Duration::from_millis(7);
+/// The receiver looks for gaps so often.
+const PATIENCE: Duration = Duration::from_millis(5);
+/// Timers wake late.
+const LATE: Duration = Duration::from_millis(1);
+/// Packets kept as padding for probes.
+const RECENT: usize = 24;
+
+enum Event {
+    Frame,
+    Sound,
+    Feedback,
+    Requests,
+    Back,
+    Arrival(u64, Kind, Media, Instant),
+    Reports(Vec<Report>),
+    Requested(Vec<u64>),
+    KeyFrame,
+}
+
+/// What is measured. Times are since the start.
+#[derive(Default)]
+pub(crate) struct Measured {
+    /// Each 20 ms: when, target in bit/s.
+    pub(crate) targets: Vec<(Duration, f64)>,
+    /// Each frame: when, what the encoder was given, in bit/s.
+    pub(crate) encoder: Vec<(Duration, f64)>,
+    /// Of each packet of sound that arrived: when sent, and the round trip it would have had.
+    pub(crate) round_trips: Vec<(Duration, Duration)>,
+    /// Each packet of video that was new: when, bytes without headers.
+    pub(crate) video: Vec<(Duration, usize)>,
+    /// When each picture was shown.
+    pub(crate) pictures: Vec<Duration>,
+    pub(crate) sent_bytes: usize,
+    pub(crate) repair_bytes: usize,
+    pub(crate) padding_bytes: usize,
+    pub(crate) key_frames: u32,
+}
+
+struct Run<'a> {
+    start: Instant,
+    side: &'a mut dyn Side,
+    forth: Path,
+    back: Path,
+    back_delay: Duration,
+    source: Source,
+    /// What the encoder is never given more than.
+    cap: BitRate,
+    receiver: Receiver,
+    events: BinaryHeap<Reverse<(Instant, u64)>>,
+    bodies: BTreeMap<u64, Event>,
+    next_event: u64,
+    /// Video that has left, by its number.
+    sent: BTreeMap<u64, Media>,
+    next_number: u64,
+    recent: VecDeque<Media>,
+    padded: usize,
+    measured: Measured,
+}
+
+/// Runs a call of `length`.
+pub(crate) fn run(
+    side: &mut dyn Side,
+    start: Instant,
+    (forth, back): (Path, Path),
+    back_delay: Duration,
+    (length, cap): (Duration, BitRate),
+    seed: u64,
+) -> Measured {
+    let mut run = Run {
+        start,
+        side,
+        forth,
+        back,
+        back_delay,
+        source: Source::new(seed),
+        cap,
+        receiver: Receiver::new(start, 2 * back_delay),
+        events: BinaryHeap::new(),
+        bodies: BTreeMap::new(),
+        next_event: 0,
+        sent: BTreeMap::new(),
+        next_number: 0,
+        recent: VecDeque::new(),
+        padded: 0,
+        measured: Measured::default(),
+    };
+    run.at(start, Event::Sound);
+    run.at(start, Event::Back);
+    run.at(start + MS, Event::Frame);
+    run.at(start + FEEDBACK_EVERY, Event::Feedback);
+    run.at(start + PATIENCE, Event::Requests);
+    run.go(start + length);
+    run.measured.key_frames = run.source.key_frames;
+    run.measured.pictures = run.receiver.pictures.iter().map(|at| *at - start).collect();
+    run.measured
+}
+
+impl Run<'_> {
+    fn at(&mut self, at: Instant, event: Event) {
+        self.events.push(Reverse((at, self.next_event)));
+        self.bodies.insert(self.next_event, event);
+        self.next_event += 1;
+    }
+
+    fn go(&mut self, end: Instant) {
+        let mut now = self.start;
+        while now < end {
+            let event = self.events.peek().map_or(end, |Reverse((at, _))| *at);
+            let wake = self.side.wake().map_or(end, |wake| wake.max(now) + LATE);
+            now = event.min(wake);
+            if event <= wake
+                && let Some(Reverse((_, id))) = self.events.pop()
+                && let Some(event) = self.bodies.remove(&id)
+            {
+                self.happen(now, event);
+            }
+            self.send(now);
+        }
+    }
+
+    fn happen(&mut self, now: Instant, event: Event) {
+        match event {
+            Event::Frame => {
+                self.source.wants_key |= self.side.wants_key_frame(now);
+                let rate = self.side.video_target(now).min(self.cap);
+                self.measured.encoder.push((now - self.start, rate.as_bps() as f64));
+                for packet in self.source.frame(rate) {
+                    self.side.push(now, packet);
+                }
+                self.at(now + FRAME, Event::Frame);
+            }
+            Event::Sound => {
+                let packet = self.source.sound();
+                self.side.push(now, packet);
+                self.measured.targets.push((now - self.start, self.side.target().as_bps() as f64));
+                self.at(now + SOUND_EVERY, Event::Sound);
+            }
+            Event::Back => {
+                // The other side's media take part in the loss of the way back.
+                self.back.send(now, SOUND + HEADERS);
+                self.at(now + BACK_EVERY, Event::Back);
+            }
+            Event::Feedback => {
+                if let Some(reports) = self.receiver.feedback(now) {
+                    self.send_back(now, 60 + reports.len() * 2, Event::Reports(reports));
+                }
+                self.at(now + FEEDBACK_EVERY, Event::Feedback);
+            }
+            Event::Requests => {
+                let requests = self.receiver.requests(now);
+                if !requests.is_empty() {
+                    self.send_back(now, 80, Event::Requested(requests));
+                }
+                if self.receiver.wants_key_frame(now) {
+                    self.send_back(now, 60, Event::KeyFrame);
+                }
+                self.at(now + PATIENCE, Event::Requests);
+            }
+            Event::Arrival(sequence, kind, media, sent) => self.arrive(now, sequence, kind, &media, sent),
+            Event::Reports(reports) => self.side.feedback(now, &reports),
+            Event::Requested(sequences) => {
+                for media in sequences.iter().filter_map(|number| self.sent.get(number)) {
+                    self.side.repair(now, media.payload + HEADERS + 2, *media);
+                }
+            }
+            Event::KeyFrame => self.source.wants_key = true,
+        }
+    }
+
+    fn send_back(&mut self, now: Instant, bytes: usize, event: Event) {
+        if let Some(at) = self.back.send(now, bytes).arrival() {
+            self.at(at, event);
+        }
+    }
+
+    fn arrive(&mut self, now: Instant, sequence: u64, kind: Kind, media: &Media, sent: Instant) {
+        let is_new = self.receiver.arrive(now, sequence, media);
+        if is_new && media.picture.is_some() {
+            self.measured.video.push((now - self.start, media.payload));
+        }
+        if kind == Kind::Audio {
+            self.measured.round_trips.push((sent - self.start, now - sent + self.back_delay));
+        }
+    }
+
+    fn send(&mut self, now: Instant) {
+        loop {
+            let (recent, padded) = (&self.recent, &mut self.padded);
+            let mut padding = |_: usize| {
+                *padded += 1;
+                let media = *recent.get(*padded % recent.len().max(1))?;
+                Some(Packet { kind: Kind::Padding, bytes: media.payload + HEADERS + 2, body: media })
+            };
+            let Some((sequence, departure)) = self.side.poll(now, &mut padding) else { return };
+            let mut media = departure.body;
+            self.measured.sent_bytes += departure.bytes;
+            match departure.kind {
+                Kind::Repair => self.measured.repair_bytes += departure.bytes,
+                Kind::Padding => self.measured.padding_bytes += departure.bytes,
+                Kind::Audio => {}
+                Kind::Video(_) => {
+                    media.number = Some(self.next_number);
+                    self.sent.insert(self.next_number, media);
+                    self.next_number += 1;
+                    self.recent.push_back(media);
+                    if self.recent.len() > RECENT {
+                        self.recent.pop_front();
+                    }
+                }
+            }
+            if let Some(at) = self.forth.send(now, departure.bytes).arrival() {
+                self.at(at, Event::Arrival(sequence, departure.kind, media, now));
+            }
+        }
+    }
+}
