@@ -5,6 +5,7 @@
 //! ([`Scene`]), or that [`paint`] turns into a picture. No window, no screen, no clock.
 
 mod chip;
+mod fonts;
 mod input;
 mod kind;
 mod marks;

@@ -101,7 +101,12 @@ fn head(
     let last_day = Some(date(to, zone)).filter(|last| *last != day).map(|last| format!("{last}, ")).unwrap_or_default();
     let when = format!("{day}, {} – {last_day}{}", clock(from, seconds, zone), clock(to, seconds, zone));
     let middle = chip::HEIGHT / 2.0;
-    let mut x = painter.text(pos2(0.0, middle), Align2::LEFT_CENTER, when, theme::title(), palette.text).right() + S2;
+    let mut x = 0.0;
+    if state.alone {
+        let code = record.code.as_str();
+        x = painter.text(pos2(x, middle), Align2::LEFT_CENTER, code, theme::title(), palette.text).right() + S3;
+    }
+    x = painter.text(pos2(x, middle), Align2::LEFT_CENTER, when, theme::title(), palette.text).right() + S2;
     let spent = length(record.timeline.spent_ms(&(from..to)));
     x = painter.text(pos2(x, middle), Align2::LEFT_CENTER, spent, theme::body(), palette.soft).right();
     let mut left_out = Vec::new();
@@ -129,7 +134,7 @@ fn head(
             }
         }));
     }
-    if !state.window.is_whole() {
+    if !state.window.is_whole() && !state.alone {
         let (name, action) = ("Whole call".to_owned(), Some(Action::Whole));
         chips.push(Chip { name, value: None, sample: Sample::Nothing, hidden: false, action });
     }

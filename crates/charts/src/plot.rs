@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use egui::{Align2, Color32, Painter, Rangef, Rect, Stroke, Ui, UiBuilder, pos2};
+use egui::{Align2, Color32, CornerRadius, Painter, Pos2, Rangef, Rect, Stroke, Ui, UiBuilder, pos2};
 use egui_plot::{
     AxisHints, FilledArea, GridMark, Line as PlotLine, LineStyle, Plot, PlotBounds, PlotPoint, PlotPoints, PlotUi, Span,
 };
@@ -96,13 +96,16 @@ pub(crate) fn paint(ui: &mut Ui, shared: &Shared<'_>, chart: &Chart, rect: Rect)
     let greatest = strokes.iter().flat_map(|drawn| &drawn.points).map(|point| point.1.max).fold(0.0, f64::max);
     let scale = Scale::new(greatest, least_top(chart), stepped);
     let alike = (scale.top / f64::from(inside(rect).height().max(1.0))) * f64::from(ALIKE);
-    strokes.iter_mut().for_each(|drawn| drawn.points = simplified(&drawn.points, alike));
+    for drawn in strokes.iter_mut().filter(|_| !stepped) {
+        drawn.points = simplified(&drawn.points, alike);
+    }
     let mut of_plot = ui.new_child(UiBuilder::new().max_rect(rect.with_max_x(rect.right() - RIGHT)));
     let bounds = PlotBounds::from_min_max([range.start, scale.bottom()], [range.end, scale.top]);
     frame(chart.kind, palette, ticks, scale).show(&mut of_plot, |plot| {
         plot.set_plot_bounds(bounds);
-        record.gaps.iter().for_each(|gap| span(plot, record, palette, gap));
-        let alpha = if record.people.names.len() > 2 { 0.10 } else { 0.18 };
+        let seen = |gap: &&Gap| gap.range.end >= moments.start && gap.range.start <= moments.end;
+        record.gaps.iter().filter(seen).for_each(|gap| span(plot, record, palette, gap));
+        let alpha = [0.18, 0.18, 0.18, 0.12, 0.08].get(record.people.names.len()).copied().unwrap_or(0.05);
         strokes
             .iter()
             .for_each(|drawn| band(plot, color(palette, drawn.way, drawn.person).gamma_multiply(alpha), drawn));
@@ -110,16 +113,23 @@ pub(crate) fn paint(ui: &mut Ui, shared: &Shared<'_>, chart: &Chart, rect: Rect)
     });
     let painter = ui.painter().with_clip_rect(inside(rect).intersect(ui.clip_rect()));
     label_gaps(&painter, shared, inside(rect));
-    if chart.lines.is_empty() {
-        painter.text(
-            inside(rect).center(),
-            Align2::CENTER_CENTER,
-            "Nothing was measured",
-            theme::small(),
-            palette.faint,
-        );
+    if strokes.is_empty() {
+        say_empty(&painter, shared, chart, inside(rect).center());
     }
     scale
+}
+
+/// Why there is no line.
+fn say_empty(painter: &Painter, shared: &Shared<'_>, chart: &Chart, middle: Pos2) {
+    let words = match () {
+        () if chart.lines.is_empty() => "Nothing was measured",
+        () if !chart.lines.iter().any(|line| is_shown(line, shared.state)) => "Hidden in the legend",
+        () => "Nothing was measured in this time",
+    };
+    let galley = painter.layout_no_wrap(words.to_owned(), theme::small(), shared.palette.faint);
+    let rect = Align2::CENTER_CENTER.anchor_size(middle, galley.size());
+    painter.rect_filled(rect.expand(S1), CornerRadius::ZERO, shared.palette.bg);
+    painter.galley(rect.min, galley, shared.palette.faint);
 }
 
 fn least_top(chart: &Chart) -> f64 {
@@ -193,10 +203,17 @@ fn places(points: &[Point], record: &CallRecord) -> Vec<(f64, Spread)> {
     places
 }
 
-/// A point holds from its beginning to its end.
+/// A point holds from its beginning to its end, and on where the next one says the same.
 fn steps(points: &[Point], record: &CallRecord) -> Vec<(f64, Spread)> {
-    let place = |ms: i64| record.timeline.place(ms);
-    points.iter().flat_map(|p| [(place(p.start_ms), p.values), (place(p.end_ms), p.values)]).collect()
+    let mut places: Vec<(f64, Spread)> = Vec::new();
+    for point in points {
+        let end = record.timeline.place(point.end_ms);
+        match places.last_mut().filter(|(_, values)| *values == point.values) {
+            Some((last, _)) => *last = end,
+            None => places.extend([(record.timeline.place(point.start_ms), point.values), (end, point.values)]),
+        }
+    }
+    places
 }
 
 /// Leaves points out that nobody would miss: all between two that are alike.
@@ -230,7 +247,9 @@ fn band(plot: &mut PlotUi<'_>, color: Color32, drawn: &Drawn) {
 fn mean(plot: &mut PlotUi<'_>, color: Color32, drawn: &Drawn) {
     let points = drawn.points.iter().map(|(x, values)| PlotPoint::new(*x, values.mean)).collect();
     let line = PlotLine::new(drawn.name.clone(), PlotPoints::Owned(points));
-    plot.line(line.color(color).width(1.6).style(style(drawn.person)).allow_hover(false));
+    let line = line.color(color).width(1.6).style(style(drawn.person)).allow_hover(false);
+    // The bands are drawn already; and one that egui_plot made of a step would be a wedge.
+    plot.line(line.allow_band(false));
 }
 
 fn span(plot: &mut PlotUi<'_>, record: &CallRecord, palette: &Palette, gap: &Gap) {
@@ -279,6 +298,8 @@ pub(crate) fn crosshair(painter: &Painter, shared: &Shared<'_>, chart: &Chart, i
         let Some(values) = series::at(&line.runs, ms) else { continue };
         let share = (values.mean - scale.bottom()) / (scale.top - scale.bottom());
         let y = inside.bottom() - share as f32 * inside.height();
-        painter.circle(pos2(x, y), 3.5, color(palette, line.way, line.person), Stroke::new(1.5, palette.bg));
+        // Where many lines lie together, a rim round each dot would hide the others.
+        let rim = if chart.lines.len() > 4 { 0.0 } else { 1.5 };
+        painter.circle(pos2(x, y), 3.5, color(palette, line.way, line.person), Stroke::new(rim, palette.bg));
     }
 }

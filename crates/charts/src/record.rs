@@ -77,6 +77,8 @@ pub(crate) struct Gap {
 /// Everything that the charts of a call show.
 #[derive(Debug, Clone)]
 pub struct CallRecord {
+    /// The room code, for pictures: a page shows it itself.
+    pub(crate) code: String,
     pub(crate) charts: Vec<Chart>,
     pub(crate) people: People,
     pub(crate) gaps: Vec<Gap>,
@@ -94,6 +96,7 @@ impl CallRecord {
     /// # Errors
     /// Where the history cannot be read, or the call is not in it.
     pub fn load(history: &History, call: CallId, max_points: usize) -> Result<Self, ChartsError> {
+        let code = history.call(call)?.ok_or(ChartsError::NoSuchCall)?.code;
         let mut sessions = history.sessions(call)?;
         let sessions_left_out = sessions.len().saturating_sub(MOST_SESSIONS);
         sessions.drain(..sessions_left_out);
@@ -125,6 +128,7 @@ impl CallRecord {
         let end_ms = stretches.iter().map(|stretch| stretch.end).max().unwrap_or(0);
         let timeline = Timeline::new(stretches);
         Ok(Self {
+            code: people::shown(&code),
             charts: charts(lines),
             gaps: gaps(&breaks, &sessions, &stays.concat(), &people, end_ms),
             marks: all_marks(&events, &stays, &people),

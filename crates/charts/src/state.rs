@@ -85,6 +85,8 @@ pub(crate) struct State {
     pub(crate) hidden: BTreeSet<SeriesId>,
     pub(crate) pointer: Option<Pos2>,
     pub(crate) scroll: f32,
+    /// Painted for itself, not into a page: it says what it shows.
+    pub(crate) alone: bool,
     press: Option<Press>,
     last_click: Option<(f64, Pos2)>,
 }
@@ -98,6 +100,7 @@ impl State {
             hidden: BTreeSet::new(),
             pointer: None,
             scroll: 0.0,
+            alone: false,
             press: None,
             last_click: None,
         }

@@ -1,9 +1,9 @@
-//! The tokens of the product's design, as far as charts need them: colours in light and dark, sizes of type, fonts.
+//! The tokens of the product's design, as far as charts need them: colours in light and dark, spacing, sizes of type.
 
-use std::sync::Arc;
-
-use egui::{Color32, FontData, FontDefinitions, FontFamily, FontId};
+use egui::{Color32, FontFamily, FontId};
 use serde::{Deserialize, Serialize};
+
+use crate::fonts::STRONG;
 
 /// Light or dark.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,9 +85,6 @@ pub(crate) const S2: f32 = 8.0;
 /// See [`S1`].
 pub(crate) const S3: f32 = 12.0;
 
-/// The semibold weight.
-const STRONG: &str = "strong";
-
 /// Chips, axes and notes.
 pub(crate) fn small() -> FontId {
     FontId::new(12.0, FontFamily::Proportional)
@@ -106,20 +103,6 @@ pub(crate) fn body() -> FontId {
 /// Titles.
 pub(crate) fn title() -> FontId {
     FontId::new(13.0, FontFamily::Name(STRONG.into()))
-}
-
-/// Inter in two weights; see `fonts/README.md`.
-pub(crate) fn fonts() -> FontDefinitions {
-    let mut fonts = FontDefinitions::empty();
-    let regular = FontData::from_static(include_bytes!("../fonts/Inter-Regular.otf"));
-    let strong = FontData::from_static(include_bytes!("../fonts/Inter-SemiBold.otf"));
-    fonts.font_data.insert("regular".to_owned(), Arc::new(regular));
-    fonts.font_data.insert(STRONG.to_owned(), Arc::new(strong));
-    for family in [FontFamily::Proportional, FontFamily::Monospace] {
-        fonts.families.insert(family, vec!["regular".to_owned()]);
-    }
-    fonts.families.insert(FontFamily::Name(STRONG.into()), vec![STRONG.to_owned()]);
-    fonts
 }
 
 /// A colour on the way to another: 0 is the one, 1 the other.

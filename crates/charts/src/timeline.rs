@@ -21,6 +21,10 @@ const STEPS: [i64; 19] =
 /// Room that a label of a tick needs, in points; with its date it needs twice as much.
 const LABEL_POINTS: f64 = 74.0;
 
+/// Half of a label that is not dated, in points, and how much of it may stand over the right end.
+const HALF_POINTS: f64 = 25.0;
+const OVER_POINTS: f64 = 18.0;
+
 /// More ticks than this do not fit on the widest screen.
 const MOST_TICKS: usize = 200;
 
@@ -136,6 +140,10 @@ impl Timeline {
                 let day = day(ms, zone);
                 let news = dated && day != day_before;
                 let room = LABEL_POINTS * per_point * if news { 1.3 } else { 0.75 };
+                let half = HALF_POINTS * if news { 1.7 } else { 1.0 };
+                if at > window.end - (half - OVER_POINTS) * per_point {
+                    continue;
+                }
                 let beginning = began == Some(ms);
                 // Where a session began is more important than a round time at the end of the one before.
                 if beginning && ticks.last().is_some_and(|tick: &Tick| !tick.beginning && at - tick.at < room) {
@@ -198,8 +206,8 @@ pub(crate) fn length(ms: i64) -> String {
         0 => format!("{} ms", ms.max(0)),
         1..120 => format!("{seconds} s"),
         120..600 => two(format!("{minutes} min"), seconds % 60, "s"),
-        600..7200 => format!("{minutes} min"),
-        7200..172_800 => two(format!("{hours} h"), minutes % 60, "min"),
+        600..5400 => format!("{minutes} min"),
+        5400..172_800 => two(format!("{hours} h"), minutes % 60, "min"),
         _ => two(format!("{days} d"), hours % 24, "h"),
     }
 }

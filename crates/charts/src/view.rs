@@ -9,6 +9,7 @@ use egui::{Context, ImageData, Pos2, RawInput, Rect, TextureId, TexturesDelta, V
 use serde::Serialize;
 
 use crate::Theme;
+use crate::fonts;
 use crate::input::{Canvas, Input};
 use crate::kind::{SeriesId, Way};
 use crate::page;
@@ -132,6 +133,7 @@ impl View {
     pub fn to_png(&self, width_points: f32, height_points: f32, scale: f32) -> Result<Vec<u8>, PictureError> {
         let mut state = self.state.clone();
         state.pointer = None;
+        state.alone = true;
         state.canvas = Canvas::sound(width_points, height_points, scale);
         let mut painter = Painter::new();
         // The first time tells how high it all is.
@@ -216,7 +218,7 @@ struct Painter {
 impl Painter {
     fn new() -> Self {
         let context = Context::default();
-        context.set_fonts(crate::theme::fonts());
+        fonts::install(&context);
         // Nothing here is animated; a frame follows from its input.
         context.all_styles_mut(|style| style.animation_time = 0.0);
         Self { context, again: true }

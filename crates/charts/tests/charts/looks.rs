@@ -3,7 +3,7 @@
 use egui::{Color32, Rect};
 use sightline_charts::{InputEvent, Theme};
 
-use crate::bench::{Page, eventful};
+use crate::bench::{Page, START_MS, eventful};
 
 /// Left end and width of all charts on a page of 900 points.
 pub(crate) const LEFT: f32 = 44.0;
@@ -58,6 +58,14 @@ fn no_chart_is_blank() {
         let count = picture.pixels.iter().filter(|pixel| **pixel == color).count();
         assert!(count > 1000, "{count} pixels of {color:?}");
     }
+}
+
+#[test]
+fn a_step_of_the_picture_height_is_a_line_and_no_wedge() {
+    let mut page = Page::open(eventful().record());
+    page.send(vec![InputEvent::Range { from_ms: START_MS + 190_000, to_ms: START_MS + 310_000 }]);
+    let count = page.picture().pixels.iter().filter(|pixel| **pixel == UP).count();
+    assert!((1000..9000).contains(&count), "{count} pixels for five lines of 838");
 }
 
 #[test]
