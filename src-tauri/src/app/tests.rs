@@ -1,6 +1,6 @@
 //! The app without a window: its own server, a call with a second participant, and what remains of it.
 
-use sightline_call::{Call, CallConfig, CallEvent, LinkOptions, PeerInfo, SinkFactory};
+use sightline_call::{Call, CallConfig, CallEvent, Entry, LinkOptions, PeerInfo, SinkFactory};
 use sightline_media::audio::{AudioSettings, AudioSink, AudioSource};
 use sightline_media::video::{LatestFrame, VideoSettings, VideoSink, VideoSource};
 use tokio::sync::mpsc;
@@ -57,6 +57,7 @@ async fn guest(invitation: &Invitation) -> (Call, mpsc::Receiver<CallEvent>, Arc
         audio: Some(AudioSource::Tone),
         audio_settings: AudioSettings::default(),
         speaker: Speaker::None,
+        entry: Entry::default(),
         sinks: Arc::new(Eyes(seen.clone())),
         on_captured: None,
         link: LinkOptions::default(),

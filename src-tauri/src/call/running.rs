@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use sightline_call::{Call, CallConfig, CallError, CallEvent, LinkOptions};
+use sightline_call::{Call, CallConfig, CallError, CallEvent, Entry, LinkOptions};
 use sightline_media::audio::{AudioSettings, Speaker};
 use sightline_media::video::VideoSettings;
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -115,12 +115,6 @@ pub(crate) async fn join(plan: Plan, tiles: Arc<Tiles>, page: Arc<dyn Page>, giv
             return Err(error);
         }
     };
-    if !plan.beginning.microphone {
-        call.set_microphone(false);
-    }
-    if !plan.beginning.camera {
-        call.set_camera(false);
-    }
     if let Some(own) = call.self_view() {
         tiles.set(OWN_TILE, own);
     }
@@ -161,6 +155,7 @@ fn config(plan: &Plan, equipment: &Equipment, sinks: Arc<Sinks>) -> CallConfig {
         audio: equipment.microphone.clone(),
         audio_settings: AudioSettings::default(),
         speaker: equipment.speaker.clone(),
+        entry: Entry { microphone: plan.beginning.microphone, camera: plan.beginning.camera, devices_required: true },
         sinks,
         on_captured: None,
         link: LinkOptions::default(),

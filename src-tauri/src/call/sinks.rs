@@ -96,6 +96,10 @@ impl VideoSink for TileSink {
     fn frame(&self, frame: &DecodedFrame) {
         self.slot.frame(frame);
     }
+
+    fn interrupted(&self) {
+        self.slot.clear();
+    }
 }
 
 impl Drop for TileSink {
