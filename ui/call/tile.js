@@ -92,7 +92,6 @@ export class TileView {
 
   /** @param {boolean} shown */
   #showPicture(shown) {
-    this.element.classList.toggle('with-picture', shown);
     if (shown === this.#attached) return;
     this.#attached = shown;
     if (shown) this.frames.attach(this.id, this.screen);

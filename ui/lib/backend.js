@@ -4,7 +4,7 @@
  * Invariant: no other file names a command or an event, and whatever fails here fails as a `Problem`.
  */
 
-/** @typedef {import('../generated/ipc.js').IpcError} Problem */
+/** `IpcError`, or what else went wrong: then the code is 'unknown'. @typedef {{code: string, message: string}} Problem */
 
 /** @param {string} command @param {Record<string, unknown>} [args] @returns {Promise<any>} */
 async function call(command, args) {

@@ -100,32 +100,39 @@ export function initials(name) {
 }
 
 /**
- * Days since 1970 on the calendar of the zone.
+ * Days since 1970 on the calendar of the zone. By parts: how a whole date is written differs between engines.
  * @param {number} atMs
  * @param {string} [timeZone]
  */
 function dayNumber(atMs, timeZone) {
-  const [year, month, day] = part(atMs, { year: 'numeric', month: '2-digit', day: '2-digit' }, timeZone, 'en-CA').split(
-    '-',
-  );
-  return Math.round(Date.UTC(Number(year), Number(month) - 1, Number(day)) / (24 * HOUR_MS));
+  const parts = format({ year: 'numeric', month: 'numeric', day: 'numeric' }, timeZone).formatToParts(new Date(atMs));
+  const value = (/** @type {Intl.DateTimeFormatPartTypes} */ type) =>
+    Number(parts.find((one) => one.type === type)?.value);
+  return Math.round(Date.UTC(value('year'), value('month') - 1, value('day')) / (24 * HOUR_MS));
 }
 
 /** @type {Map<string, Intl.DateTimeFormat>} Making one costs far more than using it; there are fewer than ten. */
 const formats = new Map();
 
 /**
+ * @param {Intl.DateTimeFormatOptions} options
+ * @param {string} [timeZone]
+ */
+function format(options, timeZone) {
+  const key = `${timeZone ?? ''} ${JSON.stringify(options)}`;
+  let made = formats.get(key);
+  if (!made) {
+    made = new Intl.DateTimeFormat(locale, timeZone ? { ...options, timeZone } : options);
+    formats.set(key, made);
+  }
+  return made;
+}
+
+/**
  * @param {number} atMs
  * @param {Intl.DateTimeFormatOptions} options
  * @param {string} [timeZone]
- * @param {string} [language]
  */
-function part(atMs, options, timeZone, language = locale) {
-  const key = `${language} ${timeZone ?? ''} ${JSON.stringify(options)}`;
-  let format = formats.get(key);
-  if (!format) {
-    format = new Intl.DateTimeFormat(language, timeZone ? { ...options, timeZone } : options);
-    formats.set(key, format);
-  }
-  return format.format(new Date(atMs));
+function part(atMs, options, timeZone) {
+  return format(options, timeZone).format(new Date(atMs));
 }

@@ -547,7 +547,25 @@ class FakeSocket extends EventTarget {
   }
 }
 
+/** The part that stands still, drawn once for each tile and size. */
+const still = new Map();
+
 function picture(tile, index, seq, width, height) {
+  const key = `${tile} ${index} ${width} ${height}`;
+  if (!still.has(key)) still.set(key, drawn(tile, index, width, height));
+  const buffer = still.get(key).slice(0);
+  const head = new DataView(buffer);
+  head.setUint32(8, seq, true);
+  const now = BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000));
+  head.setBigInt64(12, now - 20_000n, true);
+  head.setBigInt64(20, now, true);
+  const luma = 28 + ((head.getUint8(1) + 3) & ~3);
+  const bar = new Uint8Array(buffer, luma + (height - 6) * width, 6 * width);
+  for (let row = 0; row < 6; row += 1) bar.fill(200, row * width, row * width + ((seq * 4) % width));
+  return buffer;
+}
+
+function drawn(tile, index, width, height) {
   const id = new TextEncoder().encode(tile);
   const start = 28 + ((id.length + 3) & ~3);
   const half = (width + 1) >> 1;
@@ -558,10 +576,6 @@ function picture(tile, index, seq, width, height) {
   head.setUint8(1, id.length);
   head.setUint16(2, width, true);
   head.setUint16(4, height, true);
-  head.setUint32(8, seq, true);
-  const now = BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000));
-  head.setBigInt64(12, now - 20_000n, true);
-  head.setBigInt64(20, now, true);
   const bytes = new Uint8Array(buffer);
   bytes.set(id, 28);
   const [cx, cy, r] = [width / 2, height * 0.46, height * 0.2];
@@ -569,14 +583,7 @@ function picture(tile, index, seq, width, height) {
     for (let x = 0; x < width; x += 1) {
       const face = ((x - cx) / r) ** 2 + ((y - cy) / (r * 1.3)) ** 2 < 1;
       const body = ((x - cx) / (r * 2.1)) ** 2 + ((y - height * 1.06) / (r * 1.9)) ** 2 < 1;
-      const bar = y > height - 6 && x < (seq * 4) % width;
-      bytes[start + y * width + x] = bar
-        ? 200
-        : face
-          ? 168
-          : body
-            ? 96 + index * 6
-            : 54 + (30 * x) / width + (24 * y) / height;
+      bytes[start + y * width + x] = face ? 168 : body ? 96 + index * 6 : 54 + (30 * x) / width + (24 * y) / height;
     }
   }
   const u = start + width * height;

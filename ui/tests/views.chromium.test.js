@@ -128,6 +128,31 @@ view('pictures move in every tile, at the size of the tile, and credit goes back
   assert.ok(Math.abs(frame.width - tile.width) < 30, `${frame.width} for a tile of ${tile.width}`);
 });
 
+view('WebGL and 2D draw the same colours', '', async () => {
+  const [shader, flat] = await browser.run(`
+    const { shaderPainter } = await import('/video/shader.js');
+    const { flatPainter } = await import('/video/flat.js');
+    const [width, height] = [7, 5];
+    const even = (length, value) => new Uint8Array(length).fill(value);
+    const colours = [];
+    for (const [y, u, v] of [[81, 90, 240], [145, 54, 34], [41, 240, 110], [235, 128, 128], [16, 128, 128]]) {
+      for (const make of [shaderPainter, flatPainter]) {
+        const canvas = document.createElement('canvas');
+        const painter = make(canvas);
+        painter.draw({ width, height, y: even(35, y), u: even(12, u), v: even(12, v) });
+        const copy = document.createElement('canvas').getContext('2d');
+        copy.drawImage(canvas, 0, 0);
+        colours.push([...copy.getImageData(6, 4, 1, 1).data]);
+        painter.release();
+      }
+    }
+    return [colours.filter((_, at) => at % 2 === 0), colours.filter((_, at) => at % 2 === 1)]`);
+  assert.equal(shader.length, 5);
+  shader.flat().forEach((value, at) => {
+    assert.ok(Math.abs(value - flat.flat()[at]) <= 3, `${JSON.stringify(shader)} is not ${JSON.stringify(flat)}`);
+  });
+});
+
 view('names and messages of others are text, never markup', 'people=2&state=long-names&chat=1', async () => {
   await joinCall();
   await browser.keys('c');

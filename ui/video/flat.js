@@ -25,6 +25,7 @@ export function flatPainter(canvas) {
       toRgba(picture, image.data);
       context.putImageData(image, 0, 0);
     },
+    finish() {},
     release() {
       image = null;
       canvas.width = canvas.height = 1;

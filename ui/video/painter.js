@@ -1,15 +1,16 @@
 /**
- * A canvas that pictures are drawn on, with WebGL2 where there is a graphics card, else in 2D.
+ * A canvas that pictures are drawn on, with WebGL2 or in 2D, whichever is cheaper here.
  *
  * Invariant: a canvas whose graphics context is lost is replaced; a picture then goes on in 2D instead of staying still.
  */
+import { cheapest } from './choose.js';
 import { flatPainter } from './flat.js';
-import { shaderPainter } from './shader.js';
 
 /**
  * @typedef {object} Painter
  * @property {'webgl2' | '2d'} kind
  * @property {(picture: import('./wire.js').Picture) => void} draw also sizes the canvas
+ * @property {() => void} finish returns when what was drawn is there
  * @property {() => void} release
  */
 
@@ -19,13 +20,15 @@ export class Surface {
     this.host = host;
     this.canvas = this.#makeCanvas();
     /** @type {Painter | null} */
-    this.painter = shaderPainter(this.canvas);
+    this.painter = cheapest()(this.canvas);
     if (!this.painter) this.#goFlat();
   }
 
   /** @param {import('./wire.js').Picture} picture */
   draw(picture) {
     this.painter?.draw(picture);
+    // Until there is a picture the canvas would be a black box.
+    this.canvas.hidden = false;
   }
 
   release() {
@@ -40,6 +43,7 @@ export class Surface {
     canvas.className = 'picture';
     canvas.setAttribute('aria-hidden', 'true');
     canvas.width = canvas.height = 1;
+    canvas.hidden = true;
     canvas.addEventListener('webglcontextlost', () => {
       if (this.painter) this.#goFlat();
     });

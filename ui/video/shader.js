@@ -30,7 +30,7 @@ const NAMES = ['planeY', 'planeU', 'planeV'];
 
 /**
  * @param {HTMLCanvasElement} canvas
- * @returns {import('./painter.js').Painter | null} null where there is no WebGL2 that is worth using
+ * @returns {import('./painter.js').Painter | null} null where there is no WebGL2
  */
 export function shaderPainter(canvas) {
   const gl = canvas.getContext('webgl2', {
@@ -63,6 +63,10 @@ export function shaderPainter(canvas) {
       upload(gl, 1, picture.u, halfWidth, halfHeight, changed);
       upload(gl, 2, picture.v, halfWidth, halfHeight, changed);
       gl.drawArrays(gl.TRIANGLES, 0, 3);
+    },
+    finish() {
+      // Reading waits for the drawing; `finish` of the context does not everywhere.
+      gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(4));
     },
     release() {
       // Browsers keep about sixteen contexts; waiting for the collector would take them from calls that follow.

@@ -35,12 +35,8 @@ export class SettingsView {
         h(
           'div',
           { class: 'settings-columns' },
-          this.#you(),
-          this.#server(),
-          part(t.devices.title, ...[...this.pickers].map(([kind, select]) => field(t.devices[kind], select))),
-          this.#quality(),
-          this.#record(),
-          this.#look(),
+          h('div', { class: 'col' }, this.#you(), this.#server(), this.#devices()),
+          h('div', { class: 'col' }, this.#quality(), this.#record(), this.#look()),
         ),
         h('p', { class: 'soft small' }, t.settings.about(app.boot.version)),
       ),
@@ -147,6 +143,10 @@ export class SettingsView {
         ),
       ),
     );
+  }
+
+  #devices() {
+    return part(t.devices.title, ...[...this.pickers].map(([kind, select]) => field(t.devices[kind], select)));
   }
 
   /** @param {import('../generated/ipc.js').DeviceKind} kind */
