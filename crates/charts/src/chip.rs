@@ -1,8 +1,9 @@
 //! The small round entries of the legend, and boxes with notes.
 
-use egui::{Align2, Color32, CornerRadius, Galley, Painter, Pos2, Rect, Stroke, StrokeKind, pos2, vec2};
-use egui_plot::LineStyle;
 use std::sync::Arc;
+
+use egui::{Color32, CornerRadius, Galley, Painter, Pos2, Rect, Stroke, StrokeKind, pos2, vec2};
+use egui_plot::LineStyle;
 
 use crate::state::Action;
 use crate::theme::{self, Palette, S1, S2};
@@ -202,16 +203,4 @@ pub(crate) fn note(painter: &Painter, palette: &Palette, title: &str, rows: &[Ro
         painter.galley(pos2(end - of_value.size().x, y), of_value, palette.text);
         painter.galley(pos2(end + S2, y), of_more, palette.faint);
     }
-}
-
-/// Paints words and says how wide they are.
-pub(crate) fn words(
-    painter: &Painter,
-    at: Pos2,
-    align: Align2,
-    words: &str,
-    font: egui::FontId,
-    color: Color32,
-) -> f32 {
-    painter.text(at, align, words, font, color).width()
 }

@@ -21,6 +21,19 @@ pub(crate) enum ChartKind {
 }
 
 impl ChartKind {
+    /// All, in their order.
+    pub(crate) const ALL: [Self; 9] = [
+        Self::BitRate,
+        Self::Loss,
+        Self::RoundTrip,
+        Self::Jitter,
+        Self::FrameRate,
+        Self::PictureHeight,
+        Self::Buffer,
+        Self::Concealed,
+        Self::Cpu,
+    ];
+
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::BitRate => "Bit rate",

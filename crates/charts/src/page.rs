@@ -2,6 +2,8 @@
 //!
 //! Invariant: what can be clicked is exactly where it was painted; all charts have the same left and right end.
 
+use std::collections::BTreeSet;
+
 use egui::{Align2, CornerRadius, Painter, Pos2, Rect, Stroke, Ui, pos2, vec2};
 
 use crate::chip::{self, Chip, Row, Sample};
@@ -149,15 +151,12 @@ fn title(painter: &Painter, shared: &Shared<'_>, chart: &Chart, rect: Rect, area
     let Shared { record, state, palette, .. } = shared;
     let middle = rect.top() + chip::HEIGHT / 2.0;
     let put = |x: f32, words: &str, font, color| {
-        chip::words(painter, pos2(x, middle), Align2::LEFT_CENTER, words, font, color)
+        painter.text(pos2(x, middle), Align2::LEFT_CENTER, words, font, color).right()
     };
-    let mut x = put(0.0, chart.kind.title(), theme::title(), palette.text) + S2;
-    x += put(x, chart.unit, theme::body(), palette.soft) + S3;
+    let x = put(0.0, chart.kind.title(), theme::title(), palette.text) + S2;
+    let x = put(x, chart.unit, theme::body(), palette.soft) + S3;
     let moment = shared.crosshair.map(|place| record.timeline.moment(place));
-    let mut ways: Vec<Way> = chart.lines.iter().map(|line| line.way).collect();
-    ways.dedup();
-    ways.sort_unstable();
-    ways.dedup();
+    let ways: BTreeSet<Way> = chart.lines.iter().map(|line| line.way).collect();
     let chips: Vec<Chip> = ways
         .into_iter()
         .map(|way| {

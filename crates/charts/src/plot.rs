@@ -27,8 +27,11 @@ pub(crate) const RIGHT: f32 = 18.0;
 /// Room for the labels of time.
 pub(crate) const TIMES: f32 = 20.0;
 
-/// Points of a line stand no nearer together than this, in points of the screen. A band shows what lies between.
+/// Points of a line stand no nearer together than this, in points of the screen; a band shows what lies between. Where
+/// there are more lines than can be followed so closely, less is enough.
 const APART: f32 = 3.0;
+const MANY_APART: f32 = 4.0;
+const MANY: usize = 3;
 /// Less than this on the screen is no difference between two values.
 const ALIKE: f32 = 0.25;
 
@@ -88,7 +91,8 @@ pub(crate) fn paint(ui: &mut Ui, shared: &Shared<'_>, chart: &Chart, rect: Rect)
     let Shared { record, state, palette, ticks, .. } = shared;
     let range = state.window.range();
     let moments = record.timeline.moment(range.start)..record.timeline.moment(range.end).saturating_add(1);
-    let most = (inside(rect).width() / APART).max(1.0) as usize;
+    let apart = if chart.lines.len() > MANY { MANY_APART } else { APART };
+    let most = (inside(rect).width() / apart).max(1.0) as usize;
     // A picture has a size until it has another.
     let stepped = chart.kind == ChartKind::PictureHeight;
     let shown = chart.lines.iter().filter(|line| is_shown(line, state));

@@ -110,19 +110,14 @@ impl CallRecord {
 
         let mut reader =
             Reader { history, breaks: &breaks, people: &people, lines: BTreeMap::new(), last_ms: i64::MIN };
-        let lengths: Vec<i64> =
-            sessions.iter().map(|s| s.ended_ms.map_or(3_600_000, |end| end - s.started_ms)).collect();
-        let whole: i64 = lengths.iter().copied().fold(1, i64::saturating_add);
         let mut stretches = Vec::new();
-        for (position, session) in sessions.iter().enumerate() {
-            let share =
-                max_points.clamp(1, MOST_POINTS) as i128 * i128::from(lengths[position].max(0)) / i128::from(whole);
-            reader.last_ms = session.started_ms;
-            reader.session(session, &stays[position], &events[position], (share as usize).max(LEAST_POINTS))?;
-            let last_event = events[position].last().map_or(session.started_ms, |event| event.unix_ms);
-            let end_ms = session.ended_ms.unwrap_or(reader.last_ms.max(last_event));
-            stretches
-                .push(in_calendar(session.started_ms)..in_calendar(end_ms).max(in_calendar(session.started_ms) + 1000));
+        let points = shares(&sessions, max_points.clamp(1, MOST_POINTS));
+        for (((session, stays), events), points) in sessions.iter().zip(&stays).zip(&events).zip(points) {
+            reader.last_ms = events.last().map_or(session.started_ms, |event| event.unix_ms);
+            reader.session(session, stays, events, points)?;
+            let start_ms = in_calendar(session.started_ms);
+            let end_ms = in_calendar(session.ended_ms.unwrap_or(reader.last_ms));
+            stretches.push(start_ms..end_ms.max(start_ms + 1000));
         }
         let lines = std::mem::take(&mut reader.lines);
         let end_ms = stretches.iter().map(|stretch| stretch.end).max().unwrap_or(0);
@@ -146,6 +141,16 @@ impl CallRecord {
     }
 }
 
+/// The points of a line that each session gets, by its length. One that is under way counts as an hour.
+fn shares(sessions: &[Session], points: usize) -> Vec<usize> {
+    let length = |session: &Session| {
+        session.ended_ms.map_or(3_600_000, |end_ms| end_ms.saturating_sub(session.started_ms).max(0)) as f64
+    };
+    let whole: f64 = sessions.iter().map(length).sum();
+    let share = |session: &Session| (points as f64 * length(session) / whole.max(1.0)) as usize;
+    sessions.iter().map(|session| share(session).max(LEAST_POINTS)).collect()
+}
+
 fn in_calendar(ms: i64) -> i64 {
     ms.clamp(TIMES.start, TIMES.end - 2000)
 }
@@ -159,7 +164,7 @@ struct Reader<'a> {
     breaks: &'a [Break],
     people: &'a People,
     lines: BTreeMap<Key, Vec<Run>>,
-    /// End of the last sample of the session.
+    /// When the last thing happened in the session.
     last_ms: i64,
 }
 
@@ -266,19 +271,8 @@ fn heights(frame_rate: &[Run], peer: &str, direction: Direction, events: &[Event
 
 /// Sorts the lines into charts.
 fn charts(lines: BTreeMap<Key, Vec<Run>>) -> Vec<Chart> {
-    let kinds = [
-        ChartKind::BitRate,
-        ChartKind::Loss,
-        ChartKind::RoundTrip,
-        ChartKind::Jitter,
-        ChartKind::FrameRate,
-        ChartKind::PictureHeight,
-        ChartKind::Buffer,
-        ChartKind::Concealed,
-        ChartKind::Cpu,
-    ];
-    let mut charts: Vec<Chart> =
-        kinds.into_iter().map(|kind| Chart { kind, unit: kind.unit(), lines: Vec::new() }).collect();
+    let empty = |kind: ChartKind| Chart { kind, unit: kind.unit(), lines: Vec::new() };
+    let mut charts: Vec<Chart> = ChartKind::ALL.into_iter().map(empty).collect();
     for ((kind, way, person), runs) in lines {
         let line = Line { way, person, runs: series::in_order(runs) };
         if let Some(chart) = charts.iter_mut().find(|chart| chart.kind == kind) {

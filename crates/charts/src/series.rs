@@ -177,10 +177,8 @@ pub(crate) fn in_order(mut line: Vec<Run>) -> Vec<Run> {
 pub(crate) fn at(line: &[Run], ms: i64) -> Option<Spread> {
     let run = &line[line.partition_point(|run| run[0].start_ms <= ms).checked_sub(1)?];
     let point = run[run.partition_point(|point| point.start_ms <= ms).checked_sub(1)?];
-    (ms <= point.end_ms.saturating_add(TOUCH_MS)).then_some(point.values).filter(|_| {
-        // Past the end of a run nothing is known; between two points of a run the one before still holds.
-        ms <= point.end_ms || run.last().is_some_and(|last| last.start_ms > ms)
-    })
+    // Between two points of a run the one before still holds; past its end nothing is known.
+    run.last().filter(|last| ms <= last.end_ms).map(|_| point.values)
 }
 
 /// The points of a run that touch a range, and one on each side, so that the line goes on to the edge.

@@ -33,7 +33,7 @@ pub struct View {
 }
 
 /// What a frame gives.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Frame {
     /// To be painted ([`Scene::encode`], after the frame before); empty where nothing is new.
     pub bytes: Vec<u8>,
