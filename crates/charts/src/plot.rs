@@ -32,6 +32,9 @@ pub(crate) const TIMES: f32 = 20.0;
 const APART: f32 = 3.0;
 const MANY_APART: f32 = 4.0;
 const MANY: usize = 3;
+/// A sample that is wider than this, in points, is drawn as what it is: a mean and a range for all of its time. Narrower
+/// ones are joined, or they would look like stairs.
+const WIDE: f64 = 40.0;
 /// Less than this on the screen is no difference between two values.
 const ALIKE: f32 = 0.25;
 
@@ -94,13 +97,14 @@ pub(crate) fn paint(ui: &mut Ui, shared: &Shared<'_>, chart: &Chart, rect: Rect)
     let apart = if chart.lines.len() > MANY { MANY_APART } else { APART };
     let most = (inside(rect).width() / apart).max(1.0) as usize;
     // A picture has a size until it has another.
-    let stepped = chart.kind == ChartKind::PictureHeight;
+    let of_pictures = chart.kind == ChartKind::PictureHeight;
+    let wide = if of_pictures { 0.0 } else { WIDE * state.window.width() / f64::from(inside(rect).width().max(1.0)) };
     let shown = chart.lines.iter().filter(|line| is_shown(line, state));
-    let mut strokes: Vec<Drawn> = shown.flat_map(|line| drawn(line, record, &moments, most, stepped)).collect();
+    let mut strokes: Vec<Drawn> = shown.flat_map(|line| drawn(line, record, &moments, most, wide)).collect();
     let greatest = strokes.iter().flat_map(|drawn| &drawn.points).map(|point| point.1.max).fold(0.0, f64::max);
-    let scale = Scale::new(greatest, least_top(chart), stepped);
+    let scale = Scale::new(greatest, least_top(chart), of_pictures);
     let alike = (scale.top / f64::from(inside(rect).height().max(1.0))) * f64::from(ALIKE);
-    for drawn in strokes.iter_mut().filter(|_| !stepped) {
+    for drawn in strokes.iter_mut().filter(|drawn| !drawn.stepped) {
         drawn.points = simplified(&drawn.points, alike);
     }
     let mut of_plot = ui.new_child(UiBuilder::new().max_rect(rect.with_max_x(rect.right() - RIGHT)));
@@ -178,11 +182,13 @@ struct Drawn {
     way: Way,
     person: Option<usize>,
     points: Vec<(f64, Spread)>,
+    stepped: bool,
     /// So that no two have the same name.
     name: String,
 }
 
-fn drawn(line: &Line, record: &CallRecord, moments: &Range<i64>, most: usize, stepped: bool) -> Vec<Drawn> {
+/// The runs of a line that are in sight. Samples longer than `wide`, in seconds of the axis, become steps.
+fn drawn(line: &Line, record: &CallRecord, moments: &Range<i64>, most: usize, wide: f64) -> Vec<Drawn> {
     let Line { way, person, runs } = line;
     let first = runs.partition_point(|run| run.last().is_none_or(|last| last.end_ms < moments.start));
     let seen = runs[first..].iter().take_while(|run| run.first().is_some_and(|point| point.start_ms <= moments.end));
@@ -190,8 +196,12 @@ fn drawn(line: &Line, record: &CallRecord, moments: &Range<i64>, most: usize, st
     let total: usize = seen.iter().map(|run| run.len()).sum();
     let drawn = |(number, run): (usize, &[Point])| {
         let points = series::thin(run, (run.len() * most).div_ceil(total.max(1)));
+        let length = |points: &[Point]| {
+            Some(record.timeline.place(points.last()?.end_ms) - record.timeline.place(points.first()?.start_ms))
+        };
+        let stepped = length(&points).is_some_and(|length| length > wide * points.len() as f64);
         let points = if stepped { steps(&points, record) } else { places(&points, record) };
-        Drawn { way: *way, person: *person, points, name: format!("{way:?} {person:?} {number}") }
+        Drawn { way: *way, person: *person, points, stepped, name: format!("{way:?} {person:?} {number}") }
     };
     seen.into_iter().enumerate().filter(|(_, run)| !run.is_empty()).map(drawn).collect()
 }

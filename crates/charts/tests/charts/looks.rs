@@ -69,6 +69,15 @@ fn a_step_of_the_picture_height_is_a_line_and_no_wedge() {
 }
 
 #[test]
+fn samples_that_are_seen_one_by_one_are_not_joined_by_slopes_that_nobody_measured() {
+    let mut page = Page::open(eventful().record());
+    let slopes = |page: &Page| strokes(page, UP).into_iter().filter(|rect| rect.height() > 4.0).count();
+    assert!(slopes(&page) > 0, "of a whole call there are");
+    page.send(vec![InputEvent::Range { from_ms: START_MS + 180_000, to_ms: START_MS + 220_000 }]);
+    assert_eq!(slopes(&page), 0);
+}
+
+#[test]
 fn a_break_is_an_empty_labelled_gap_in_all_charts() {
     let page = Page::open(eventful().record());
     let (start, end) = (x(440.0), x(481.0));
