@@ -38,8 +38,8 @@ pub(crate) fn triangles(page: &Page, color: Color32) -> Vec<Rect> {
 
 /// Lines of charts: what is thinner than a chip and not as high as a chart.
 fn strokes(page: &Page, color: Color32) -> Vec<Rect> {
-    // The dots of chips lie above the charts and are round: none of their triangles is wider than 10 points.
-    triangles(page, color).into_iter().filter(|rect| rect.width() > 10.0).collect()
+    // The dots of chips lie above the charts and are hardly wider than 10 points.
+    triangles(page, color).into_iter().filter(|rect| rect.width() > 11.0).collect()
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn a_step_of_the_picture_height_is_a_line_and_no_wedge() {
 #[test]
 fn samples_that_are_seen_one_by_one_are_not_joined_by_slopes_that_nobody_measured() {
     let mut page = Page::open(eventful().record());
-    let slopes = |page: &Page| strokes(page, UP).into_iter().filter(|rect| rect.height() > 4.0).count();
+    let slopes = |page: &Page| strokes(page, UP).into_iter().filter(|rect| rect.height() > 12.0).count();
     assert!(slopes(&page) > 0, "of a whole call there are");
     page.send(vec![InputEvent::Range { from_ms: START_MS + 180_000, to_ms: START_MS + 220_000 }]);
     assert_eq!(slopes(&page), 0);
