@@ -35,8 +35,14 @@ const SHALLOW_QUEUE_MS: f64 = 40.0;
 const EMPTY_QUEUE_MS: f64 = 12.0;
 /// Feedback comes up to this much after what it reports.
 const FEEDBACK_US: i64 = 100_000;
-/// A queue that has not shrunk for so long of sending less is not ours.
-const FOREIGN_US: i64 = 1_200_000;
+/// After so long of sending less, a queue of ours has shrunk ...
+const FOREIGN_MS: f64 = 400.0;
+/// ... by a third of what the lower rate makes room for; else it is not ours.
+const SHRINKS: f64 = (1.0 - BACK_OFF) / 3.0;
+/// Growth of delay that is none.
+const FLAT_MS: f64 = 8.0;
+/// On a path that loses more, only a probe can tell that there is room.
+const BLIND_LOSS: f64 = 0.03;
 
 #[derive(Debug, Clone, Copy)]
 struct Capacity {
@@ -50,12 +56,12 @@ impl Capacity {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum Phase {
     /// Up to the capacity, or into the unknown.
     Grow,
     /// Less than the capacity, until the queue is empty.
-    Drain { since_us: i64, has_fallen: bool },
+    Drain { since_us: i64, from_queue_ms: f64, has_fallen: bool },
 }
 
 /// What the rates were when the reading was taken.
@@ -65,6 +71,8 @@ pub(crate) struct Rates {
     pub(crate) acked_bps: Option<f64>,
     /// Over a shorter time.
     pub(crate) lately_bps: Option<f64>,
+    /// Share of packets lost over the last seconds, of 1.
+    pub(crate) loss: f64,
 }
 
 /// What a reading led to.
@@ -147,11 +155,15 @@ impl Aimd {
             if now_us - before < rtt_us + FEEDBACK_US && !(deep && reading.growth_ms > 0.0) {
                 return Step::None;
             }
-            if let Phase::Drain { since_us, .. } = self.phase
-                && now_us - since_us > FOREIGN_US
-                && reading.growth_ms.abs() < EMPTY_QUEUE_MS
-                && rates.sent_bps < rates.acked_bps.unwrap_or(f64::MAX) * 1.02
+            if let Phase::Drain { since_us, from_queue_ms, .. } = self.phase
+                && reading.growth_ms < FLAT_MS
+                && self.keeps_up(rates)
             {
+                // Less is sent, and all of it arrives: the queue shrinks, or it is not ours.
+                let drained_ms = (now_us - since_us - rtt_us) as f64 / 1000.0;
+                if drained_ms < FOREIGN_MS || reading.queue_ms < from_queue_ms - SHRINKS * drained_ms {
+                    return Step::None;
+                }
                 self.phase = Phase::Grow;
                 return Step::Foreign;
             }
@@ -180,12 +192,18 @@ impl Aimd {
         }
         self.target_bps = self.target_bps.min(lowered);
         self.lowered_us = Some(now_us);
-        let since_us = match self.phase {
-            Phase::Grow => now_us,
-            Phase::Drain { since_us, .. } => since_us,
+        let (since_us, from_queue_ms) = match self.phase {
+            Phase::Grow => (now_us, reading.queue_ms),
+            Phase::Drain { since_us, from_queue_ms, .. } => (since_us, from_queue_ms),
         };
-        self.phase = Phase::Drain { since_us, has_fallen: has_fallen || is_fall };
+        self.phase = Phase::Drain { since_us, from_queue_ms, has_fallen: has_fallen || is_fall };
         if is_fall { Step::Fall } else { Step::Lowered }
+    }
+
+    /// Whether what is sent arrives, but for what is lost.
+    fn keeps_up(&self, rates: Rates) -> bool {
+        let sent_bps = self.target_bps.min(rates.sent_bps) * (1.0 - rates.loss);
+        rates.lately_bps.is_some_and(|arrives| arrives > (1.0 - CAPACITY_SAME) * sent_bps)
     }
 
     fn raise(&mut self, now_us: i64, reading: &Reading, rates: Rates, elapsed_s: f64) {
@@ -204,7 +222,7 @@ impl Aimd {
         }
         let arrives = rates.acked_bps.unwrap_or(0.0);
         let most = AHEAD * arrives + AHEAD_BPS;
-        if self.target_bps < most && rates.sent_bps > 0.7 * self.target_bps {
+        if self.target_bps < most && rates.sent_bps > 0.7 * self.target_bps && rates.loss < BLIND_LOSS {
             self.target_bps = (self.target_bps * GROWTH.powf(elapsed_s)).min(most);
         }
     }

@@ -67,8 +67,8 @@ pub(crate) struct Reading {
 #[derive(Debug, Clone, Copy)]
 struct Group {
     first_sent_us: i64,
-    delays_us: i64,
-    packets: i64,
+    delays_us: f64,
+    packets: f64,
 }
 
 #[derive(Debug)]
@@ -164,13 +164,13 @@ impl Delay {
         match &mut self.group {
             Some(group) if packet.sent_us < group.first_sent_us => {}
             Some(group) if packet.sent_us <= group.first_sent_us + GROUP_US => {
-                group.delays_us += delay_us;
-                group.packets += 1;
+                group.delays_us += delay_us as f64;
+                group.packets += 1.0;
             }
             group => {
-                let new = Group { first_sent_us: packet.sent_us, delays_us: delay_us, packets: 1 };
+                let new = Group { first_sent_us: packet.sent_us, delays_us: delay_us as f64, packets: 1.0 };
                 if let Some(done) = group.replace(new) {
-                    self.trend.push_back((done.first_sent_us, done.delays_us as f64 / done.packets as f64));
+                    self.trend.push_back((done.first_sent_us, done.delays_us / done.packets));
                 }
                 while self.trend.len() > TREND_MOST
                     || self.trend.front().is_some_and(|(sent, _)| *sent < packet.sent_us - TREND_US)
@@ -250,7 +250,7 @@ impl Delay {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Line {
     pub(crate) slope: f64,
-    /// Standard error of the slope.
+    /// Standard error of the slope, widened where what deviates from the line hangs together from point to point.
     pub(crate) error: f64,
 }
 
@@ -260,16 +260,26 @@ impl Line {
         let count = points.clone().count() as f64;
         let sum = points.clone().fold((0.0, 0.0), |sum, point| (sum.0 + point.0, sum.1 + point.1));
         let mean = (sum.0 / count, sum.1 / count);
-        let (xx, xy, yy) = points.fold((0.0, 0.0, 0.0), |(xx, xy, yy), (x, y)| {
-            let (dx, dy) = (x - mean.0, y - mean.1);
-            (xx + dx * dx, xy + dx * dy, yy + dy * dy)
+        let (xx, xy) = points.clone().fold((0.0, 0.0), |(xx, xy), (x, y)| {
+            let dx = x - mean.0;
+            (xx + dx * dx, xy + dx * (y - mean.1))
         });
         if count < 2.0 || xx <= 0.0 {
             return None;
         }
         let slope = xy / xx;
-        let residual = (yy - slope * xy).max(0.0);
-        let error = if count > 2.0 { (residual / (count - 2.0) / xx).sqrt() } else { f64::INFINITY };
+        let (mut squares, mut neighbours, mut before) = (0.0, 0.0, 0.0);
+        for (x, y) in points {
+            let residual = (y - mean.1) - slope * (x - mean.0);
+            squares += residual * residual;
+            neighbours += residual * before;
+            before = residual;
+        }
+        if count < 3.0 {
+            return Some(Self { slope, error: f64::INFINITY });
+        }
+        let correlation = if squares > 0.0 { (neighbours / squares).clamp(0.0, 0.9) } else { 0.0 };
+        let error = (squares / (count - 2.0) / xx * (1.0 + correlation) / (1.0 - correlation)).sqrt();
         Some(Self { slope, error })
     }
 }

@@ -208,6 +208,7 @@ impl Estimator {
             sent_bps: self.sent.rate(now_us),
             acked_bps: self.acked.rate(acked::LONG_US),
             lately_bps: self.acked.rate(acked::SHORT_US),
+            loss: self.loss.share(),
         };
         match self.aimd.on_reading(now_us, &reading, rates, self.rtt_us()) {
             Step::None | Step::Lowered => {}

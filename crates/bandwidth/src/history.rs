@@ -10,6 +10,8 @@ use crate::packet::{ProbeId, Report, Sent};
 
 /// A report that comes later than this is of no use.
 const KEEP_US: i64 = 10_000_000;
+/// 35 years. A clock that is set later is broken, and sums of such times would overflow.
+const LATEST_US: i64 = 1 << 50;
 /// Ten seconds at 15 Mbit/s of full packets.
 const MOST: usize = 16_384;
 
@@ -128,7 +130,7 @@ impl History {
             news.arrived.push(Arrived {
                 sequence: report.sequence,
                 sent_us: open.sent_us,
-                arrival_us: i64::try_from(arrival.as_micros()).unwrap_or(i64::MAX / 4).min(i64::MAX / 4),
+                arrival_us: i64::try_from(arrival.as_micros()).unwrap_or(LATEST_US).min(LATEST_US),
                 bytes: open.bytes,
                 late: open.reported_missing,
                 was_untold: open.is_untold,
@@ -161,5 +163,68 @@ impl History {
         let passed: usize = self.open.range(self.unreported..=sequence).map(|(_, open)| open.bytes).sum();
         self.in_flight -= passed;
         self.unreported = sequence + 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    fn send(history: &mut History, sequence: u64, sent_us: i64) {
+        history.sent(sent_us, &Sent { sequence, at: Instant::now(), bytes: 100, probe: None });
+    }
+
+    fn received(sequence: u64) -> Report {
+        Report { sequence, arrival: Some(Duration::from_secs(1)) }
+    }
+
+    #[test]
+    fn memory_is_bounded_and_what_is_forgotten_is_not_in_flight() {
+        let mut history = History::default();
+        for sequence in 0..100_000 {
+            send(&mut history, sequence, 0);
+        }
+        assert_eq!(history.open.len(), MOST);
+        assert_eq!(history.in_flight(), MOST * 100);
+        send(&mut history, 100_000, KEEP_US + 1);
+        assert_eq!((history.open.len(), history.in_flight()), (1, 100));
+    }
+
+    #[test]
+    fn a_packet_is_settled_once() {
+        let mut history = History::default();
+        send(&mut history, 5, 0);
+        assert_eq!(history.settle(&[received(5), received(5)]).arrived.len(), 1);
+        assert_eq!(history.settle(&[received(5)]).arrived.len(), 0);
+        assert_eq!(history.in_flight(), 0);
+    }
+
+    #[test]
+    fn one_that_was_reported_missing_may_come_late() {
+        let mut history = History::default();
+        for sequence in 0..3 {
+            send(&mut history, sequence, 0);
+        }
+        let missing = Report { sequence: 1, arrival: None };
+        let news = history.settle(&[received(0), missing, received(2)]);
+        assert_eq!((news.arrived.len(), news.missing.len()), (2, 1));
+        assert_eq!(history.settle(&[missing]).missing.len(), 0);
+        assert!(history.settle(&[received(1)]).arrived[0].late);
+    }
+
+    #[test]
+    fn what_feedback_skips_is_untold_and_neither_lost_nor_in_flight() {
+        let mut history = History::default();
+        for sequence in 0..10 {
+            send(&mut history, sequence, 0);
+        }
+        history.settle(&[received(0), received(1)]);
+        let news = history.settle(&[received(6)]);
+        assert_eq!(news.untold.iter().map(|packet| packet.sequence).collect::<Vec<_>>(), [2, 3, 4, 5]);
+        assert!(news.missing.is_empty());
+        assert_eq!(history.in_flight(), 300);
+        assert!(history.settle(&[received(3)]).arrived[0].was_untold);
     }
 }

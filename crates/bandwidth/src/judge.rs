@@ -21,11 +21,11 @@ const LATE_US: i64 = 300_000;
 /// Growth of delay per time that is a queue, if the noise is below half of it.
 const SLOPE_LEAST: f64 = 0.08;
 /// Noise of the slope from which on nothing can be said.
-const ERROR_MOST: f64 = 0.25;
+const ERROR_MOST: f64 = 0.15;
 /// Jitter up to which the time between arrivals is exact enough.
 const CALM_MS: f64 = 6.0;
 /// Loss above that of the path which shows a policer, in a probe of enough packets.
-const EXCESS_LOSS: f64 = 0.3;
+const EXCESS_LOSS: f64 = 0.15;
 const EXCESS_LOSS_PACKETS: usize = 12;
 
 /// What a probe has found.
@@ -171,6 +171,82 @@ impl Open {
         if is_lossy {
             return Outcome::Saturated(BitRate::from_f64(sent_bps * (1.0 - lost)));
         }
-        Outcome::Passed(BitRate::from_f64(sent_bps / (1.0 + line.slope.max(0.0))))
+        // Noise counts against it: a rate that is too high costs more than one more probe.
+        Outcome::Passed(BitRate::from_f64(sent_bps / (1.0 + (line.slope + line.error).max(0.0))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::Missing;
+
+    const BYTES: usize = 1250;
+
+    /// Sends 12 packets at 4 Mbit/s into a link of `link_bps`; `noise_us` is added to each delay, `is_lost` loses some.
+    fn probe(link_bps: f64, noise_us: impl Fn(u64) -> i64, is_lost: impl Fn(u64) -> bool) -> Option<Outcome> {
+        let (mut judge, mut news) = (Judge::default(), News::default());
+        let mut free_us: i64 = 0;
+        for sequence in 0..12 {
+            let sent_us = sequence as i64 * 2500;
+            judge.sent(sent_us, sequence, BYTES, Some(ProbeId(1)));
+            free_us = free_us.max(sent_us) + (BYTES as f64 * 8e6 / link_bps) as i64;
+            if is_lost(sequence) {
+                news.missing.push(Missing { sequence, sent_us, bytes: BYTES });
+                continue;
+            }
+            let arrival_us = free_us + 20_000 + noise_us(sequence);
+            let probe = Some(ProbeId(1));
+            news.arrived.push(Arrived {
+                sequence,
+                sent_us,
+                arrival_us,
+                bytes: BYTES,
+                late: false,
+                was_untold: false,
+                probe,
+            });
+        }
+        judge.settle(&news);
+        assert_eq!(judge.next(100_000, 0.0, 1.0), None, "it is not complete yet");
+        judge.complete(ProbeId(1));
+        judge.next(100_000, 0.0, 1.0)
+    }
+
+    fn kbps(outcome: Option<Outcome>) -> (bool, u64) {
+        match outcome {
+            Some(Outcome::Passed(rate)) => (true, rate.as_bps() / 1000),
+            Some(Outcome::Saturated(rate)) => (false, rate.as_bps() / 1000),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_link_with_room_passes_and_a_full_one_tells_its_capacity() {
+        let (passed, rate) = kbps(probe(10e6, |_| 0, |_| false));
+        assert!(passed && (3900..=4000).contains(&rate), "{rate}");
+        let (passed, rate) = kbps(probe(2e6, |_| 0, |_| false));
+        assert!(!passed && (1950..=2050).contains(&rate), "{rate}");
+    }
+
+    #[test]
+    fn loss_does_not_change_the_answer() {
+        let (passed, rate) = kbps(probe(10e6, |_| 0, |sequence| sequence == 4));
+        assert!(passed && (3900..=4000).contains(&rate), "{rate}");
+        let (passed, rate) = kbps(probe(2e6, |_| 0, |sequence| sequence == 4));
+        assert!(!passed && (1900..=2100).contains(&rate), "{rate}");
+    }
+
+    #[test]
+    fn a_policer_shows_by_its_loss() {
+        let (passed, rate) = kbps(probe(10e6, |_| 0, |sequence| sequence % 2 == 1));
+        assert!(!passed && (1800..=2200).contains(&rate), "{rate}");
+    }
+
+    #[test]
+    fn jitter_makes_it_unclear_and_not_low() {
+        let noise = |sequence: u64| [0, 31_000, 7_000, 55_000, 12_000, 44_000][sequence as usize % 6];
+        assert_eq!(probe(10e6, noise, |_| false), Some(Outcome::Unclear));
+        assert_eq!(probe(10e6, |_| 0, |sequence| sequence > 1), Some(Outcome::Unclear));
     }
 }

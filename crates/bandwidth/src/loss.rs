@@ -135,3 +135,49 @@ impl LossModel {
         self.slots.iter_mut().rev().find(|slot| slot.index == index)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ten seconds at `sent_bps`, of which each `lost(index)` is lost, and the limit at their end.
+    fn limit_after(sent_bps: f64, lost: impl Fn(i64) -> bool) -> Option<f64> {
+        let mut model = LossModel::default();
+        let gap_us = (1000.0 * 8e6 / sent_bps) as i64;
+        let mut limit = None;
+        for index in 0..10_000_000 / gap_us {
+            let sent_us = index * gap_us;
+            let sequence = index as u64;
+            if lost(index) {
+                model.update(&[], &[Missing { sequence, sent_us, bytes: 1000 }]);
+            } else {
+                let arrival_us = sent_us + 20_000;
+                let packet =
+                    Arrived { sequence, sent_us, arrival_us, bytes: 1000, late: false, was_untold: false, probe: None };
+                model.update(&[packet], &[]);
+            }
+            limit = model.limit_bps(sent_bps, Some(sent_bps * (1.0 - model.share())));
+        }
+        limit
+    }
+
+    #[test]
+    fn loss_that_any_rate_has_is_not_blamed_on_the_rate() {
+        assert_eq!(limit_after(1e6, |_| false), None);
+        assert_eq!(limit_after(1e6, |index| index % 20 == 0), None);
+        assert_eq!(limit_after(1e6, |index| index % 10 == 0), None);
+    }
+
+    #[test]
+    fn loss_that_no_path_has_lowers_the_rate_to_what_arrives() {
+        // Half of it passes.
+        let limit = limit_after(1e6, |index| index % 2 == 0).expect("a limit");
+        assert!((400_000.0..700_000.0).contains(&limit), "{limit}");
+    }
+
+    #[test]
+    fn an_outage_says_nothing() {
+        // Three seconds of ten.
+        assert_eq!(limit_after(1e6, |index| (500..875).contains(&index)), None);
+    }
+}

@@ -23,6 +23,8 @@ const QUEUE_LOWEST: Duration = Duration::from_millis(150);
 const BURST: Duration = Duration::from_millis(5);
 /// Of any kind: 200 ms at 100 Mbit/s.
 const PACKETS_MOST: usize = 2048;
+/// No UDP packet is larger; more would only spoil sums.
+const PACKET_MOST: usize = 65_535;
 /// Streams of video on a link: a camera and a screen, and room.
 const STREAMS_MOST: usize = 16;
 /// A key frame that has not come by then is asked for again.
@@ -30,6 +32,8 @@ const ASK_AGAIN: Duration = Duration::from_millis(500);
 /// A probe that lacks packets for so long is given up.
 const PROBE_PATIENCE: Duration = Duration::from_secs(1);
 const PROBES_MOST: usize = 4;
+/// Padding is best as large as media.
+const PADDING: usize = 1200;
 
 /// Whether a packet will be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,7 +174,8 @@ impl<T> Pacer<T> {
     }
 
     /// Takes a packet. Those of a frame come one after the other.
-    pub fn push(&mut self, now: Instant, packet: Packet<T>) -> Admission {
+    pub fn push(&mut self, now: Instant, mut packet: Packet<T>) -> Admission {
+        packet.bytes = packet.bytes.min(PACKET_MOST);
         let now = self.latest.map_or(now, |latest| latest.max(now));
         match packet.kind {
             Kind::Audio => {
@@ -245,11 +250,15 @@ impl<T> Pacer<T> {
 
     /// Whether packets of `frame` are sent, and whether this is its first.
     fn admit(&mut self, frame: Frame) -> (bool, bool) {
-        if let Some(Stream { current: Some((id, is_sent)), .. }) = self.streams.get(&frame.stream)
+        let is_full = self.video.len() >= PACKETS_MOST;
+        if let Some(stream) = self.streams.get_mut(&frame.stream)
+            && let Some((id, is_sent)) = &mut stream.current
             && *id == frame.id
         {
-            let is_sent = *is_sent && self.video.len() < PACKETS_MOST;
-            return (is_sent, false);
+            if is_full && std::mem::take(is_sent) {
+                stream.broken.get_or_insert(None);
+            }
+            return (*is_sent, false);
         }
         if self.streams.len() >= STREAMS_MOST && !self.streams.contains_key(&frame.stream) {
             return (false, true);
@@ -366,7 +375,7 @@ impl<T> Pacer<T> {
             return None;
         }
         let started = probe.started;
-        let Some(packet) = self.pop().or_else(|| padding(1200)) else {
+        let Some(packet) = self.pop().or_else(|| padding(PADDING)) else {
             if started.is_some() {
                 self.ended.push((cluster.id, true));
                 self.probes.pop_front();
@@ -375,7 +384,7 @@ impl<T> Pacer<T> {
         };
         if let Some(probe) = self.probes.front_mut() {
             probe.started.get_or_insert(now);
-            probe.bytes += packet.bytes;
+            probe.bytes += packet.bytes.min(PACKET_MOST);
             probe.packets += 1;
         }
         Some(self.leave(packet, Some(cluster.id)))
@@ -388,10 +397,11 @@ impl<T> Pacer<T> {
     }
 
     fn leave(&mut self, packet: Packet<T>, probe: Option<ProbeId>) -> Departure<T> {
-        self.debt_bits += packet.bytes as f64 * 8.0;
+        let bytes = packet.bytes.min(PACKET_MOST);
+        self.debt_bits += bytes as f64 * 8.0;
         // A probe may owe so much, not more: what follows it is not to wait for it.
         self.debt_bits = self.debt_bits.min(self.most.as_f64() * BURST.as_secs_f64() * 4.0 + 12_000.0);
-        Departure { kind: packet.kind, bytes: packet.bytes, body: packet.body, probe }
+        Departure { kind: packet.kind, bytes, body: packet.body, probe }
     }
 
     /// Takes off what could have been sent since the last time. Returns the time that counts.

@@ -26,6 +26,9 @@ const QUEUE_MOST: Duration = Duration::from_millis(30);
 const START_FACTORS: [f64; 2] = [3.0, 6.0];
 const FACTOR: f64 = 2.0;
 const FACTOR_SLOW: f64 = 1.5;
+/// A long probe of twice the rate of a full link would be a queue as long as itself: a smaller step then, and after it.
+const FACTOR_LONG: f64 = 1.25;
+const FACTOR_LONG_NEXT: f64 = 1.5;
 const RETRIES: u32 = 3;
 /// A cluster is at least so long and so many packets ...
 const DURATION: Duration = Duration::from_millis(15);
@@ -33,8 +36,8 @@ const PACKETS: u32 = 6;
 const PACKETS_SLOW: u32 = 4;
 /// ... and with jitter above this so many times the jitter, for the slope of delay to show, up to a bound.
 const CALM: Duration = Duration::from_millis(6);
-const JITTERS: u32 = 8;
-const DURATION_MOST: Duration = Duration::from_millis(200);
+const JITTERS: u32 = 10;
+const DURATION_MOST: Duration = Duration::from_millis(250);
 /// An outcome that has not come by then never comes.
 const PATIENCE: Duration = Duration::from_millis(2500);
 /// As near to the limit as this there is nothing left to find.
@@ -62,6 +65,8 @@ pub struct ProbeController {
     awaited: u32,
     last: Option<Instant>,
     last_rate: BitRate,
+    /// The last one was long, for jitter.
+    is_long: bool,
     retries: u32,
     /// To be handed out next: a factor of the target, or a rate.
     due: Option<BitRate>,
@@ -100,7 +105,12 @@ impl ProbeController {
             return None;
         }
         self.retries = 0;
-        self.cluster(now, state.target.times(if is_slow { FACTOR_SLOW } else { FACTOR }), state, limits)
+        let factor = match state.capacity {
+            _ if is_slow => FACTOR_SLOW,
+            Some(_) if state.jitter > CALM => FACTOR_LONG,
+            _ => FACTOR,
+        };
+        self.cluster(now, state.target.times(factor), state, limits)
     }
 
     /// A probe has ended so.
@@ -111,7 +121,7 @@ impl ProbeController {
                 self.retries = 0;
                 // The second of the start tells more than the first.
                 if self.awaited == 0 {
-                    self.due = Some(rate.times(FACTOR));
+                    self.due = Some(rate.times(if self.is_long { FACTOR_LONG_NEXT } else { FACTOR }));
                 }
             }
             Outcome::Saturated(_) => {
@@ -136,7 +146,8 @@ impl ProbeController {
         if rate <= state.target || state.target >= limits.max.times(NEAR) {
             return None;
         }
-        let duration = if state.jitter > CALM { (state.jitter * JITTERS).min(DURATION_MOST) } else { DURATION };
+        self.is_long = state.jitter > CALM;
+        let duration = if self.is_long { (state.jitter * JITTERS).min(DURATION_MOST) } else { DURATION };
         let packets = if state.target < SLOW && self.retries == 0 { PACKETS_SLOW } else { PACKETS };
         let id = ProbeId(self.next_id);
         self.next_id = self.next_id.wrapping_add(1);

@@ -21,6 +21,9 @@ const TICK: Duration = Duration::from_millis(25);
 const PACE_MOST: f64 = 2.5;
 /// What is sent as a rule, against the capacity: no more than a trace above, or frames queue in the path.
 const PACE_USUAL: f64 = 1.05;
+/// The same against the target, where the capacity is unknown and more than this is lost, of 1.
+const PACE_LOSSY: f64 = 1.3;
+const LOSSY: f64 = 0.03;
 /// No feedback for so long and a round trip: an outage.
 const SILENCE: Duration = Duration::from_millis(500);
 /// In an outage something is sent so often.
@@ -259,7 +262,9 @@ impl<T> SendSide<T> {
             }
         }
         let most = state.target.times(PACE_MOST);
-        let usual = state.capacity.map_or(most, |capacity| capacity.times(PACE_USUAL).max(state.target).min(most));
+        // A path that loses may be one with hardly a queue, for which bursts are too much.
+        let blind = if state.loss > LOSSY { state.target.times(PACE_LOSSY) } else { most };
+        let usual = state.capacity.map_or(blind, |capacity| capacity.times(PACE_USUAL).max(state.target).min(most));
         self.pacer.set_rates(usual, most);
         self.pacer.hold(self.gate != Gate::Open);
     }

@@ -20,7 +20,7 @@ pub(crate) struct Row {
     /// Bits per second of video without headers.
     pub(crate) cap: u64,
     /// At which second what happens.
-    changes: &'static [(u64, Change)],
+    pub(crate) changes: &'static [(u64, Change)],
 }
 
 const BASE: Conditions = Conditions {
@@ -58,14 +58,23 @@ pub(crate) const STEPS: Row = Row {
 };
 pub(crate) const OUTAGE: Row =
     Row { name: "3 s outage", conditions: BASE, cap: 1_500_000, changes: &[(40, Change::Down), (43, Change::Up)] };
-/// Not in the issue: a lossy link that is also slow.
+/// From here on paths that people have too: slow with loss or jitter, another route in mid-call, a short queue.
 pub(crate) const LOSSY_SLOW: Row = row(
     "2 M + 5 % loss",
     3_000_000,
     Conditions { rate: Some(2_000_000), loss: Loss::Random { probability: 0.05 }, delay: ms(25), ..BASE },
 );
+pub(crate) const WIFI: Row = row(
+    "2 M + Wi-Fi",
+    3_000_000,
+    Conditions { rate: Some(2_000_000), jitter: ms(20), loss: Loss::Random { probability: 0.01 }, ..BASE },
+);
+pub(crate) const LONGER: Row = Row { name: "20 -> 80 ms", changes: &[(40, Change::Delay(ms(80)))], ..STEADY };
+pub(crate) const SHALLOW: Row =
+    row("queue 40 ms", 3_000_000, Conditions { rate: Some(2_000_000), queue: ms(40), ..BASE });
 
-pub(crate) const ALL: [Row; 10] = [CLEAN, STEADY, SLOW, LOSS_5, LOSS_10, BURSTS, JITTER, STEPS, OUTAGE, LOSSY_SLOW];
+pub(crate) const ALL: [Row; 13] =
+    [CLEAN, STEADY, SLOW, LOSS_5, LOSS_10, BURSTS, JITTER, STEPS, OUTAGE, LOSSY_SLOW, WIFI, LONGER, SHALLOW];
 
 impl Row {
     pub(crate) fn limits(&self) -> Limits {
