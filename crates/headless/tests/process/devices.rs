@@ -11,7 +11,7 @@ use crate::sound_session::SoundSession;
 use crate::support::{Client, TestServer, path};
 
 /// Compiles the virtual camera.
-fn camera_library(folder: &Path) -> PathBuf {
+pub(crate) fn camera_library(folder: &Path) -> PathBuf {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../media/tests/fakecam/fakecam.c");
     let library = folder.join("libfakecam.so");
     let mut compiler = Command::new("cc");

@@ -3,6 +3,8 @@
 mod call;
 #[cfg(target_os = "linux")]
 mod devices;
+#[cfg(target_os = "linux")]
+mod given_back;
 mod record;
 mod refusals;
 #[cfg(target_os = "linux")]
