@@ -65,6 +65,11 @@ export class App {
     this.#rail.mark(place);
   }
 
+  /** A call ended: what the home screen lists has changed. */
+  refresh() {
+    if (this.#view instanceof HomeView) void this.#view.refresh();
+  }
+
   /** @param {import('./generated/ipc.js').Invitation} invitation @param {boolean} own whether it was made here, to be sent to others */
   lobby(invitation, own) {
     this.#show(new LobbyView(this, invitation, own));

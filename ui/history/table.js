@@ -47,7 +47,7 @@ export class Table {
         'th',
         { scope: 'col', class: kind(index), 'data-key': column.key },
         column.title,
-        column.unit && h('span', { class: 'unit' }, ` ${column.unit}`),
+        column.unit !== '' && column.unit !== MOMENT && h('span', { class: 'unit' }, ` ${column.unit}`),
       ),
     );
     const body = rows

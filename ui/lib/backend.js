@@ -1,7 +1,8 @@
 /**
  * The native side as functions with types.
  *
- * Invariant: no other file names a command or an event, and whatever fails here fails as a `Problem`.
+ * Invariants: no other file names a command or an event; whatever fails here fails as a `Problem`; a command goes out
+ * after the listeners that were asked for before it are in place, so none of its events is missed.
  */
 
 /** `IpcError`, or what else went wrong: then the code is 'unknown'. @typedef {{code: string, message: string}} Problem */
@@ -9,6 +10,7 @@
 /** @param {string} command @param {Record<string, unknown>} [args] @returns {Promise<any>} */
 async function call(command, args) {
   try {
+    await listening;
     return await window.__TAURI__.core.invoke(command, args);
   } catch (error) {
     throw problem(error);
@@ -28,6 +30,9 @@ export function problem(error) {
   return { code: 'unknown', message: String(error) };
 }
 
+/** That all listeners are in place. @type {Promise<unknown>} */
+let listening = Promise.resolve();
+
 /**
  * Listens until the returned function is called; also if that happens before the native side has answered.
  * @param {string} name
@@ -39,6 +44,7 @@ function listen(name, handler) {
   const registered = window.__TAURI__.event.listen(name, (event) => {
     if (wanted) handler(event.payload);
   });
+  listening = Promise.all([listening, registered]);
   return () => {
     wanted = false;
     void registered.then((stop) => stop());

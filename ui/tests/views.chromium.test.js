@@ -245,7 +245,7 @@ view('the history searches, opens, shows charts and the same figures as a table'
     for (let at = 0; at < data.length; at += 4) if (data[at] === 122 && data[at + 1] === 167 && data[at + 2] === 255) count += 1;
     return count`;
   await browser.until(`return (() => { ${blue} })() > 100`);
-  await browser.click('.legend button');
+  await browser.run("document.querySelector('.legend button').click()");
   await browser.until(`return (() => { ${blue} })() === 0`);
   await press('Show');
   await browser.until(

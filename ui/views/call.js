@@ -275,7 +275,7 @@ export class CallView {
     const left = backend.leaveCall();
     const again = { label: t.call.back, run: () => void left.catch(() => {}).then(() => this.app.call(back)) };
     toast(t.call.leftCall, { action: again, ms: BACK_MS });
-    this.#command(left);
+    this.#command(left.finally(() => this.app.refresh()));
   }
 
   /** The call ended by itself. @param {string} sentence */

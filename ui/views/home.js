@@ -87,7 +87,7 @@ export class HomeView {
     );
     if (boot.historyProblem) return;
     this.#showRecent(boot.recent);
-    void this.#refresh();
+    void this.refresh();
   }
 
   #joinCard() {
@@ -151,7 +151,8 @@ export class HomeView {
   }
 
   /** Calls that ended since the app began are not in what it began with. */
-  async #refresh() {
+  async refresh() {
+    if (!this.recent || this.app.boot.historyProblem) return;
     try {
       const filter = { text: '', fromMs: null, toMs: null, class: null };
       this.#showRecent((this.app.boot.recent = await backend.historyCalls(filter, RECENT, 0)));
