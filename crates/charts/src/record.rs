@@ -28,6 +28,10 @@ const LEAST_POINTS: usize = 40;
 /// Sessions that are read, the latest ones: a room in use every day for two months. A year of them would take seconds.
 const MOST_SESSIONS: usize = 60;
 
+/// Stays of a session that are read, the longest ones: someone may come and go all the time, and each costs a dozen
+/// queries.
+const MOST_STAYS: usize = 200;
+
 /// Breaks that are drawn, the longest ones: there are not more pixels for them.
 const MOST_BREAKS: usize = 500;
 
@@ -104,7 +108,8 @@ impl CallRecord {
             return Err(ChartsError::NoSuchCall);
         }
         let breaks = history.breaks(call)?;
-        let stays = sessions.iter().map(|session| history.stays(session.id)).collect::<Result<Vec<_>, _>>()?;
+        let stays = sessions.iter().map(|session| Ok(longest(history.stays(session.id)?)));
+        let stays = stays.collect::<Result<Vec<_>, HistoryError>>()?;
         let events = sessions.iter().map(|session| history.events(session.id)).collect::<Result<Vec<_>, _>>()?;
         let people = People::of(&stays.concat(), i64::MAX);
 
@@ -139,6 +144,17 @@ impl CallRecord {
     pub fn in_zone(self, zone: TimeZone) -> Self {
         Self { zone, ..self }
     }
+}
+
+/// The longest stays, in their order. One without an end is the longest of all.
+fn longest(mut stays: Vec<Stay>) -> Vec<Stay> {
+    let length = |stay: &Stay| stay.left_ms.map_or(i64::MAX, |left_ms| left_ms.saturating_sub(stay.joined_ms));
+    if stays.len() > MOST_STAYS {
+        stays.sort_by_key(|stay| std::cmp::Reverse(length(stay)));
+        stays.truncate(MOST_STAYS);
+        stays.sort_by_key(|stay| (stay.joined_ms, stay.id));
+    }
+    stays
 }
 
 /// The points of a line that each session gets, by its length. One that is under way counts as an hour.

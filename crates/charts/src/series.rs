@@ -17,6 +17,9 @@ const SLIVER_MS: i64 = 250;
 /// No chart shows more (a petabit, a year of delay): what is beyond was not measured.
 const GREATEST: f64 = 1e15;
 
+/// Times beyond are no times; with those within one can reckon.
+const LATEST_MS: i64 = 1 << 53;
+
 /// How two lines become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Join {
@@ -39,6 +42,10 @@ impl Join {
 
 /// Puts points into runs, in the order of time.
 pub(crate) fn runs(mut points: Vec<Point>) -> Vec<Run> {
+    for point in &mut points {
+        point.start_ms = point.start_ms.clamp(-LATEST_MS, LATEST_MS);
+        point.end_ms = point.end_ms.clamp(-LATEST_MS, LATEST_MS);
+    }
     points.retain(|point| point.end_ms > point.start_ms);
     points.sort_by_key(|point| point.start_ms);
     let mut runs: Vec<Run> = Vec::new();
@@ -143,7 +150,7 @@ pub(crate) fn cut(line: Vec<Run>, gaps: &[Range<i64>]) -> Vec<Run> {
 /// What is left of a point.
 fn pieces(point: Point, gaps: &[Range<i64>]) -> Vec<Point> {
     let mut pieces = vec![point];
-    for gap in gaps {
+    for gap in gaps.iter().filter(|gap| gap.start < point.end_ms && gap.end > point.start_ms) {
         pieces = pieces
             .into_iter()
             .flat_map(|piece| {
@@ -263,6 +270,9 @@ mod tests {
         assert_eq!(runs(vec![bad])[0][0].values, Spread { mean: 0.0, min: 0.0, max: 0.0 });
         let stepped = runs(vec![point(10, 25, 2.0), point(0, 15, 1.0), point(12, 14, 9.0), point(7, 7, 1.0)]);
         assert_eq!(spans(&stepped), [vec![(0, 15), (15, 25)]]);
+        let eternal = Point { start_ms: i64::MIN, end_ms: i64::MAX, values: point(0, 1, 2.0).values };
+        let line = runs(vec![eternal, eternal]);
+        assert_eq!(thin(&join(line.clone(), line, Join::Sum)[0], 1)[0].values.mean, 4.0);
     }
 
     #[test]

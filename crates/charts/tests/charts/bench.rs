@@ -145,6 +145,16 @@ impl Call {
         }
     }
 
+    /// A peer goes and comes back at once, so many times.
+    pub(crate) fn flap(&mut self, times: i64) {
+        let (id, name) = self.peers[0].clone();
+        for number in 0..times {
+            let recorder = self.recorder();
+            recorder.peer_left(&id, "left", self.now_ms() + number);
+            recorder.peer(&id, &name, self.now_ms() + number);
+        }
+    }
+
     /// Ends the session; time goes on for some seconds without one.
     pub(crate) fn end(&mut self, away: u64) {
         let recorder = self.recorder.take().expect("a session is being recorded");

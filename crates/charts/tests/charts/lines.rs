@@ -100,6 +100,20 @@ fn peaks_survive_thinning() {
 }
 
 #[test]
+fn who_comes_and_goes_all_the_time_is_one_person_whose_long_stays_are_seen() {
+    let mut call = Call::new(&["Ada"]);
+    call.go(40, |_, _| FINE);
+    call.flap(1000);
+    call.go(40, |_, _| FINE);
+    let mut page = Page::open(call.record());
+    for second in [20.0, 60.0] {
+        let values = at(&mut page, second);
+        assert!(value(&values, "Bit rate", "Ada, received").is_some(), "{second}: {values:?}");
+    }
+    assert!(!page.frame.series.iter().any(|series| series.id.starts_with("peer-")), "one needs no legend");
+}
+
+#[test]
 fn a_call_that_is_not_there_is_said_to_be_gone() {
     let (history, _) = Call::new(&[]).history();
     let error = CallRecord::load(&history, CallId(4711), 100).unwrap_err();

@@ -36,7 +36,7 @@ pub(crate) fn triangles(page: &Page, color: Color32) -> Vec<Rect> {
     page.scene.meshes.iter().flat_map(of_mesh).filter(inside).collect()
 }
 
-/// Lines of charts: what is thinner than a chip and not as high as a chart.
+/// Pieces of lines, as far as they are long enough to be told from what else has their colour.
 fn strokes(page: &Page, color: Color32) -> Vec<Rect> {
     // The dots of chips lie above the charts and are hardly wider than 10 points.
     triangles(page, color).into_iter().filter(|rect| rect.width() > 11.0).collect()

@@ -123,7 +123,7 @@ fn ranges_keys_and_double_clicks() {
 #[test]
 fn the_legend_hides_a_direction_in_all_charts_and_brings_it_back() {
     let mut page = page();
-    let of = |page: &Page, color| triangles(page, color).iter().filter(|rect| rect.width() > 10.0).count();
+    let of = |page: &Page, color| triangles(page, color).iter().filter(|rect| rect.width() > 11.0).count();
     let (sent, received) = (of(&page, UP), of(&page, DOWN));
     let hide = |hidden| vec![InputEvent::Hide { series: "sent".to_owned(), hidden }];
     assert!(page.send(hide(true)));
