@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result};
 use sightline_call::{create_room, find_room, parse_invitation};
+use sightline_charts::Input;
 use sightline_history::{Recorder, keep_for};
 use sightline_media::audio::{Speaker, play_test_tone};
 use sightline_media::device::{DeviceInfo, DeviceWatch, watch};
@@ -14,6 +15,7 @@ use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 
 use crate::call::{self, Beginning, Choice, Equipment, Order, Plan, Running, unix_ms, video_settings};
+use crate::chart::{Charts, Size};
 use crate::folders::Folders;
 use crate::frames::{FrameSocket, Tiles};
 use crate::history::{self, Written};
@@ -49,6 +51,7 @@ pub(crate) struct App {
     history_problem: Mutex<Option<String>>,
     link: Mutex<Link>,
     written: Written,
+    charts: Arc<Charts>,
 }
 
 /// A link from outside, until a page takes it.
@@ -80,6 +83,7 @@ impl App {
             watch: Mutex::default(),
             history_problem: Mutex::default(),
             written: Written::default(),
+            charts: Arc::default(),
             options,
             folders,
             page,
@@ -282,6 +286,29 @@ impl App {
     pub(crate) async fn history_delete(&self, id: i64) -> Answer<()> {
         let path = self.folders.history();
         blocking(move || Ok(sightline_history::delete_call(&path, sightline_history::CallId(id))?)).await
+    }
+
+    /// Opens the charts of a call; gives their first frame.
+    pub(crate) async fn chart_open(&self, id: i64, size: Size, dark: bool) -> Answer<Vec<u8>> {
+        let (path, charts) = (self.folders.history(), self.charts.clone());
+        blocking(move || charts.open(&path, id, size, dark)).await
+    }
+
+    /// The charts' next frame.
+    pub(crate) async fn chart_input(&self, input: Input) -> Answer<Vec<u8>> {
+        let charts = self.charts.clone();
+        blocking(move || charts.input(&input)).await
+    }
+
+    /// Closes the charts.
+    pub(crate) fn chart_close(&self) {
+        self.charts.close();
+    }
+
+    /// Writes a picture of the charts.
+    pub(crate) async fn chart_png(&self) -> Answer<WrittenFile> {
+        let (charts, folder) = (self.charts.clone(), self.folders.exports().to_owned());
+        Ok(self.written.add(blocking(move || charts.png(&folder)).await?))
     }
 
     /// Opens a file that was written here, with the program that the system has for it.

@@ -4,10 +4,13 @@
 
 use std::sync::Arc;
 
+use sightline_charts::Input;
 use tauri::State;
+use tauri::ipc::Response;
 
 use crate::app::App;
 use crate::call::Order;
+use crate::chart::Size;
 use crate::ipc::{
     Answer, Boot, CallDetail, CallLine, CallState, Device, ExportFormat, HistoryFilter, HistoryTable, Invitation,
     Settings, WrittenFile,
@@ -132,4 +135,32 @@ pub(crate) async fn history_delete(app: Held<'_>, id: i64) -> Answer<()> {
 #[tauri::command(rename = "openPath")]
 pub(crate) async fn open_path(app: Held<'_>, path: String) -> Answer<()> {
     app.open_path(&path).await
+}
+
+#[tauri::command(rename = "chartOpen")]
+pub(crate) async fn chart_open(
+    app: Held<'_>,
+    id: i64,
+    width: f32,
+    height: f32,
+    scale: f32,
+    dark: bool,
+) -> Answer<Response> {
+    app.chart_open(id, Size { width, height, scale }, dark).await.map(Response::new)
+}
+
+#[tauri::command(rename = "chartInput")]
+pub(crate) async fn chart_input(app: Held<'_>, input: Input) -> Answer<Response> {
+    app.chart_input(input).await.map(Response::new)
+}
+
+#[tauri::command(rename = "chartClose")]
+pub(crate) async fn chart_close(app: Held<'_>) -> Answer<()> {
+    app.chart_close();
+    Ok(())
+}
+
+#[tauri::command(rename = "chartPng")]
+pub(crate) async fn chart_png(app: Held<'_>) -> Answer<WrittenFile> {
+    app.chart_png().await
 }

@@ -60,6 +60,10 @@ pub fn run(options: Options) -> Result<()> {
             commands::history_export,
             commands::history_delete,
             commands::open_path,
+            commands::chart_open,
+            commands::chart_input,
+            commands::chart_close,
+            commands::chart_png,
         ])
         .setup(move |app| Ok(set_up(app.handle(), options)?))
         .build(tauri::generate_context!())

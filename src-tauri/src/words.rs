@@ -8,9 +8,11 @@ pub(crate) fn time_of_day(unix_ms: i64) -> String {
     at(unix_ms, "%H:%M")
 }
 
-/// A day for the name of a file, `2026-11-21`.
-pub(crate) fn day(unix_ms: i64) -> String {
-    at(unix_ms, "%Y-%m-%d")
+/// The name of a file about a call: `sightline-amber-canoe-2026-11-21`.
+pub(crate) fn file_stem(code: &str, started_ms: i64) -> String {
+    // A code is letters, digits and hyphens; but it came from a server.
+    let code: String = code.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+    format!("sightline-{code}-{}", at(started_ms, "%Y-%m-%d"))
 }
 
 fn at(unix_ms: i64, format: &str) -> String {
@@ -148,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_day_is_a_day_even_where_the_record_is_damaged() {
-        assert_eq!(day(i64::MAX).len(), 10);
+        assert_eq!(file_stem("../a-b/", i64::MAX), "sightline-a-b-1970-01-01");
         assert_eq!(time_of_day(1_700_000_000_000).len(), 5);
     }
 }

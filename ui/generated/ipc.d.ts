@@ -772,6 +772,94 @@ unit: string, };
 export type Cell = number | string | null;
 
 /**
+ * The head of a frame of charts.
+ */
+export type ChartHead = { 
+/**
+ * The range of time that is shown, Unix ms.
+ */
+rangeMs: [number, number], 
+/**
+ * What is under the crosshair.
+ */
+hover: ChartHover | null, 
+/**
+ * The legend.
+ */
+series: Array<ChartSeries>, 
+/**
+ * Ask again after so many ms, also without input; null need not be asked for.
+ */
+repaintAfterMs: number | null, 
+/**
+ * Height at which nothing has to be scrolled, CSS pixels.
+ */
+heightPoints: number, };
+
+/**
+ * An entry of the legend.
+ */
+export type ChartSeries = { 
+/**
+ * For `hide`.
+ */
+id: string, 
+/**
+ * For people.
+ */
+name: string, 
+/**
+ * `#rrggbb`.
+ */
+color: string, 
+/**
+ * Not drawn.
+ */
+hidden: boolean, };
+
+/**
+ * The moment under the crosshair.
+ */
+export type ChartHover = { 
+/**
+ * Unix ms.
+ */
+atMs: number, 
+/**
+ * What was measured then.
+ */
+values: Array<ChartReading>, };
+
+/**
+ * A value under the crosshair.
+ */
+export type ChartReading = { 
+/**
+ * Title of the chart.
+ */
+chart: string, 
+/**
+ * Which line of it.
+ */
+line: string, 
+/**
+ * Of the numbers.
+ */
+unit: string, 
+/**
+ * Mean of the sample.
+ */
+mean: number, 
+/**
+ * Its least second.
+ */
+min: number, 
+/**
+ * Its greatest second.
+ */
+max: number, };
+
+/**
  * A file that the app wrote.
  */
 export type WrittenFile = { 

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 
 use sightline_history::{CallId, export_csv, export_json};
 
-use super::{no_such_call, open_existing};
+use super::find;
 use crate::ipc::{Answer, ExportFormat, IpcError, WrittenFile};
 use crate::words;
 
@@ -45,15 +45,13 @@ impl Written {
 
 /// Exports a call into a folder; gives the file.
 pub(crate) fn export(history: &Path, id: i64, format: ExportFormat, folder: &Path) -> Answer<PathBuf> {
-    let (history, id) = (open_existing(history)?, CallId(id));
-    let line = history.call(id)?.ok_or_else(no_such_call)?;
+    let (history, line) = find(history, id)?;
+    let id = CallId(id);
     let extension = match format {
         ExportFormat::Csv => "csv",
         ExportFormat::Json => "json",
     };
-    // A code is letters, digits and hyphens; but it came from a server.
-    let code: String = line.code.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
-    write_new(folder, &format!("sightline-{code}-{}", words::day(line.started_ms)), extension, |out| {
+    write_new(folder, &words::file_stem(&line.code, line.started_ms), extension, |out| {
         match format {
             ExportFormat::Csv => export_csv(&history, id, out)?,
             ExportFormat::Json => export_json(&history, id, out)?,

@@ -12,7 +12,7 @@ use std::path::Path;
 use sightline_history::{CallFilter, CallId, History, HistoryError, Rated, StayId};
 use sightline_quality::{Class, EventKind};
 
-pub(crate) use export::{Written, export};
+pub(crate) use export::{Written, export, write_new};
 pub(crate) use table::table;
 
 use crate::ipc::{
@@ -41,6 +41,13 @@ fn no_such_call() -> IpcError {
     IpcError::new(ErrorCode::NotFound, "this call is not in the history any more")
 }
 
+/// The history with a call that is in it.
+pub(crate) fn find(path: &Path, id: i64) -> Answer<(History, sightline_history::CallLine)> {
+    let history = open_existing(path)?;
+    let line = history.call(CallId(id))?.ok_or_else(no_such_call)?;
+    Ok((history, line))
+}
+
 /// The calls that a filter asks for.
 pub(crate) fn calls(path: &Path, filter: &HistoryFilter, limit: u32, skip: u32) -> Answer<Vec<CallLine>> {
     let Some(history) = open(path)? else { return Ok(Vec::new()) };
@@ -55,8 +62,8 @@ pub(crate) fn calls(path: &Path, filter: &HistoryFilter, limit: u32, skip: u32) 
 
 /// One call in whole.
 pub(crate) fn call(path: &Path, id: i64, now_ms: i64) -> Answer<CallDetail> {
-    let (history, id) = (open_existing(path)?, CallId(id));
-    let line = history.call(id)?.ok_or_else(no_such_call)?;
+    let (history, line) = find(path, id)?;
+    let id = line.id;
     let end_ms = line.ended_ms.unwrap_or(now_ms);
     let (mut sessions, mut peers, mut events) = (Vec::new(), Vec::new(), Vec::new());
     let mut stay_names = HashMap::<StayId, String>::new();
@@ -144,5 +151,7 @@ impl From<QualityClass> for Class {
     }
 }
 
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

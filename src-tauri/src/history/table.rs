@@ -100,8 +100,8 @@ fn columns() -> Vec<TableColumn> {
         unit: unit.to_owned(),
     };
     let mut columns = vec![
-        plain("start_ms", "From", "Unix ms"),
-        plain("end_ms", "To", "Unix ms"),
+        plain("start_ms", "From", "time"),
+        plain("end_ms", "To", "time"),
         plain("peer", "With", ""),
         plain("kind", "What", ""),
         plain("direction", "Way", ""),

@@ -4,6 +4,7 @@
 //! that file differs. Names are camelCase there; `null` is 'not known', never 0.
 
 mod call;
+mod chart;
 mod error;
 mod event;
 mod history;
@@ -14,6 +15,7 @@ mod settings;
 mod types;
 
 pub(crate) use call::*;
+pub(crate) use chart::*;
 pub(crate) use error::*;
 pub(crate) use event::*;
 pub(crate) use history::*;

@@ -66,6 +66,10 @@ fn declarations() -> String {
         HistoryTable,
         TableColumn,
         Cell,
+        ChartHead,
+        ChartSeries,
+        ChartHover,
+        ChartReading,
         WrittenFile,
         ExportFormat,
     );
