@@ -22,8 +22,8 @@ use crate::history::{self, Written};
 use crate::hosting::Host;
 use crate::invitation;
 use crate::ipc::{
-    Answer, Boot, CallDetail, CallLine, CallState, Device, ErrorCode, ExportFormat, HistoryFilter, HistoryTable,
-    Invitation, IpcError, Page, PageEvent, Settings, WaitingLink, WrittenFile,
+    Answer, Boot, CallDetail, CallLine, CallState, Device, DeviceKind, ErrorCode, ExportFormat, HistoryFilter,
+    HistoryTable, Invitation, IpcError, NetworkCheck, Page, PageEvent, Settings, WaitingLink, WrittenFile,
 };
 use crate::lobby::{Lobby, Wanted};
 use crate::options::Options;
@@ -201,6 +201,12 @@ impl App {
         }
     }
 
+    /// Looks at the way to a server; an empty one is the one that is set.
+    pub(crate) async fn check_network(&self, server: String) -> Answer<NetworkCheck> {
+        let server = if server.is_empty() { self.server().await? } else { server };
+        Ok(sightline_call::check_network(&server).await.into())
+    }
+
     /// Joins a room; an empty server is the one that is set.
     pub(crate) async fn join_call(
         &self,
@@ -221,10 +227,13 @@ impl App {
         let server = if server.is_empty() { self.server().await? } else { server };
         let link = invitation::link(&server, &code, &self.addresses(&server).await)?;
         let name = if settings.name.is_empty() { "Guest".to_owned() } else { settings.name.clone() };
+        let equipment = Equipment::of(&Choice::from(&settings), &self.options);
+        let microphone = microphone_on && equipment.microphone.is_some();
+        let camera = camera_on && equipment.camera.is_some();
         let plan = Plan {
             server,
-            beginning: Beginning { code, link, name, microphone: microphone_on, camera: camera_on },
-            equipment: Equipment::of(&Choice::from(&settings), &self.options),
+            beginning: Beginning { code, link, name, microphone, camera },
+            equipment,
             video: video_settings(&settings),
             history: self.folders.history(),
         };
@@ -240,6 +249,19 @@ impl App {
             Some(call) => call.order(order),
             None => Err(IpcError::not_now("you are in no call")),
         }
+    }
+
+    /// Takes another device in the call, and keeps the choice.
+    pub(crate) async fn set_device(&self, kind: DeviceKind, id: String) -> Answer<()> {
+        let mut settings = self.settings.get();
+        match kind {
+            DeviceKind::Camera => settings.camera = id,
+            DeviceKind::Microphone => settings.microphone = id,
+            DeviceKind::Speaker => settings.speaker = id,
+        }
+        let settings = self.settings.set(settings)?;
+        let equipment = Equipment::of(&Choice::from(&settings), &self.options);
+        self.order(Order::Device(kind, Box::new(equipment))).await
     }
 
     /// Leaves the call, or gives up joining. The record is complete afterwards.

@@ -12,8 +12,8 @@ use crate::app::App;
 use crate::call::Order;
 use crate::chart::Size;
 use crate::ipc::{
-    Answer, Boot, CallDetail, CallLine, CallState, Device, ExportFormat, HistoryFilter, HistoryTable, Invitation,
-    Settings, WrittenFile,
+    Answer, Boot, CallDetail, CallLine, CallState, Device, DeviceKind, ExportFormat, HistoryFilter, HistoryTable,
+    Invitation, NetworkCheck, Settings, WrittenFile,
 };
 
 /// The app as the commands get it.
@@ -65,6 +65,11 @@ pub(crate) async fn test_tone(app: Held<'_>) -> Answer<()> {
     app.test_tone().await
 }
 
+#[tauri::command(rename = "checkNetwork")]
+pub(crate) async fn check_network(app: Held<'_>, server: String) -> Answer<NetworkCheck> {
+    app.check_network(server).await
+}
+
 #[tauri::command(rename = "joinCall")]
 pub(crate) async fn join_call(
     app: Held<'_>,
@@ -84,6 +89,11 @@ pub(crate) async fn set_microphone(app: Held<'_>, on: bool) -> Answer<()> {
 #[tauri::command(rename = "setCamera")]
 pub(crate) async fn set_camera(app: Held<'_>, on: bool) -> Answer<()> {
     app.order(Order::Camera(on)).await
+}
+
+#[tauri::command(rename = "setDevice")]
+pub(crate) async fn set_device(app: Held<'_>, kind: DeviceKind, id: String) -> Answer<()> {
+    app.set_device(kind, id).await
 }
 
 #[tauri::command(rename = "sendChat")]

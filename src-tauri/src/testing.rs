@@ -38,6 +38,15 @@ impl Notes {
         }
     }
 
+    /// Waits until the last note of a kind is as wanted; `what` is `None` for notes of other kinds.
+    pub(crate) async fn wait_for_last(&self, what: impl Fn(&PageEvent) -> Option<bool>) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.all(&what).last() != Some(&true) {
+            assert!(Instant::now() < deadline, "it does not come to that; the last notes: {:#?}", self.last(5));
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     fn last(&self, count: usize) -> Vec<PageEvent> {
         let all = self.all(|event| Some(event.clone()));
         all.into_iter().rev().take(count).collect()

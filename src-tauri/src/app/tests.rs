@@ -119,6 +119,8 @@ async fn a_call_from_its_start_to_its_record() {
     };
     notes.wait_for(state_where(measured)).await;
 
+    notes.wait_for(state_where(|state| state.tiles.get(1).is_some_and(|tile| tile.speaking))).await;
+
     guest.chat("hello");
     app.order(Order::Chat("<i>hi</i>".into())).await.unwrap();
     let chat = |text: &'static str, is_own: bool| move |event: &PageEvent| matches!(event, PageEvent::Chat(ChatLine { text: of, own, .. }) if of == text && *own == is_own);
@@ -134,6 +136,16 @@ async fn a_call_from_its_start_to_its_record() {
         }
     };
     timeout(Duration::from_secs(60), muted).await.expect("the guest hears of it");
+    app.set_device(DeviceKind::Camera, "no-such-camera".into()).await.unwrap();
+    let lost = |state: &CallState| !state.me.camera && state.me.note.is_some();
+    notes.wait_for(state_where(lost)).await;
+    app.set_device(DeviceKind::Camera, String::new()).await.unwrap();
+    notes
+        .wait_for_last(|event| match event {
+            PageEvent::Call(state) => Some(state.me.camera && state.me.note.is_none()),
+            _ => None,
+        })
+        .await;
     app.order(Order::Mark).await.unwrap();
     guest.leave().await;
     notes.wait_for(state_where(|state| state.phase == CallPhase::In && state.tiles.len() == 1)).await;
@@ -173,6 +185,16 @@ async fn what_leads_into_no_room_says_so_by_its_code() {
     assert_eq!(joined.unwrap_err().code, ErrorCode::NoRoom);
     assert_eq!(app.order(Order::Mark).await.unwrap_err().code, ErrorCode::NotNow);
     assert_eq!(app.open_path("/etc/passwd").await.unwrap_err().code, ErrorCode::NotFound);
+    app.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_network_is_looked_at_before_a_call() {
+    let Stage { _dir, app, .. } = stage().await;
+    let check = app.check_network(String::new()).await.unwrap();
+    assert!(check.reachable && check.round_trip_ms.is_some(), "{check:?}");
+    let check = app.check_network("ws://127.0.0.1:1".into()).await.unwrap();
+    assert!(!check.reachable && check.note.is_some(), "{check:?}");
     app.shut_down().await;
 }
 

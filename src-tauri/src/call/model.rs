@@ -119,6 +119,8 @@ impl Model {
                 }
             }
             CallEvent::Record(event) => self.recorded(event),
+            // Trouble with a device is told twice; it stands where it belongs already.
+            CallEvent::Warning(sentence) if self.troubles().any(|trouble| trouble == sentence) => {}
             CallEvent::Warning(sentence) => self.warning = Some((sentence.clone(), now_ms)),
             CallEvent::Chat { from, text } => {
                 return Some(ChatLine {
@@ -161,13 +163,6 @@ impl Model {
         self.camera.on = on;
     }
 
-    /// A device could not be had at the start; `None` where it could.
-    pub(crate) fn trouble(&mut self, camera: Option<String>, microphone: Option<String>, speaker: Option<String>) {
-        (self.camera.trouble, self.microphone.trouble) = (camera, microphone);
-        self.speaker_trouble = speaker;
-    }
-
-    #[cfg_attr(not(test), expect(dead_code, reason = "until calls tell levels and change devices"))]
     /// Another device was chosen: what was wrong with the old one does not count any more.
     pub(crate) fn device_changed(&mut self, media: Kind, direction: Direction) {
         *self.trouble_of(media, direction) = None;
@@ -178,7 +173,6 @@ impl Model {
         self.record_note = why.map(|why| format!("This call is not recorded: {why}"));
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "until calls tell levels and change devices"))]
     /// How loud everybody is: by peer id, our own under [`OWN_TILE`].
     pub(crate) fn set_levels(&mut self, levels: BTreeMap<String, f32>) {
         self.levels = levels;
@@ -215,9 +209,12 @@ impl Model {
     }
 
     fn own_note(&self) -> Option<String> {
-        let troubles = [&self.camera.trouble, &self.microphone.trouble, &self.speaker_trouble];
-        let sentences: Vec<&str> = troubles.into_iter().flatten().map(String::as_str).collect();
+        let sentences: Vec<&str> = self.troubles().map(String::as_str).collect();
         (!sentences.is_empty()).then(|| sentences.join(" "))
+    }
+
+    fn troubles(&self) -> impl Iterator<Item = &String> {
+        [&self.camera.trouble, &self.microphone.trouble, &self.speaker_trouble].into_iter().flatten()
     }
 
     fn own_tile(&self) -> Tile {

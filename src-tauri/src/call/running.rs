@@ -6,23 +6,28 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use sightline_call::{Call, CallConfig, CallError, CallEvent, Entry, LinkOptions};
-use sightline_media::audio::{AudioSettings, Speaker};
+use sightline_call::{Call, CallConfig, CallEvent, Entry, Levels, LinkOptions};
+use sightline_media::audio::AudioSettings;
 use sightline_media::video::VideoSettings;
+use sightline_quality::{Direction, Kind};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval};
 
 use super::model::{Beginning, Model};
 use super::plan::Equipment;
 use super::record::Record;
 use super::sinks::Sinks;
 use crate::frames::{OWN_TILE, Tiles};
-use crate::ipc::{Answer, CallPhase, CallState, ErrorCode, IpcError, Page, PageEvent};
+use crate::ipc::{Answer, CallPhase, CallState, DeviceKind, ErrorCode, IpcError, Page, PageEvent, SpeakingLevels};
 
 /// What a person presses in a moment, many times over.
 const ORDERS: usize = 64;
+
+/// Between two looks at how loud everybody is.
+const LEVELS_EVERY: Duration = Duration::from_millis(200);
 
 /// What a call is to be.
 pub(crate) struct Plan {
@@ -42,6 +47,8 @@ pub(crate) enum Order {
     Camera(bool),
     /// Text for everybody.
     Chat(String),
+    /// Another device of this kind, out of this equipment.
+    Device(DeviceKind, Box<Equipment>),
     /// 'It is bad now'.
     Mark,
     /// Leave; answered when the record is complete.
@@ -95,7 +102,7 @@ pub(crate) async fn join(plan: Plan, tiles: Arc<Tiles>, page: Arc<dyn Page>, giv
     let mut model = Model::new(plan.beginning.clone());
     page.tell(PageEvent::Call(Box::new(model.state(&Default::default(), unix_ms()))));
     let sinks = Arc::new(Sinks::new(tiles.clone()));
-    let joining = async { tokio::join!(enter(&plan, &sinks, &mut model), Record::open(plan.history.clone())) };
+    let joining = async { tokio::join!(Call::join(config(&plan, sinks.clone())), Record::open(plan.history.clone())) };
     let (entered, record) = tokio::select! {
         joined = joining => joined,
         () = given_up.notified() => {
@@ -115,47 +122,36 @@ pub(crate) async fn join(plan: Plan, tiles: Arc<Tiles>, page: Arc<dyn Page>, giv
             return Err(error);
         }
     };
-    if let Some(own) = call.self_view() {
-        tiles.set(OWN_TILE, own);
-    }
     model.not_recorded(record.problem());
     let state = Arc::new(Mutex::new(model.state(&Default::default(), unix_ms())));
     let (orders, order_rx) = mpsc::channel(ORDERS);
-    let owner =
-        Owner { model, record, name: plan.beginning.name, sinks, tiles, page, state: state.clone(), told: None };
+    let owner = Owner {
+        model,
+        record,
+        name: plan.beginning.name,
+        equipment: plan.equipment,
+        sinks,
+        tiles,
+        page,
+        state: state.clone(),
+        told: None,
+        levels: SpeakingLevels::default(),
+    };
     let task = tokio::spawn(owner.run(call, events, order_rx));
     Ok(Running { orders, state, task })
 }
 
-/// With all devices; where one of them fails, without any, which is still a call: the trouble is told.
-async fn enter(
-    plan: &Plan,
-    sinks: &Arc<Sinks>,
-    model: &mut Model,
-) -> Result<(Call, mpsc::Receiver<CallEvent>), CallError> {
-    match Call::join(config(plan, &plan.equipment, sinks.clone())).await {
-        Err(CallError::Media(error)) => {
-            let nothing = Equipment { camera: None, microphone: None, speaker: Speaker::None };
-            let entered = Call::join(config(plan, &nothing, sinks.clone())).await?;
-            let sentence = format!("{error}. You are in the call without camera, microphone and speaker.");
-            model.trouble(Some(sentence), Some(String::new()), Some(String::new()));
-            Ok(entered)
-        }
-        joined => joined,
-    }
-}
-
-fn config(plan: &Plan, equipment: &Equipment, sinks: Arc<Sinks>) -> CallConfig {
+fn config(plan: &Plan, sinks: Arc<Sinks>) -> CallConfig {
     CallConfig {
         server: plan.server.clone(),
         code: plan.beginning.code.clone(),
         name: plan.beginning.name.clone(),
-        video: equipment.camera.clone(),
+        video: plan.equipment.camera.clone(),
         video_settings: plan.video,
-        audio: equipment.microphone.clone(),
+        audio: plan.equipment.microphone.clone(),
         audio_settings: AudioSettings::default(),
-        speaker: equipment.speaker.clone(),
-        entry: Entry { microphone: plan.beginning.microphone, camera: plan.beginning.camera, devices_required: true },
+        speaker: plan.equipment.speaker.clone(),
+        entry: Entry { microphone: plan.beginning.microphone, camera: plan.beginning.camera, devices_required: false },
         sinks,
         on_captured: None,
         link: LinkOptions::default(),
@@ -166,18 +162,23 @@ struct Owner {
     model: Model,
     record: Record,
     name: String,
+    equipment: Equipment,
     sinks: Arc<Sinks>,
     tiles: Arc<Tiles>,
     page: Arc<dyn Page>,
     state: Arc<Mutex<CallState>>,
     told: Option<CallState>,
+    levels: SpeakingLevels,
 }
 
 impl Owner {
     async fn run(mut self, call: Call, mut events: mpsc::Receiver<CallEvent>, mut orders: mpsc::Receiver<Order>) {
         let mut leaver = None;
+        let mut pulse = interval(LEVELS_EVERY);
+        pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
+                _ = pulse.tick() => self.listen(&call),
                 event = events.recv() => match event {
                     Some(CallEvent::Ended { reason }) => {
                         self.model.event(&CallEvent::Ended { reason }, unix_ms());
@@ -215,15 +216,51 @@ impl Owner {
         match order {
             Order::Microphone(on) => {
                 call.set_microphone(on);
-                self.model.set_microphone(on);
+                self.model.set_microphone(on && self.equipment.microphone.is_some());
             }
             Order::Camera(on) => {
                 call.set_camera(on);
-                self.model.set_camera(on);
+                self.model.set_camera(on && self.equipment.camera.is_some());
             }
+            Order::Device(kind, equipment) => self.change_device(call, kind, *equipment),
             Order::Chat(text) => call.chat(&text),
             Order::Mark => call.mark(),
             Order::Leave(_) => {}
+        }
+    }
+
+    fn change_device(&mut self, call: &Call, kind: DeviceKind, new: Equipment) {
+        match kind {
+            DeviceKind::Camera => {
+                call.set_camera_source(new.camera.clone());
+                self.equipment.camera = new.camera;
+                self.model.device_changed(Kind::Video, Direction::Outbound);
+            }
+            DeviceKind::Microphone => {
+                call.set_microphone_source(new.microphone.clone());
+                self.equipment.microphone = new.microphone;
+                self.model.device_changed(Kind::Audio, Direction::Outbound);
+            }
+            DeviceKind::Speaker => {
+                call.set_speaker(new.speaker.clone());
+                self.equipment.speaker = new.speaker;
+                self.model.device_changed(Kind::Audio, Direction::Inbound);
+            }
+        }
+    }
+
+    /// Tells who speaks; and shows our own picture as soon as there is a camera.
+    fn listen(&mut self, call: &Call) {
+        if let Some(own) = call.self_view().filter(|_| self.tiles.get(OWN_TILE).is_none()) {
+            self.tiles.set(OWN_TILE, own);
+        }
+        let Levels { own, peers } = call.levels();
+        let levels = SpeakingLevels { levels: peers.into_iter().chain([(OWN_TILE.to_owned(), own)]).collect() };
+        // Silence is told once.
+        if levels != self.levels {
+            self.page.tell(PageEvent::Speaking(levels.clone()));
+            self.model.set_levels(levels.levels.clone());
+            self.levels = levels;
         }
     }
 

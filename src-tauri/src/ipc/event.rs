@@ -13,7 +13,6 @@ pub(crate) enum PageEvent {
     Level(MicrophoneLevel),
     /// The call as it is now.
     Call(Box<CallState>),
-    #[expect(dead_code, reason = "until calls tell levels and change devices")]
     /// How loud everybody is.
     Speaking(SpeakingLevels),
     /// Somebody wrote something.

@@ -1,6 +1,7 @@
 //! The lobby: devices before a call.
 
 use serde::Serialize;
+use sightline_call::NetworkReport;
 use ts_rs::TS;
 
 /// What became of a device that was to be opened.
@@ -45,7 +46,6 @@ pub(crate) struct MicrophoneLevel {
     pub(crate) microphone: f32,
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "until calls tell levels and change devices"))]
 /// What the network check found.
 #[derive(Debug, Clone, PartialEq, Serialize, TS)]
 #[serde(rename_all = "camelCase")]
@@ -60,4 +60,47 @@ pub(crate) struct NetworkCheck {
     pub(crate) relay_needed: Option<bool>,
     /// In a sentence, where there is something to say.
     pub(crate) note: Option<String>,
+}
+
+impl From<NetworkReport> for NetworkCheck {
+    fn from(report: NetworkReport) -> Self {
+        let unknown = "Whether UDP gets through is not known: this server names no STUN server to ask.";
+        let note = match (&report.reachable, report.udp, report.relay_needed) {
+            (Err(why), _, _) => Some(why.clone()),
+            (Ok(()), None, _) => Some(unknown.to_owned()),
+            (Ok(()), Some(false), _) => Some("No UDP gets through here; calls need a relay.".to_owned()),
+            (Ok(()), Some(true), Some(true)) => Some("This network's router makes a relay necessary.".to_owned()),
+            (Ok(()), Some(true), _) => None,
+        };
+        Self {
+            reachable: report.reachable.is_ok(),
+            round_trip_ms: report.round_trip_ms,
+            udp: report.udp,
+            relay_needed: report.relay_needed,
+            note,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_network_check_does_not_know_is_said() {
+        let report = NetworkReport {
+            reachable: Ok(()),
+            round_trip_ms: Some(1.5),
+            udp: None,
+            relay_needed: None,
+            address_kinds: Vec::new(),
+        };
+        let check = NetworkCheck::from(report.clone());
+        assert!(check.reachable && check.note.is_some_and(|note| note.contains("not known")));
+        let fine = NetworkReport { udp: Some(true), relay_needed: Some(false), ..report.clone() };
+        assert_eq!(NetworkCheck::from(fine).note, None);
+        let gone = NetworkReport { reachable: Err("nobody there".into()), ..report };
+        let check = NetworkCheck::from(gone);
+        assert_eq!((check.reachable, check.note.as_deref()), (false, Some("nobody there")));
+    }
 }

@@ -97,6 +97,8 @@ fn a_lost_camera_is_off_and_said_until_it_is_back() {
     let now = state(&model);
     assert_eq!((now.me.camera, now.me.microphone, now.tiles[0].video), (false, true, false));
     assert_eq!(now.me.note.as_deref(), Some("video lost audio lost"));
+    model.event(&CallEvent::Warning("video lost".into()), 1000);
+    assert_eq!(state(&model).note, None, "said already, where it belongs");
     device(&mut model, Kind::Video, Direction::Outbound, "back");
     model.device_changed(Kind::Audio, Direction::Inbound);
     let now = state(&model);
