@@ -3,6 +3,9 @@
 //! Invariant: after overuse the rate is 0.85 of what arrives (draft-ietf-rmcat-gcc-02, 5.5), or a little more if the queue is
 //! shallow and the capacity well known; once the queue is empty it stands still at [`HOLD`] of the capacity. It does not
 //! creep upward from there until the queue comes back (that is the saw of other estimators): probes tell when there is more.
+//!
+//! That holds for a link of one's own. Where overuse comes well below what probes measured, others send on it too, and
+//! holding a share of the whole would be a fight: then the rate grows by small equal steps and yields, as everyone's does.
 
 use crate::delay::{Reading, Usage};
 use crate::judge::Outcome;
@@ -39,6 +42,22 @@ const FEEDBACK_US: i64 = 100_000;
 const FOREIGN_MS: f64 = 400.0;
 /// ... by a third of what the lower rate makes room for; else it is not ours.
 const SHRINKS: f64 = (1.0 - BACK_OFF) / 3.0;
+/// Overuse while less than this share of the capacity arrives shows others on the link ...
+const SHARED_BELOW: f64 = 0.88;
+/// ... (and less than this a link that has become slower), for so long.
+const SHARED_ABOVE: f64 = 0.4;
+const SHARED_FOR_US: i64 = 15_000_000;
+/// Twice that much apart is enough.
+const DOUBT_US: (i64, i64) = (1_000_000, 10_000_000);
+/// Growth on a shared link, in bits per second each second: equal for all, so that shares become equal.
+const SHARED_STEP_BPS: f64 = 25_000.0;
+/// The step up after a probe that passed there.
+const SHARED_PASSED: f64 = 1.1;
+/// A queue that is deep, but not of a fall, is worth so much less, to be gone soon.
+const BACK_OFF_DEEP: f64 = 0.7;
+/// Of what was sent before, arrives no more after a fall; or the queue is so deep that it does not matter.
+const FALL_TO: f64 = 0.75;
+const FALL_ANYWAY_MS: f64 = 160.0;
 /// Growth of delay that is none.
 const FLAT_MS: f64 = 8.0;
 /// On a path that loses more, only a probe can tell that there is room.
@@ -61,7 +80,7 @@ enum Phase {
     /// Up to the capacity, or into the unknown.
     Grow,
     /// Less than the capacity, until the queue is empty.
-    Drain { since_us: i64, from_queue_ms: f64, has_fallen: bool },
+    Drain { since_us: i64, from_bps: f64, from_queue_ms: f64, has_fallen: bool },
 }
 
 /// What the rates were when the reading was taken.
@@ -93,12 +112,15 @@ pub(crate) struct Aimd {
     capacity: Option<Capacity>,
     phase: Phase,
     lowered_us: Option<i64>,
+    /// When others were last found on the link.
+    shared_us: Option<i64>,
+    doubted_us: Option<i64>,
     updated_us: Option<i64>,
 }
 
 impl Aimd {
     pub(crate) fn new(start_bps: f64) -> Self {
-        Self { target_bps: start_bps, capacity: None, phase: Phase::Grow, lowered_us: None, updated_us: None }
+        Self { target_bps: start_bps, capacity: None, phase: Phase::Grow, lowered_us: None, shared_us: None, doubted_us: None, updated_us: None }
     }
 
     pub(crate) fn target_bps(&self) -> f64 {
@@ -107,6 +129,11 @@ impl Aimd {
 
     pub(crate) fn capacity_bps(&self) -> Option<f64> {
         self.capacity.map(|capacity| capacity.bps)
+    }
+
+    /// Whether others send on the link too.
+    pub(crate) fn is_shared(&self, now_us: i64) -> bool {
+        self.shared_us.is_some_and(|shared| now_us - shared < SHARED_FOR_US)
     }
 
     pub(crate) fn lowered_us(&self) -> Option<i64> {
@@ -131,6 +158,8 @@ impl Aimd {
 
     pub(crate) fn on_probe(&mut self, now_us: i64, outcome: Outcome) {
         match outcome {
+            // The link was idle for a moment, or the others are gone.
+            Outcome::Passed(_) if self.is_shared(now_us) => self.target_bps *= SHARED_PASSED,
             Outcome::Passed(rate) => {
                 let rate = rate.as_f64();
                 if self.capacity.is_some_and(|capacity| rate > capacity.bps) {
@@ -138,6 +167,8 @@ impl Aimd {
                 }
                 self.target_bps = self.target_bps.max(rate);
             }
+            // What a burst gets of a shared link is more than a share of it.
+            Outcome::Saturated(_) if self.is_shared(now_us) => {}
             Outcome::Saturated(rate) => {
                 self.measured(now_us, rate.as_f64());
                 if let (Some(capacity), Phase::Grow) = (self.capacity, self.phase) {
@@ -171,33 +202,55 @@ impl Aimd {
         let is_busy = reading.queue_ms > BUSY_QUEUE_MS;
         let arrives = if is_busy { rates.lately_bps.or(rates.acked_bps) } else { rates.acked_bps };
         let arrives = arrives.unwrap_or(self.target_bps);
-        let known = self.capacity.filter(|known| arrives > (1.0 - CAPACITY_SAME) * known.bps).map(|known| known.bps);
         // Who sends less than he may and meets a queue meets somebody else's: then a share of the target, not of the little
         // that was sent.
         let is_idle = rates.sent_bps < 0.7 * self.target_bps;
         if is_busy && !is_idle {
+            self.look_for_others(now_us, rates);
             self.measured(now_us, arrives);
         }
+        let known = self.capacity.filter(|known| arrives > (1.0 - CAPACITY_SAME) * known.bps).map(|known| known.bps);
+        let (since_us, from_bps, from_queue_ms, has_fallen) = match self.phase {
+            Phase::Grow => (now_us, self.target_bps, reading.queue_ms, false),
+            Phase::Drain { since_us, from_bps, from_queue_ms, has_fallen } => {
+                (since_us, from_bps, from_queue_ms, has_fallen)
+            }
+        };
+        let is_fall = deep && !has_fallen && (arrives < FALL_TO * from_bps || reading.queue_ms > FALL_ANYWAY_MS);
         let lowered = match known {
             Some(known) if reading.queue_ms < SHALLOW_QUEUE_MS => BACK_OFF_KNOWN * known,
             _ if is_idle && !deep => BACK_OFF * self.target_bps,
+            _ if deep && !is_fall && !has_fallen => BACK_OFF_DEEP * arrives,
             // What arrives says enough once the rate was lowered: lowering it from there again would never end.
             _ if matches!(self.phase, Phase::Drain { .. }) => BACK_OFF * arrives,
             _ => BACK_OFF * arrives.min(self.target_bps),
         };
-        let has_fallen = matches!(self.phase, Phase::Drain { has_fallen: true, .. });
-        let is_fall = deep && !has_fallen;
         if lowered >= self.target_bps && !is_fall {
             return Step::None;
         }
         self.target_bps = self.target_bps.min(lowered);
         self.lowered_us = Some(now_us);
-        let (since_us, from_queue_ms) = match self.phase {
-            Phase::Grow => (now_us, reading.queue_ms),
-            Phase::Drain { since_us, from_queue_ms, .. } => (since_us, from_queue_ms),
-        };
-        self.phase = Phase::Drain { since_us, from_queue_ms, has_fallen: has_fallen || is_fall };
+        self.phase = Phase::Drain { since_us, from_bps, from_queue_ms, has_fallen: has_fallen || is_fall };
         if is_fall { Step::Fall } else { Step::Lowered }
+    }
+
+    fn look_for_others(&mut self, now_us: i64, rates: Rates) {
+        if self.is_shared(now_us) {
+            self.shared_us = Some(now_us);
+            return;
+        }
+        let (Some(capacity), Some(arrives)) = (self.capacity, rates.acked_bps) else { return };
+        if !(SHARED_ABOVE..SHARED_BELOW).contains(&(arrives / capacity.bps)) {
+            return;
+        }
+        // Once may be a change of the path.
+        let since_us = self.doubted_us.map_or(i64::MAX, |doubted| now_us - doubted);
+        if since_us > DOUBT_US.1 {
+            self.doubted_us = Some(now_us);
+        } else if since_us > DOUBT_US.0 {
+            self.shared_us = Some(now_us);
+            self.capacity = None;
+        }
     }
 
     /// Whether what is sent arrives, but for what is lost.
@@ -220,6 +273,10 @@ impl Aimd {
             self.target_bps = self.target_bps.max(capacity.hold_bps());
             return;
         }
+        if self.is_shared(now_us) {
+            self.target_bps += SHARED_STEP_BPS * elapsed_s;
+            return;
+        }
         let arrives = rates.acked_bps.unwrap_or(0.0);
         let most = AHEAD * arrives + AHEAD_BPS;
         if self.target_bps < most && rates.sent_bps > 0.7 * self.target_bps && rates.loss < BLIND_LOSS {
@@ -228,6 +285,9 @@ impl Aimd {
     }
 
     fn measured(&mut self, now_us: i64, bps: f64) {
+        if self.is_shared(now_us) {
+            return;
+        }
         let bps = match self.capacity {
             Some(known) if (bps / known.bps - 1.0).abs() < CAPACITY_SAME => known.bps + 0.3 * (bps - known.bps),
             _ => bps,

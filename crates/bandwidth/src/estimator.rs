@@ -59,6 +59,8 @@ pub struct State {
     pub target: BitRate,
     /// What the link was measured to carry, if that is known of late.
     pub capacity: Option<BitRate>,
+    /// Whether others send on the link too, so that its capacity says little.
+    pub is_shared: bool,
     /// The queue that stands in the path.
     pub queue: Duration,
     /// How much delay differs from packet to packet, on the mean.
@@ -141,6 +143,13 @@ impl Estimator {
         self.judge.complete(id);
     }
 
+    /// Whether no more than `queue` stands in the path, and not even the newest packet met more.
+    pub(crate) fn is_below(&self, queue: Duration) -> bool {
+        let queue_us = queue.as_micros() as i64;
+        self.reading.is_none_or(|reading| reading.queue_ms * 1000.0 < queue_us as f64)
+            && self.delay.newest_us().is_none_or(|(_, met_us)| met_us < queue_us)
+    }
+
     /// Whether the path's queue has emptied by the time the next frame is there, if all but a trace of sending stopped at `since`: a packet sent then has
     /// met a queue that must be gone by now. Earlier than feedback can tell of it.
     pub(crate) fn must_be_empty(&mut self, now: Instant, since: Instant) -> bool {
@@ -193,6 +202,7 @@ impl Estimator {
         State {
             target: self.target,
             capacity: self.aimd.capacity_bps().map(BitRate::from_f64),
+            is_shared: self.aimd.is_shared(now_us),
             queue: micros(self.reading.map_or(0.0, |reading| reading.queue_ms) * 1000.0),
             jitter: micros(self.delay.jitter_ms() * 1000.0),
             rtt: micros(self.rtt_us() as f64),

@@ -96,7 +96,7 @@ impl ProbeController {
             return self.cluster(now, rate, state, limits);
         }
         let is_slow = state.target < SLOW;
-        let every = if is_slow { EVERY_SLOW } else { EVERY };
+        let every = if is_slow || state.is_shared { EVERY_SLOW } else { EVERY };
         let is_due = self.last.is_none_or(|last| now.saturating_duration_since(last) >= every);
         // A link that is always full is never at rest.
         let is_overdue = self.last.is_none_or(|last| now.saturating_duration_since(last) >= every * 2);
@@ -107,6 +107,7 @@ impl ProbeController {
         self.retries = 0;
         let factor = match state.capacity {
             _ if is_slow => FACTOR_SLOW,
+            _ if state.is_shared => FACTOR_LONG,
             Some(_) if state.jitter > CALM => FACTOR_LONG,
             _ => FACTOR,
         };

@@ -253,7 +253,7 @@ impl<T> SendSide<T> {
         let state = self.estimator.state(now);
         if let Gate::Draining { since } = self.gate {
             let path = state.target.times(state.rtt.as_secs_f64() + DRAINED.as_secs_f64()).as_bps() as usize / 8;
-            let is_over = state.queue < DRAINED
+            let is_over = self.estimator.is_below(DRAINED)
                 || self.estimator.must_be_empty(now, since)
                 || state.in_flight < path
                 || now.saturating_duration_since(since) > DRAIN_MOST;
@@ -262,8 +262,8 @@ impl<T> SendSide<T> {
             }
         }
         let most = state.target.times(PACE_MOST);
-        // A path that loses may be one with hardly a queue, for which bursts are too much.
-        let blind = if state.loss > LOSSY { state.target.times(PACE_LOSSY) } else { most };
+        // A path that loses may be one with hardly a queue, for which bursts are too much; so may a share of one.
+        let blind = if state.loss > LOSSY || state.is_shared { state.target.times(PACE_LOSSY) } else { most };
         let usual = state.capacity.map_or(blind, |capacity| capacity.times(PACE_USUAL).max(state.target).min(most));
         self.pacer.set_rates(usual, most);
         self.pacer.hold(self.gate != Gate::Open);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use sightline_bandwidth::{BitRate, Limits};
 use sightline_netpath::{Change, Conditions, Loss, Path};
 
-use crate::run::{MS, Measured, run};
+use crate::run::{MS, Measured, Terms, run};
 use crate::side::Side;
 use crate::source::{HEADERS, PAYLOAD_MOST};
 
@@ -89,6 +89,16 @@ impl Row {
     }
 
     pub(crate) fn run(&self, side: impl Fn(Limits, Instant) -> Box<dyn Side>, seed: u64) -> Figures {
+        self.run_shared(1, side, seed).swap_remove(0)
+    }
+
+    /// As many calls as `count` on the one path.
+    pub(crate) fn run_shared(
+        &self,
+        count: usize,
+        side: impl Fn(Limits, Instant) -> Box<dyn Side>,
+        seed: u64,
+    ) -> Vec<Figures> {
         let start = Instant::now();
         let mut forth = Path::new(self.conditions, seed);
         let mut back = Path::new(Conditions { rate: None, ..self.conditions }, !seed);
@@ -99,12 +109,10 @@ impl Row {
                 back.schedule(at, *change);
             }
         }
-        let delay = self.conditions.delay;
-        let mut side = side(self.limits(), start);
-        Figures {
-            row: *self,
-            measured: run(&mut *side, start, (forth, back), delay, (LENGTH, self.encoder_cap()), seed),
-        }
+        let terms = Terms { start, length: LENGTH, delay: self.conditions.delay, cap: self.encoder_cap(), seed };
+        let sides = (0..count).map(|_| side(self.limits(), start)).collect();
+        let measured = run(sides, forth, &back, terms);
+        measured.into_iter().map(|measured| Figures { row: *self, measured }).collect()
     }
 }
 

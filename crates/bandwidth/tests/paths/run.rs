@@ -1,7 +1,9 @@
-//! One call in virtual time: a source, a send side, a path each way, a receiver.
+//! Calls in virtual time: for each a source, a send side, a path each way, a receiver.
 
+use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use sightline_bandwidth::{BitRate, Kind, Packet, Report};
@@ -55,10 +57,11 @@ pub(crate) struct Measured {
     pub(crate) key_frames: u32,
 }
 
-struct Run<'a> {
+struct Run {
     start: Instant,
-    side: &'a mut dyn Side,
-    forth: Path,
+    now: Instant,
+    side: Box<dyn Side>,
+    forth: Rc<RefCell<Path>>,
     back: Path,
     back_delay: Duration,
     source: Source,
@@ -76,65 +79,95 @@ struct Run<'a> {
     measured: Measured,
 }
 
-/// Runs a call of `length`.
-pub(crate) fn run(
-    side: &mut dyn Side,
-    start: Instant,
-    (forth, back): (Path, Path),
-    back_delay: Duration,
-    (length, cap): (Duration, BitRate),
-    seed: u64,
-) -> Measured {
-    let mut run = Run {
-        start,
-        side,
-        forth,
-        back,
-        back_delay,
-        source: Source::new(seed),
-        cap,
-        receiver: Receiver::new(start, 2 * back_delay),
-        events: BinaryHeap::new(),
-        bodies: BTreeMap::new(),
-        next_event: 0,
-        sent: BTreeMap::new(),
-        next_number: 0,
-        recent: VecDeque::new(),
-        padded: 0,
-        measured: Measured::default(),
-    };
-    run.at(start, Event::Sound);
-    run.at(start, Event::Back);
-    run.at(start + MS, Event::Frame);
-    run.at(start + FEEDBACK_EVERY, Event::Feedback);
-    run.at(start + PATIENCE, Event::Requests);
-    run.go(start + length);
-    run.measured.key_frames = run.source.key_frames;
-    run.measured.pictures = run.receiver.pictures.iter().map(|at| *at - start).collect();
-    run.measured
+/// What the sides of a run have in common.
+#[derive(Clone, Copy)]
+pub(crate) struct Terms {
+    pub(crate) start: Instant,
+    pub(crate) length: Duration,
+    /// One way.
+    pub(crate) delay: Duration,
+    /// What the encoder is never given more than, headers included.
+    pub(crate) cap: BitRate,
+    pub(crate) seed: u64,
 }
 
-impl Run<'_> {
+/// Runs calls whose `sides` share the path `forth`, each with a way back of its own.
+pub(crate) fn run(sides: Vec<Box<dyn Side>>, forth: Path, back: &Path, terms: Terms) -> Vec<Measured> {
+    let forth = Rc::new(RefCell::new(forth));
+    let mut runs: Vec<Run> = sides
+        .into_iter()
+        .zip(0..)
+        .map(|(side, index)| Run::new(side, forth.clone(), back.clone(), Terms { seed: terms.seed + index, ..terms }))
+        .collect();
+    // Whichever has something to do first, so that the shared path sees packets in order of time.
+    while let Some(run) = runs.iter_mut().min_by_key(|run| run.next())
+        && run.next() < terms.start + terms.length
+    {
+        run.step();
+    }
+    runs.into_iter().map(Run::measured).collect()
+}
+
+impl Run {
+    fn new(side: Box<dyn Side>, forth: Rc<RefCell<Path>>, back: Path, terms: Terms) -> Self {
+        let start = terms.start;
+        let mut run = Self {
+            start,
+            now: start,
+            side,
+            forth,
+            back,
+            back_delay: terms.delay,
+            source: Source::new(terms.seed),
+            cap: terms.cap,
+            receiver: Receiver::new(start, 2 * terms.delay),
+            events: BinaryHeap::new(),
+            bodies: BTreeMap::new(),
+            next_event: 0,
+            sent: BTreeMap::new(),
+            next_number: 0,
+            recent: VecDeque::new(),
+            padded: 0,
+            measured: Measured::default(),
+        };
+        // Calls do not keep step with each other.
+        let offset = Duration::from_micros(3100) * (terms.seed % 7) as u32;
+        run.at(start, Event::Sound);
+        run.at(start, Event::Back);
+        run.at(start + MS + offset, Event::Frame);
+        run.at(start + FEEDBACK_EVERY, Event::Feedback);
+        run.at(start + PATIENCE, Event::Requests);
+        run
+    }
+
+    fn measured(mut self) -> Measured {
+        self.measured.key_frames = self.source.key_frames;
+        self.measured.pictures = self.receiver.pictures.iter().map(|at| *at - self.start).collect();
+        self.measured
+    }
+
     fn at(&mut self, at: Instant, event: Event) {
         self.events.push(Reverse((at, self.next_event)));
         self.bodies.insert(self.next_event, event);
         self.next_event += 1;
     }
 
-    fn go(&mut self, end: Instant) {
-        let mut now = self.start;
-        while now < end {
-            let event = self.events.peek().map_or(end, |Reverse((at, _))| *at);
-            let wake = self.side.wake().map_or(end, |wake| wake.max(now) + LATE);
-            now = event.min(wake);
-            if event <= wake
-                && let Some(Reverse((_, id))) = self.events.pop()
-                && let Some(event) = self.bodies.remove(&id)
-            {
-                self.happen(now, event);
-            }
-            self.send(now);
+    /// When there is something to do next; there always is.
+    fn next(&self) -> Instant {
+        let event = self.events.peek().map(|Reverse((at, _))| *at);
+        let wake = self.side.wake().map(|wake| wake.max(self.now) + LATE);
+        event.into_iter().chain(wake).min().unwrap_or(self.now)
+    }
+
+    fn step(&mut self) {
+        self.now = self.next();
+        if self.events.peek().is_some_and(|Reverse((at, _))| *at <= self.now)
+            && let Some(Reverse((_, id))) = self.events.pop()
+            && let Some(event) = self.bodies.remove(&id)
+        {
+            self.happen(self.now, event);
         }
+        self.send(self.now);
     }
 
     fn happen(&mut self, now: Instant, event: Event) {
@@ -227,7 +260,8 @@ impl Run<'_> {
                     }
                 }
             }
-            if let Some(at) = self.forth.send(now, departure.bytes).arrival() {
+            let arrival = self.forth.borrow_mut().send(now, departure.bytes).arrival();
+            if let Some(at) = arrival {
                 self.at(at, Event::Arrival(sequence, departure.kind, media, now));
             }
         }
