@@ -120,7 +120,15 @@ pub(crate) struct Aimd {
 
 impl Aimd {
     pub(crate) fn new(start_bps: f64) -> Self {
-        Self { target_bps: start_bps, capacity: None, phase: Phase::Grow, lowered_us: None, shared_us: None, doubted_us: None, updated_us: None }
+        Self {
+            target_bps: start_bps,
+            capacity: None,
+            phase: Phase::Grow,
+            lowered_us: None,
+            shared_us: None,
+            doubted_us: None,
+            updated_us: None,
+        }
     }
 
     pub(crate) fn target_bps(&self) -> f64 {
