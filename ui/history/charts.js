@@ -177,7 +177,7 @@ export class Charts {
     this.range = head.rangeMs;
     this.#scene = scene ?? this.#scene;
     if (scene) this.#painter?.paint(scene);
-    const height = `${Math.round(head.heightPoints ?? FIRST_HEIGHT)}px`;
+    const height = `${Math.round(head.heightPoints)}px`;
     if (this.canvas.style.height !== height) {
       this.canvas.style.height = height;
       this.#frame = requestAnimationFrame(() => {

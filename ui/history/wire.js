@@ -12,14 +12,7 @@ export const VERTEX_BYTES = 20;
 /** Instead of a number of vertices: the mesh is that of the frame before. */
 const KNOWN = 0xffffffff;
 
-/**
- * @typedef {object} ChartHead
- * @property {[number, number]} rangeMs what of the time is shown
- * @property {number | null} repaintAfterMs ask again then, even without input
- * @property {number} [heightPoints] what all charts together need
- * @property {{id: string, name: string, color: string, hidden: boolean}[]} series
- */
-
+/** @typedef {import('../generated/ipc.js').ChartHead} ChartHead */
 /** @typedef {{id: number, x: number, y: number, width: number, height: number, texels: Uint8Array}} Texture */
 /** @typedef {{clip: [number, number, number, number], texture: number, vertices: Uint8Array, indices: Uint8Array, count: number}} Mesh */
 
