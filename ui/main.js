@@ -132,7 +132,10 @@ export class App {
   /** @param {string} text */
   async #open(text) {
     try {
-      this.lobby(await backend.openInvitation(text), false);
+      const invitation = await backend.openInvitation(text);
+      // Only now: a link that leads nowhere costs nobody their call.
+      if (this.#view instanceof CallView && this.#view.underWay) await backend.leaveCall();
+      this.lobby(invitation, false);
     } catch (error) {
       this.report(error);
     }

@@ -200,6 +200,22 @@ view('space talks while it is held', 'people=2', async () => {
   assert.deepEqual(await calls('setMicrophone'), [{ on: false }, { on: true }, { on: false }]);
 });
 
+view(
+  'a link that comes in a call is asked about, and ends the call only if it leads somewhere',
+  'people=2',
+  async () => {
+    await joinCall();
+    await browser.run("window.fake.emit('link', { text: 'wrong' })");
+    await press('Join it');
+    await says('This is not a room code.');
+    assert.deepEqual(await calls('leaveCall'), []);
+    await browser.run("window.fake.emit('link', { text: 'sightline://join/host/c-d' })");
+    await press('Join it');
+    await says('Ready to join?');
+    assert.equal((await calls('leaveCall')).length, 1);
+  },
+);
+
 view('unread messages are counted until the chat is opened', 'people=4&chat=1', async () => {
   await joinCall();
   await browser.until("return document.querySelector('.badge').textContent === '3'");

@@ -81,6 +81,7 @@ export class CallView {
     );
     this.stops = [...this.#listen(), this.#tickTime()];
     void this.#join();
+    void this.#listDevices();
   }
 
   /** Whether leaving this view would end a call. */
@@ -120,10 +121,17 @@ export class CallView {
     return () => clearInterval(timer);
   }
 
+  async #listDevices() {
+    try {
+      this.panels.people.showDevices(await backend.devices());
+    } catch (error) {
+      this.app.report(error);
+    }
+  }
+
   async #join() {
     const { invitation, microphoneOn, cameraOn, running } = this.how;
     try {
-      this.panels.people.showDevices(await backend.devices());
       const state =
         running ??
         (await backend.joinCall({ code: invitation.code, server: invitation.server, microphoneOn, cameraOn }));
