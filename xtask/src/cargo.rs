@@ -43,9 +43,13 @@ pub(crate) fn build_release() -> Result<()> {
     status(cargo().args(["build", "--release", "-p", "sightline-server", "-p", "sightline-headless"]))
 }
 
-/// Runs a release program that [`build_release`] made.
+/// Where release programs are.
+pub(crate) fn release_dir() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from).join("release")
+}
+
+/// Runs a release program that was built before.
 pub(crate) fn release_bin(name: &str, args: &[&str]) -> Result<()> {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    let path = target.join("release").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    let path = release_dir().join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     status(Command::new(path).args(args))
 }

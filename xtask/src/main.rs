@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, reason = "a command-line program talks on stdout")]
 
 mod cargo;
+mod dist;
 mod page;
 mod system;
 mod test;
@@ -13,10 +14,11 @@ use anyhow::{Result, bail};
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
-  run                 install what is missing, build, and run Sightline (for now: the demo)
+  run [OPTIONS]       install what is missing, build, and open the app; its options are those of `sightline --help`
   test                install what is missing, then fmt, clippy, rustdoc and all tests
   demo [SECONDS]      bundled server and two clients in a call (default 60 s), then the call's quality
   bench call [--quick]  measure calls in a release build and print the tables of the README
+  dist                build the installer of this platform: on Debian a .deb
   setup               only install what is missing";
 
 fn main() -> ExitCode {
@@ -33,7 +35,8 @@ fn main() -> ExitCode {
 
 fn dispatch(args: &[&str]) -> Result<()> {
     match args {
-        ["run"] => demo(&[]),
+        ["run", rest @ ..] => run(rest),
+        ["dist"] => dist::run(),
         ["demo", rest @ ..] => demo(rest),
         ["test"] => test::run(),
         ["bench", "call", rest @ ..] => bench(rest),
@@ -48,6 +51,16 @@ fn dispatch(args: &[&str]) -> Result<()> {
         }
         _ => bail!("unknown command\n\n{USAGE}"),
     }
+}
+
+fn run(args: &[&str]) -> Result<()> {
+    // Said before minutes of building.
+    if cfg!(target_os = "linux") && ["DISPLAY", "WAYLAND_DISPLAY"].iter().all(|name| std::env::var_os(name).is_none()) {
+        bail!("there is no display here, and the app needs one; a call without a window: cargo xtask demo");
+    }
+    system::require(system::BUILD)?;
+    cargo::status(cargo::cargo().args(["build", "--release", "-p", "sightline"]))?;
+    cargo::release_bin("sightline", args)
 }
 
 fn demo(args: &[&str]) -> Result<()> {

@@ -61,6 +61,12 @@ pub(crate) const TEST: &[Need] = &[
     need("types of the page", Probe::Program("npx"), "npm", "node"),
 ];
 
+/// What `cargo xtask dist` needs besides.
+pub(crate) const DIST: &[Need] = &[
+    need("finds the package's dependencies", Probe::Program("dpkg-shlibdeps"), "dpkg-dev", ""),
+    need("makes programs smaller", Probe::Program("strip"), "binutils", ""),
+];
+
 /// A group of tests that needs programs of its own, and the part of their names by which they are left out without.
 pub(crate) struct TestGroup {
     /// What is tested.
@@ -99,6 +105,7 @@ pub(crate) const GROUPS: &[TestGroup] = &[
             need("a screen for it", Probe::Program("Xvfb"), "xvfb", ""),
         ],
     },
+    TestGroup { what: "the installer", filter: "debian_package", needs: DIST },
     TestGroup { what: "calls with a virtual camera", filter: "virtual_camera", needs: &[] },
 ];
 

@@ -1,0 +1,300 @@
+//! The app's page, in the hands of a person who sees only what is on the screen.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use fantoccini::wd::TimeoutConfiguration;
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+use sightline_media::video::{VideoFrame, read_frame_counter, write_test_clip};
+use tempfile::TempDir;
+use tokio::time::{Instant, sleep};
+
+use crate::processes::{Bus, Driver, Screen};
+
+/// A busy machine takes its time.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// The program under test.
+const APP: &str = env!("CARGO_BIN_EXE_sightline");
+
+/// Gives the next picture of a tile: width, height, and its luma as text of base 64.
+const PIXELS: &str = "
+    const [tile, done] = arguments;
+    window.sightline.pixels(tile).then(({ width, height, data }) => {
+        const luma = new Uint8Array(width * height);
+        for (let at = 0; at < luma.length; at += 1) {
+            const [r, g, b] = [data[4 * at], data[4 * at + 1], data[4 * at + 2]];
+            luma[at] = Math.round(16 + (65.481 * r + 128.553 * g + 24.966 * b) / 255);
+        }
+        let text = '';
+        for (let at = 0; at < luma.length; at += 8192) text += String.fromCharCode(...luma.subarray(at, at + 8192));
+        done({ width, height, luma: btoa(text) });
+    }, (error) => done({ error: String(error) }));";
+
+const INVOKE: &str = "
+    const [command, args, done] = arguments;
+    window.__TAURI__.core.invoke(command, args).then(
+        (value) => done({ value: value ?? null }),
+        (error) => done({ error: JSON.stringify(error) }),
+    );";
+
+/// The app, started, with its page loaded.
+pub(crate) struct Page {
+    client: Client,
+    // Dropped in this order: processes first, then the folder they write to.
+    _driver: Driver,
+    bus: Bus,
+    screen: Screen,
+    home: TempDir,
+}
+
+impl Page {
+    /// Starts the app for the first time and tells it a name.
+    pub(crate) async fn open(name: &str) -> Result<Self> {
+        let home = TempDir::with_prefix("sightline-desktop-")?;
+        write_test_clip(&home.path().join("clip.y4m"), 640, 360, 30, 4)?;
+        let (screen, bus) = (Screen::start()?, Bus::start()?);
+        let surroundings = |command: &mut Command| surround(command, home.path(), &screen, &bus);
+        let driver = Driver::start(surroundings, &home.path().join("driver.log")).await?;
+        let options = json!({ "binary": APP, "args": arguments(home.path()) });
+        let Value::Object(capabilities) = json!({ "webkitgtk:browserOptions": options }) else {
+            bail!("capabilities are an object")
+        };
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities)
+            .connect(&driver.url)
+            .await
+            .context("WebKitWebDriver starts no app")?;
+        client.update_timeouts(TimeoutConfiguration::new(Some(PATIENCE), Some(PATIENCE), None)).await?;
+        let page = Self { client, _driver: driver, bus, screen, home };
+        page.write("main input", name).await?;
+        page.button("Continue").await?;
+        Ok(page)
+    }
+
+    /// The clip that the app's camera shows.
+    pub(crate) fn clip(&self) -> PathBuf {
+        self.home.path().join("clip.y4m")
+    }
+
+    pub(crate) fn history_file(&self) -> PathBuf {
+        self.home.path().join("data/history.sqlite")
+    }
+
+    /// Address of the server inside the app.
+    pub(crate) async fn server(&self) -> Result<String> {
+        let boot = self.invoke("boot", json!({})).await?;
+        let address = boot["hosting"]["addresses"][0].as_str().context("the server inside the app runs")?;
+        Ok(format!("ws://{address}"))
+    }
+
+    /// Presses the button of this name, as soon as there is one.
+    pub(crate) async fn button(&self, name: &str) -> Result<()> {
+        let path = format!("//button[@aria-label='{name}' or normalize-space()='{name}']");
+        self.press(Locator::XPath(&path), name).await
+    }
+
+    /// Presses the first of what a selector finds.
+    pub(crate) async fn click(&self, css: &str) -> Result<()> {
+        self.press(Locator::Css(css), css).await
+    }
+
+    async fn press(&self, locator: Locator<'_>, what: &str) -> Result<()> {
+        self.until(&format!("'{what}' can be pressed"), async || {
+            let Ok(element) = self.client.find(locator).await else { return Ok(None) };
+            // It may be on its way, or under something that is.
+            Ok(element.click().await.ok())
+        })
+        .await
+    }
+
+    /// Writes into a field.
+    pub(crate) async fn write(&self, css: &str, text: &str) -> Result<()> {
+        self.until(&format!("{css} can be written into"), async || {
+            let Ok(element) = self.client.find(Locator::Css(css)).await else { return Ok(None) };
+            Ok(element.send_keys(text).await.ok())
+        })
+        .await
+    }
+
+    /// The text of an element, as soon as it has one.
+    pub(crate) async fn text(&self, css: &str) -> Result<String> {
+        let find = async || Ok(self.texts(css).await?.into_iter().find(|text| !text.is_empty()));
+        self.until(&format!("there is a text in {css}"), find).await
+    }
+
+    /// Waits until one of what a selector finds has a text in it.
+    pub(crate) async fn sees_text(&self, css: &str, text: &str) -> Result<()> {
+        self.until(&format!("'{text}' is seen in {css}"), async || {
+            Ok(self.texts(css).await?.iter().any(|seen| seen.contains(text)).then_some(()))
+        })
+        .await
+    }
+
+    /// What can be read in each that a selector finds. Not by the driver's own command for it, which finds no text in what
+    /// is not scrolled into view.
+    async fn texts(&self, css: &str) -> Result<Vec<String>> {
+        let script = "return [...document.querySelectorAll(arguments[0])].map((found) => found.innerText.trim());";
+        Ok(serde_json::from_value(self.client.execute(script, vec![json!(css)]).await?)?)
+    }
+
+    /// How many a selector finds.
+    pub(crate) async fn count(&self, css: &str) -> Result<usize> {
+        Ok(self.client.find_all(Locator::Css(css)).await?.len())
+    }
+
+    /// What an element looks like, as PNG.
+    pub(crate) async fn picture_of(&self, css: &str) -> Result<Vec<u8>> {
+        Ok(self.client.wait().for_element(Locator::Css(css)).await?.screenshot().await?)
+    }
+
+    /// Id of the tile of the only peer.
+    pub(crate) async fn peer_tile(&self) -> Result<String> {
+        self.until("the guest has a tile", async || {
+            for element in self.client.find_all(Locator::Css("[data-tile]")).await? {
+                if let Ok(Some(id)) = element.attr("data-tile").await
+                    && id != "self"
+                {
+                    return Ok(Some(id));
+                }
+            }
+            Ok(None)
+        })
+        .await
+    }
+
+    /// Waits until the clip's counter, as it is drawn in a tile, has gone on by so many pictures.
+    pub(crate) async fn sees_motion(&self, tile: &str, pictures: u64) -> Result<()> {
+        let first = self.counter(tile).await?;
+        self.until(&format!("{pictures} pictures in {tile} after {first}"), async || {
+            let now = self.counter(tile).await?;
+            // The clip begins anew after 4 s.
+            Ok((now >= first + pictures || now < first).then_some(()))
+        })
+        .await
+    }
+
+    /// The number that the clip shows in a tile, read from the pixels on the page.
+    async fn counter(&self, tile: &str) -> Result<u64> {
+        self.until(&format!("the clip's counter can be read in {tile}"), async || {
+            let answer = self.client.execute_async(PIXELS, vec![json!(tile)]).await?;
+            let side = |name: &str| answer[name].as_u64().and_then(|side| u32::try_from(side).ok());
+            let (Some(width), Some(height), Some(luma)) = (side("width"), side("height"), answer["luma"].as_str())
+            else {
+                return Ok(None);
+            };
+            let mut planes = decode_base64(luma)?;
+            planes.resize((width * height * 3 / 2) as usize, 128);
+            Ok(read_frame_counter(&VideoFrame::from_i420(width, height, planes, 0)?))
+        })
+        .await
+    }
+
+    /// Asks the app as its page does.
+    pub(crate) async fn invoke(&self, command: &str, args: Value) -> Result<Value> {
+        let mut answer = self.client.execute_async(INVOKE, vec![json!(command), args]).await?;
+        if let Some(error) = answer.get("error") {
+            bail!("{command}: {error}");
+        }
+        Ok(answer["value"].take())
+    }
+
+    /// Starts the app a second time, with a link; it hands it over and ends by itself.
+    pub(crate) async fn second_start(&self, link: &str) -> Result<()> {
+        let mut command = Command::new(APP);
+        command.args(arguments(self.home.path())).arg(link);
+        surround(&mut command, self.home.path(), &self.screen, &self.bus);
+        let started = tokio::process::Command::from(command).kill_on_drop(true).status();
+        let status = tokio::time::timeout(PATIENCE, started).await.context("the second start does not end")??;
+        ensure!(status.success(), "the second start ended with {status}");
+        Ok(())
+    }
+
+    /// As [`until`]; where it does not come to pass, says what the page shows instead.
+    async fn until<T>(&self, what: &str, attempt: impl AsyncFnMut() -> Result<Option<T>>) -> Result<T> {
+        match until(what, attempt).await {
+            Ok(found) => Ok(found),
+            Err(error) => {
+                let shown = self.client.execute("return document.body.innerText;", Vec::new()).await;
+                Err(error.context(format!("the page shows: {shown:?}")))
+            }
+        }
+    }
+
+    /// Ends the app, which has to tidy up behind itself.
+    pub(crate) async fn close(self) -> Result<()> {
+        self.client.close().await?;
+        Ok(())
+    }
+}
+
+/// Without a bus, a home and a screen of our own, the machine's would be used.
+fn surround(command: &mut Command, home: &Path, screen: &Screen, bus: &Bus) {
+    command
+        .env("DISPLAY", &screen.display)
+        .env("DBUS_SESSION_BUS_ADDRESS", &bus.address)
+        .env("TAURI_WEBVIEW_AUTOMATION", "true")
+        .env("WEBKIT_DISABLE_DMABUF_RENDERER", "1")
+        .env("GDK_BACKEND", "x11")
+        .env("NO_AT_BRIDGE", "1")
+        .env("HOME", home)
+        .env("XDG_RUNTIME_DIR", home)
+        .env_remove("WAYLAND_DISPLAY")
+        .env_remove("XDG_DATA_HOME")
+        .env_remove("XDG_CONFIG_HOME")
+        .env_remove("XDG_CACHE_HOME");
+}
+
+fn arguments(home: &Path) -> Vec<String> {
+    let path = |name: &str| home.join(name).display().to_string();
+    vec![
+        format!("--data-dir={}", path("data")),
+        format!("--export-dir={}", path("exports")),
+        format!("--camera=file:{}", path("clip.y4m")),
+        "--microphone=tone".to_owned(),
+        "--speaker=none".to_owned(),
+        "--listen=127.0.0.1:0".to_owned(),
+    ]
+}
+
+/// Tries again until there is a result; gives up after [`PATIENCE`] with the words for what was waited for.
+pub(crate) async fn until<T>(what: &str, mut attempt: impl AsyncFnMut() -> Result<Option<T>>) -> Result<T> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let last = attempt().await;
+        if let Ok(Some(found)) = last {
+            return Ok(found);
+        }
+        if Instant::now() > deadline {
+            last.with_context(|| format!("it did not come to pass that {what}"))?;
+            bail!("it did not come to pass that {what}");
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+fn decode_base64(text: &str) -> Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
+    let (mut bits, mut held) = (0_u32, 0);
+    for sign in text.bytes().filter(|sign| *sign != b'=') {
+        let value = match sign {
+            b'A'..=b'Z' => sign - b'A',
+            b'a'..=b'z' => sign - b'a' + 26,
+            b'0'..=b'9' => sign - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            other => bail!("{other} is no sign of base 64"),
+        };
+        bits = bits << 6 | u32::from(value);
+        held += 6;
+        if held >= 8 {
+            held -= 8;
+            bytes.push((bits >> held) as u8);
+        }
+    }
+    Ok(bytes)
+}
