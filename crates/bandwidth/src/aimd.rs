@@ -44,10 +44,14 @@ const FOREIGN_MS: f64 = 400.0;
 const SHRINKS: f64 = (1.0 - BACK_OFF) / 3.0;
 /// Overuse while less than this share of the capacity arrives shows others on the link ...
 const SHARED_BELOW: f64 = 0.88;
-/// ... (and less than this a link that has become slower), for so long.
+/// ... with jitter, where measurements are farther apart, less than this ...
+const SHARED_BELOW_SHAKY: f64 = 0.7;
+const CALM_MS: f64 = 6.0;
+/// ... and less than this a link that has become slower.
 const SHARED_ABOVE: f64 = 0.4;
-const SHARED_FOR_US: i64 = 15_000_000;
-/// Twice that much apart is enough.
+/// After so long without overuse the others are gone.
+const SHARED_FOR_US: i64 = 40_000_000;
+/// It takes two such, so far apart: one may be another route.
 const DOUBT_US: (i64, i64) = (1_000_000, 10_000_000);
 /// Growth on a shared link, in bits per second each second: equal for all, so that shares become equal.
 const SHARED_STEP_BPS: f64 = 25_000.0;
@@ -166,7 +170,7 @@ impl Aimd {
 
     pub(crate) fn on_probe(&mut self, now_us: i64, outcome: Outcome) {
         match outcome {
-            // The link was idle for a moment, or the others are gone.
+            // The link may have been idle for a moment only.
             Outcome::Passed(_) if self.is_shared(now_us) => self.target_bps *= SHARED_PASSED,
             Outcome::Passed(rate) => {
                 let rate = rate.as_f64();
@@ -214,7 +218,7 @@ impl Aimd {
         // that was sent.
         let is_idle = rates.sent_bps < 0.7 * self.target_bps;
         if is_busy && !is_idle {
-            self.look_for_others(now_us, rates);
+            self.look_for_others(now_us, rates, reading.jitter_ms);
             self.measured(now_us, arrives);
         }
         let known = self.capacity.filter(|known| arrives > (1.0 - CAPACITY_SAME) * known.bps).map(|known| known.bps);
@@ -242,16 +246,16 @@ impl Aimd {
         if is_fall { Step::Fall } else { Step::Lowered }
     }
 
-    fn look_for_others(&mut self, now_us: i64, rates: Rates) {
+    fn look_for_others(&mut self, now_us: i64, rates: Rates, jitter_ms: f64) {
         if self.is_shared(now_us) {
             self.shared_us = Some(now_us);
             return;
         }
         let (Some(capacity), Some(arrives)) = (self.capacity, rates.acked_bps) else { return };
-        if !(SHARED_ABOVE..SHARED_BELOW).contains(&(arrives / capacity.bps)) {
+        let below = if jitter_ms < CALM_MS { SHARED_BELOW } else { SHARED_BELOW_SHAKY };
+        if !(SHARED_ABOVE..below).contains(&(arrives / capacity.bps)) {
             return;
         }
-        // Once may be a change of the path.
         let since_us = self.doubted_us.map_or(i64::MAX, |doubted| now_us - doubted);
         if since_us > DOUBT_US.1 {
             self.doubted_us = Some(now_us);

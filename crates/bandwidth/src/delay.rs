@@ -62,6 +62,8 @@ pub(crate) struct Reading {
     pub(crate) queue_ms: f64,
     /// By how much delay grew over the window of the trend.
     pub(crate) growth_ms: f64,
+    /// Mean difference of delay between one packet and the next.
+    pub(crate) jitter_ms: f64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -214,7 +216,7 @@ impl Delay {
             Usage::Normal
         };
         self.adapt(now_us, growth_ms.abs());
-        Some(Reading { usage, queue_ms, growth_ms })
+        Some(Reading { usage, queue_ms, growth_ms, jitter_ms: self.jitter_ms() })
     }
 
     /// The least delay of the last packets, if there are enough.

@@ -32,8 +32,9 @@ const ASK_AGAIN: Duration = Duration::from_millis(500);
 /// A probe that lacks packets for so long is given up.
 const PROBE_PATIENCE: Duration = Duration::from_secs(1);
 const PROBES_MOST: usize = 4;
-/// Padding is best as large as media.
-const PADDING: usize = 1200;
+/// Padding is as large as media, but for slow probes, where a few such packets are a queue.
+const PADDING: (usize, usize) = (200, 1200);
+const PADDING_SLOW: BitRate = BitRate::kbps(500);
 
 /// Whether a packet will be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -375,7 +376,10 @@ impl<T> Pacer<T> {
             return None;
         }
         let started = probe.started;
-        let Some(packet) = self.pop().or_else(|| padding(PADDING)) else {
+        let bits = cluster.rate.as_f64() * cluster.duration.as_secs_f64() / f64::from(cluster.packets.max(1));
+        let is_slow = cluster.rate < PADDING_SLOW;
+        let wanted = if is_slow { ((bits / 8.0) as usize).clamp(PADDING.0, PADDING.1) } else { PADDING.1 };
+        let Some(packet) = self.pop().or_else(|| padding(wanted)) else {
             if started.is_some() {
                 self.ended.push((cluster.id, true));
                 self.probes.pop_front();

@@ -70,6 +70,13 @@ pub(crate) const WIFI: Row = row(
     Conditions { rate: Some(2_000_000), jitter: ms(20), loss: Loss::Random { probability: 0.01 }, ..BASE },
 );
 pub(crate) const LONGER: Row = Row { name: "20 -> 80 ms", changes: &[(40, Change::Delay(ms(80)))], ..STEADY };
+/// Enough for sound only, then for all.
+pub(crate) const SOUND_ONLY: Row = Row {
+    name: "90 k -> 2 M",
+    conditions: Conditions { rate: Some(90_000), ..BASE },
+    cap: 1_500_000,
+    changes: &[(40, Change::Rate(Some(2_000_000)))],
+};
 pub(crate) const SHALLOW: Row =
     row("queue 40 ms", 3_000_000, Conditions { rate: Some(2_000_000), queue: ms(40), ..BASE });
 

@@ -23,6 +23,8 @@ const BACK_EVERY: Duration = Duration::from_millis(7);
 const PATIENCE: Duration = Duration::from_millis(5);
 /// Timers wake late.
 const LATE: Duration = Duration::from_millis(1);
+/// Video is paused below.
+const PAUSE: BitRate = BitRate::kbps(40);
 /// Packets kept as padding for probes.
 const RECENT: usize = 24;
 
@@ -176,8 +178,11 @@ impl Run {
                 self.source.wants_key |= self.side.wants_key_frame(now);
                 let rate = self.side.video_target(now).min(self.cap);
                 self.measured.encoder.push((now - self.start, rate.as_bps() as f64));
-                for packet in self.source.frame(rate) {
-                    self.side.push(now, packet);
+                // A sender pauses video then, for the sake of sound.
+                if rate >= PAUSE {
+                    for packet in self.source.frame(rate) {
+                        self.side.push(now, packet);
+                    }
                 }
                 self.at(now + FRAME, Event::Frame);
             }
@@ -238,10 +243,12 @@ impl Run {
     fn send(&mut self, now: Instant) {
         loop {
             let (recent, padded) = (&self.recent, &mut self.padded);
-            let mut padding = |_: usize| {
+            let mut padding = |wanted: usize| {
                 *padded += 1;
                 let media = *recent.get(*padded % recent.len().max(1))?;
-                Some(Packet { kind: Kind::Padding, bytes: media.payload + HEADERS + 2, body: media })
+                // A copy, or if that is too large a packet of nothing.
+                let bytes = (media.payload + HEADERS + 2).min(wanted);
+                Some(Packet { kind: Kind::Padding, bytes, body: media })
             };
             let Some((sequence, departure)) = self.side.poll(now, &mut padding) else { return };
             let mut media = departure.body;

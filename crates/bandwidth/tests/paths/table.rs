@@ -6,8 +6,8 @@ use sightline_bandwidth::Limits;
 
 use crate::google::Google;
 use crate::rows::{
-    ALL, BURSTS, CLEAN, Figures, JITTER, LENGTH, LONGER, LOSS_5, LOSS_10, LOSSY_SLOW, OUTAGE, Row, SLOW, STEADY, STEPS,
-    WARM_UP, WIFI,
+    ALL, BURSTS, CLEAN, Figures, JITTER, LENGTH, LONGER, LOSS_5, LOSS_10, LOSSY_SLOW, OUTAGE, Row, SLOW, SOUND_ONLY,
+    STEADY, STEPS, WARM_UP, WIFI,
 };
 use crate::run::MS;
 use crate::side::{Ours, Side};
@@ -124,6 +124,16 @@ fn another_route_is_not_taken_for_a_queue() {
         assert!(figures.video(WARM_UP, 40 * SECOND) >= 1_700_000.0);
         assert!(figures.video(42 * SECOND, LENGTH) >= 1_600_000.0);
         assert!(figures.round_trip(0.95, 42 * SECOND, LENGTH) < 150 * MS);
+    });
+}
+
+#[test]
+fn video_comes_back_to_a_link_that_only_had_room_for_sound() {
+    let rise = 40 * SECOND;
+    hold(&SOUND_ONLY, |figures| {
+        println!("before {} after {:?}", figures.video(WARM_UP, rise), figures.reaches(rise, 1_400_000.0));
+        assert!(figures.round_trip(0.95, WARM_UP, rise) < 200 * MS);
+        assert!(figures.reaches(rise, 1_400_000.0).is_some_and(|after| after <= 10 * SECOND));
     });
 }
 
