@@ -137,3 +137,26 @@ async fn desktop_app_takes_the_link_of_a_second_start() -> Result<()> {
     page.sees_text("main h1", "Ready to join?").await?;
     page.close().await
 }
+
+/// What ends a session of the desktop ends the app in the middle of a call: nothing of it may be lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn desktop_app_leaves_its_call_when_it_is_told_to_end() -> Result<()> {
+    let page = Page::open("Ada").await?;
+    page.button("Start a call").await?;
+    page.button("Join the call").await?;
+    let code = page.text(".bar-code .mono").await?;
+    let guest = Guest::join(&page.server().await?, &code, page.clip()).await?;
+    page.sees_motion(&page.peer_tile().await?, 1).await?;
+
+    page.terminate().await?;
+    guest.is_alone().await.context("the app says goodbye")?;
+    guest.leave().await;
+    let history = History::open(&page.history_file())?;
+    let line = history.calls(1, 0)?.pop().context("the call is in the history")?;
+    ensure!(line.code == code && line.ended_ms.is_some() && !line.crashed, "{line:?}");
+    let sessions = history.sessions(line.id)?;
+    ensure!(sessions.len() == 1 && sessions[0].end_reason.as_deref() == Some("left"), "{sessions:?}");
+    let rows = history.process_samples(sessions[0].id, 0..i64::MAX)?;
+    ensure!(!rows.is_empty(), "the last row of the call is lost");
+    Ok(())
+}

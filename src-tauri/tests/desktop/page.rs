@@ -214,6 +214,25 @@ impl Page {
         Ok(())
     }
 
+    /// Tells the app to end, as a desktop does that is closed, and waits until it has.
+    pub(crate) async fn terminate(&self) -> Result<()> {
+        let folder = self.home.path().join("data");
+        let found =
+            Command::new("pgrep").args(["--full", "--oldest", &format!("{APP} .*{}", folder.display())]).output()?;
+        let id = String::from_utf8(found.stdout)?.trim().to_owned();
+        ensure!(!id.is_empty(), "the app does not run");
+        // std sends no signal but SIGKILL.
+        let told = Command::new("kill").args(["-TERM", &id]).status()?;
+        ensure!(told.success(), "the app cannot be told to end");
+        let process = Path::new("/proc").join(&id).join("stat");
+        until("the app ends", async || {
+            // One that has ended stays until the driver has taken notice.
+            let state = std::fs::read_to_string(&process).unwrap_or_default();
+            Ok((state.is_empty() || state.contains(") Z ")).then_some(()))
+        })
+        .await
+    }
+
     /// As [`until`]; where it does not come to pass, says what the page shows instead.
     async fn until<T>(&self, what: &str, attempt: impl AsyncFnMut() -> Result<Option<T>>) -> Result<T> {
         match until(what, attempt).await {
