@@ -1,0 +1,122 @@
+//! The parts together, in virtual time over a perfect path.
+
+use std::time::{Duration, Instant};
+
+use sightline_bandwidth::{Frame, Kind, Limits, Packet, Repair, Report, SendSide};
+
+const MS: Duration = Duration::from_millis(1);
+
+struct Link {
+    start: Instant,
+    side: SendSide<()>,
+    /// Sent and not yet reported.
+    open: Vec<(u64, Duration)>,
+    frame: u64,
+}
+
+impl Link {
+    fn new() -> Self {
+        Self { start: Instant::now(), side: SendSide::new(Limits::default()), open: Vec::new(), frame: 0 }
+    }
+
+    fn drain(&mut self, at: Duration) -> usize {
+        let mut count = 0;
+        while let Some((sequence, _)) =
+            self.side.poll(self.start + at, |bytes| Some(Packet { kind: Kind::Padding, bytes, body: () }))
+        {
+            self.open.push((sequence, at));
+            count += 1;
+        }
+        count
+    }
+
+    /// Sound and small frames, polled each millisecond; feedback each 50 ms if the path is up. Returns packets sent.
+    fn run(&mut self, from: u32, to: u32, has_sound: bool, is_up: bool) -> usize {
+        let mut count = 0;
+        for ms in from..to {
+            let at = MS * ms;
+            let now = self.start + at;
+            if has_sound && ms % 20 == 0 {
+                self.side.push(now, Packet { kind: Kind::Audio, bytes: 138, body: () });
+            }
+            if ms % 33 == 0 {
+                let key = self.frame == 0 || self.side.wants_key_frame(now).is_some();
+                let frame = Frame { stream: 1, id: self.frame, layer: 0, key };
+                self.frame += 1;
+                self.side.push(now, Packet { kind: Kind::Video(frame), bytes: 900, body: () });
+            }
+            count += self.drain(at);
+            if ms % 50 == 49 && is_up {
+                let report = |(sequence, sent): (u64, Duration)| Report { sequence, arrival: Some(sent + 20 * MS) };
+                let reports: Vec<Report> = self.open.drain(..).map(report).collect();
+                self.side.feedback(now + 20 * MS, &reports);
+            }
+        }
+        count
+    }
+}
+
+#[test]
+fn in_an_outage_only_sound_is_sent_and_afterwards_everything_at_the_rate_before() {
+    let mut link = Link::new();
+    link.run(0, 2000, true, true);
+    let before = link.side.target();
+    assert!(before > Limits::default().start, "probes have found the path");
+    link.run(2000, 2700, true, false);
+    assert!(link.side.statistics(link.start + 2700 * MS).is_outage);
+    assert_eq!(link.run(2700, 4700, true, false), 100, "two seconds of sound");
+    assert_eq!(link.side.target(), before);
+
+    // The first sound that arrives ends it, though all before is lost.
+    let lost: Vec<Report> = link.open.drain(..).map(|(sequence, _)| Report { sequence, arrival: None }).collect();
+    link.side.feedback(link.start + 4700 * MS, &lost);
+    assert!(link.side.statistics(link.start + 4700 * MS).is_outage);
+    link.run(4700, 4800, true, true);
+    let after = link.side.statistics(link.start + 4830 * MS);
+    assert!(!after.is_outage);
+    assert!(link.run(4831, 5831, true, true) >= 75, "sound and video");
+    assert!(link.side.target() >= before);
+}
+
+#[test]
+fn without_sound_an_outage_is_felt_out_with_a_packet_each_tenth_of_a_second() {
+    let mut link = Link::new();
+    link.run(0, 2000, false, true);
+    link.run(2000, 2800, false, false);
+    let sent = link.run(2800, 4800, false, false);
+    assert!((19..=21).contains(&sent), "{sent}");
+}
+
+#[test]
+fn a_peer_that_never_reports_is_no_outage() {
+    let mut link = Link::new();
+    link.run(0, 5000, true, false);
+    assert!(!link.side.statistics(link.start + 5000 * MS).is_outage);
+    assert_eq!(link.side.target(), Limits::default().start);
+}
+
+#[test]
+fn video_gets_what_sound_and_repair_leave() {
+    let mut link = Link::new();
+    link.run(0, 3000, true, true);
+    let now = link.start + 3000 * MS;
+    let spare = |link: &mut Link| link.side.target().as_bps() - link.side.video_target(now).as_bps();
+    // 50 packets of 138 bytes each second.
+    assert!((54_000..=57_000).contains(&spare(&mut link)), "{}", spare(&mut link));
+    assert_eq!(link.side.push_repair(now, (1, 1), 1250, ()), Repair::Send);
+    assert_eq!(link.side.push_repair(now, (1, 1), 1250, ()), Repair::TooSoon);
+    assert_eq!(link.drain(3000 * MS), 1);
+    assert!((64_000..=67_000).contains(&spare(&mut link)), "{}", spare(&mut link));
+}
+
+#[test]
+fn numbers_of_the_wire_are_found_again() {
+    let mut link = Link::new();
+    assert_eq!(link.side.sequence(0), None);
+    link.run(0, 1000, true, true);
+    link.run(1000, 1040, true, false);
+    let newest = link.open.last().expect("something was sent").0;
+    assert_eq!(link.side.sequence(newest as u16), Some(newest));
+    assert_eq!(link.side.sequence(0), Some(0));
+    assert_eq!(link.side.sequence(newest as u16 + 1), None, "never sent");
+}
