@@ -1,4 +1,4 @@
-//! The desktop app. Everything but the window and its plugins is in [`app`], which knows nothing of Tauri and is tested
+//! The desktop app. Everything but the window and its plugins is in `app`, which knows nothing of Tauri and is tested
 //! without a window.
 //!
 //! ```text
