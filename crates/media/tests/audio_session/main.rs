@@ -4,9 +4,12 @@
 //! Programs find the devices through their environment, so each case runs in a child process inside of the session. The
 //! child has the plug pulled by writing a line to its standard output.
 
-#![expect(clippy::print_stdout, reason = "a test without the harness reports by itself")]
+#![expect(clippy::print_stdout, reason = "cases say what they measured, and children talk to them on stdout")]
 
 use std::process::ExitCode;
+
+#[cfg(target_os = "linux")]
+use libtest_mimic::{Arguments, Failed, Trial};
 
 #[cfg(target_os = "linux")]
 mod call;
@@ -21,29 +24,11 @@ fn main() -> ExitCode {
     if let Ok(case) = std::env::var(cases::CHILD) {
         return call::run(&case);
     }
-    let (mut filters, mut skips) = (Vec::new(), Vec::new());
-    let mut arguments = std::env::args().skip(1);
-    while let Some(argument) = arguments.next() {
-        match argument.as_str() {
-            "--skip" => skips.extend(arguments.next()),
-            other if other.starts_with('-') => {}
-            _ => filters.push(argument),
-        }
-    }
-    let mut failed = false;
-    for (name, case) in cases::ALL {
-        let named = |texts: &[String]| texts.iter().any(|text| name.contains(text.as_str()));
-        if named(&skips) || !(filters.is_empty() || named(&filters)) {
-            continue;
-        }
-        let outcome = case();
-        println!("test {name} ... {}", if outcome.is_ok() { "ok" } else { "FAILED" });
-        if let Err(problem) = outcome {
-            println!("    {problem}");
-            failed = true;
-        }
-    }
-    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    let mut arguments = Arguments::from_args();
+    // Each case has a processor to itself: what is listened for is sound in real time.
+    arguments.test_threads = Some(1);
+    let trials = cases::ALL.map(|(name, case)| Trial::test(name, move || case().map_err(Failed::from)));
+    libtest_mimic::run(&arguments, trials.into()).exit_code()
 }
 
 #[cfg(not(target_os = "linux"))]
