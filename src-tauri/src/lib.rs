@@ -29,5 +29,6 @@ mod tray;
 mod window;
 mod words;
 
-pub use options::{Camera, Loudspeaker, Microphone, Options};
+pub use options::Options;
+pub use sightline_media::choice::{Camera, Loudspeaker, Microphone};
 pub use window::run;

@@ -2,11 +2,9 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::Parser;
-use sightline_media::audio::{AudioSource, Speaker};
-use sightline_media::video::VideoSource;
+use sightline_media::choice::{Camera, Loudspeaker, Microphone};
 
 /// Video calls with a flight recorder.
 ///
@@ -36,85 +34,9 @@ pub struct Options {
     pub speaker: Option<Loudspeaker>,
 }
 
-/// `--camera`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Camera(pub Option<VideoSource>);
-
-/// `--microphone`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Microphone(pub Option<AudioSource>);
-
-/// `--speaker`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Loudspeaker(pub Speaker);
-
-/// `word`, `file:PATH` or `device[:ID]`, split.
-fn split(text: &str) -> Option<(&str, Option<&str>)> {
-    match text.split_once(':') {
-        None => Some((text, None)),
-        Some((_, "")) => None,
-        Some((kind, rest)) => Some((kind, Some(rest))),
-    }
-}
-
-impl FromStr for Camera {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match split(text) {
-            Some(("none", None)) => Ok(Self(None)),
-            Some(("pattern", None)) => Ok(Self(Some(VideoSource::Pattern))),
-            Some(("file", Some(path))) => Ok(Self(Some(VideoSource::File(path.into())))),
-            Some(("device", id)) => Ok(Self(Some(VideoSource::Device(id.map(str::to_owned))))),
-            _ => Err("give none, pattern, file:CLIP.y4m or device[:ID]".to_owned()),
-        }
-    }
-}
-
-impl FromStr for Microphone {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match split(text) {
-            Some(("none", None)) => Ok(Self(None)),
-            Some(("tone", None)) => Ok(Self(Some(AudioSource::Tone))),
-            Some(("file", Some(path))) => Ok(Self(Some(AudioSource::File(path.into())))),
-            Some(("device", id)) => Ok(Self(Some(AudioSource::Device(id.map(str::to_owned))))),
-            _ => Err("give none, tone, file:VOICE.wav or device[:ID]".to_owned()),
-        }
-    }
-}
-
-impl FromStr for Loudspeaker {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match split(text) {
-            Some(("none", None)) => Ok(Self(Speaker::None)),
-            Some(("device", id)) => Ok(Self(Speaker::Device(id.map(str::to_owned)))),
-            _ => Err("give none or device[:ID]".to_owned()),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sources_read_as_documented() {
-        assert_eq!("none".parse(), Ok(Camera(None)));
-        assert_eq!("pattern".parse(), Ok(Camera(Some(VideoSource::Pattern))));
-        assert_eq!("file:a:b.y4m".parse(), Ok(Camera(Some(VideoSource::File("a:b.y4m".into())))));
-        assert_eq!("device".parse(), Ok(Camera(Some(VideoSource::Device(None)))));
-        assert_eq!("device:/dev/video0".parse(), Ok(Camera(Some(VideoSource::Device(Some("/dev/video0".into()))))));
-        assert_eq!("tone".parse(), Ok(Microphone(Some(AudioSource::Tone))));
-        assert_eq!("device:hw:0".parse(), Ok(Loudspeaker(Speaker::Device(Some("hw:0".into())))));
-        for wrong in ["", "tone", "file", "file:", "device:", "pattern:x", "None"] {
-            assert!(wrong.parse::<Camera>().is_err(), "{wrong}");
-        }
-        assert!("file:x.wav".parse::<Loudspeaker>().is_err());
-    }
 
     #[test]
     fn a_link_is_an_argument() {

@@ -4,8 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
-use sightline_media::audio::{AudioSource, Speaker};
-use sightline_media::video::VideoSource;
+use sightline_media::choice::{Camera, Loudspeaker, Microphone};
 
 /// A Sightline call without a window.
 #[derive(Debug, Parser)]
@@ -59,7 +58,7 @@ pub struct JoinArgs {
     pub microphone: Microphone,
     /// Where to play: `none` or `device[:ID]`
     #[arg(long, value_name = "SINK", default_value = "none")]
-    pub speaker: SpeakerArg,
+    pub speaker: Loudspeaker,
     /// Echo cancellation, noise suppression and gain on a file or tone too (devices always have them)
     #[arg(long)]
     pub process_audio: bool,
@@ -80,41 +79,6 @@ pub struct JoinArgs {
     pub verify_counter: bool,
 }
 
-/// `--camera`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Camera {
-    /// Sends no pictures.
-    None,
-    /// The moving test pattern.
-    Pattern,
-    /// A y4m file.
-    File(PathBuf),
-    /// A camera by id, index or part of its name; the default one without.
-    Device(Option<String>),
-}
-
-/// `--microphone`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Microphone {
-    /// Sends no sound.
-    None,
-    /// A steady tone.
-    Tone,
-    /// A WAV file.
-    File(PathBuf),
-    /// A microphone by id or part of its name; the default one without.
-    Device(Option<String>),
-}
-
-/// `--speaker`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SpeakerArg {
-    /// Plays nothing.
-    None,
-    /// A speaker by id or part of its name; the default one without.
-    Device(Option<String>),
-}
-
 /// `--size`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Size {
@@ -122,64 +86,6 @@ pub struct Size {
     pub width: u32,
     /// Pixels.
     pub height: u32,
-}
-
-/// `none`, a bare word, `file:PATH` or `device[:ID]`, split.
-enum Spec<'a> {
-    Word(&'a str),
-    File(PathBuf),
-    Device(Option<String>),
-}
-
-fn spec(text: &str) -> Result<Spec<'_>, String> {
-    match text.split_once(':') {
-        None if text == "device" => Ok(Spec::Device(None)),
-        None => Ok(Spec::Word(text)),
-        Some((_, "")) => Err(format!("nothing after the colon in '{text}'")),
-        Some(("file", path)) => Ok(Spec::File(PathBuf::from(path))),
-        Some(("device", id)) => Ok(Spec::Device(Some(id.to_owned()))),
-        Some((kind, _)) => Err(format!("'{kind}:' is not known")),
-    }
-}
-
-impl FromStr for Camera {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match spec(text)? {
-            Spec::Word("none") => Ok(Self::None),
-            Spec::Word("pattern") => Ok(Self::Pattern),
-            Spec::File(path) => Ok(Self::File(path)),
-            Spec::Device(id) => Ok(Self::Device(id)),
-            Spec::Word(_) => Err("give none, pattern, file:CLIP.y4m or device[:ID]".to_owned()),
-        }
-    }
-}
-
-impl FromStr for Microphone {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match spec(text)? {
-            Spec::Word("none") => Ok(Self::None),
-            Spec::Word("tone") => Ok(Self::Tone),
-            Spec::File(path) => Ok(Self::File(path)),
-            Spec::Device(id) => Ok(Self::Device(id)),
-            Spec::Word(_) => Err("give none, tone, file:VOICE.wav or device[:ID]".to_owned()),
-        }
-    }
-}
-
-impl FromStr for SpeakerArg {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match spec(text)? {
-            Spec::Word("none") => Ok(Self::None),
-            Spec::Device(id) => Ok(Self::Device(id)),
-            Spec::Word(_) | Spec::File(_) => Err("give none or device[:ID]".to_owned()),
-        }
-    }
 }
 
 impl FromStr for Size {
@@ -198,58 +104,9 @@ impl FromStr for Size {
     }
 }
 
-impl Camera {
-    /// The source it names, if any.
-    pub fn source(&self) -> Option<VideoSource> {
-        match self {
-            Self::None => None,
-            Self::Pattern => Some(VideoSource::Pattern),
-            Self::File(path) => Some(VideoSource::File(path.clone())),
-            Self::Device(id) => Some(VideoSource::Device(id.clone())),
-        }
-    }
-}
-
-impl Microphone {
-    /// The source it names, if any.
-    pub fn source(&self) -> Option<AudioSource> {
-        match self {
-            Self::None => None,
-            Self::Tone => Some(AudioSource::Tone),
-            Self::File(path) => Some(AudioSource::File(path.clone())),
-            Self::Device(id) => Some(AudioSource::Device(id.clone())),
-        }
-    }
-}
-
-impl SpeakerArg {
-    /// The speaker it names.
-    pub fn speaker(&self) -> Speaker {
-        match self {
-            Self::None => Speaker::None,
-            Self::Device(id) => Speaker::Device(id.clone()),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sources_read_as_documented() {
-        assert_eq!("none".parse(), Ok(Camera::None));
-        assert_eq!("pattern".parse(), Ok(Camera::Pattern));
-        assert_eq!("file:a:b.y4m".parse(), Ok(Camera::File("a:b.y4m".into())));
-        assert_eq!("device".parse(), Ok(Camera::Device(None)));
-        assert_eq!("device:/dev/video0".parse(), Ok(Camera::Device(Some("/dev/video0".into()))));
-        assert_eq!("tone".parse(), Ok(Microphone::Tone));
-        assert_eq!("device:hw:0".parse(), Ok(SpeakerArg::Device(Some("hw:0".into()))));
-        for wrong in ["", "tone", "file:", "device:", "disk:x", "None"] {
-            assert!(wrong.parse::<Camera>().is_err(), "{wrong}");
-        }
-        assert!("file:x.wav".parse::<SpeakerArg>().is_err());
-    }
 
     #[test]
     fn sizes_are_even_and_bounded() {

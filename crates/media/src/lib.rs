@@ -3,6 +3,7 @@
 //! Everything here is thread based and blocking; callbacks are called on those threads and must return quickly.
 
 pub mod audio;
+pub mod choice;
 pub mod clock;
 pub mod device;
 mod error;
