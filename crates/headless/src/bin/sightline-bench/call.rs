@@ -56,28 +56,54 @@ pub(crate) fn run(length: Length) -> Result<()> {
     Ok(())
 }
 
+/// A machine that stands still for longer than this can make a freeze by itself: one is a picture that comes 150 ms later
+/// than usual (docs/metrics.md), and work has piled up meanwhile.
+const MACHINE_STALL: Duration = Duration::from_millis(100);
+/// How often the call of two is held at most.
+const ATTEMPTS: usize = 3;
+
+/// A call of two. Where pictures froze and the machine itself stood still, as a thread saw that only sleeps and wakes,
+/// the call is held again; the table tells of it and of what it gave.
 fn one_to_one(scene: &Scene, length: Length) -> Result<Vec<Line>> {
+    let mut spoilt = Vec::new();
+    loop {
+        let watcher = machine::Watcher::start();
+        let reports = call_of_two(scene, length)?;
+        let stall = watcher.stop().context("the watcher of the machine broke")?;
+        for report in &reports {
+            println!("{}", report.table());
+        }
+        let freezes = reports.iter().map(freezes).collect::<Result<Vec<_>>>()?;
+        if freezes.iter().any(|freezes| *freezes > 0) && stall > MACHINE_STALL && spoilt.len() + 1 < ATTEMPTS {
+            println!("the machine stood still for {} ms in this call; it is held again\n", stall.as_millis());
+            spoilt.push(format!("{} ms, freezes {freezes:?}", stall.as_millis()));
+            continue;
+        }
+        let mut lines = Vec::new();
+        for report in &reports {
+            lines.extend(side(report)?);
+        }
+        let stall = format!("{}", stall.as_millis());
+        lines.push(line("720p30: longest time an idle thread was kept from waking, ms", stall, "stated", true));
+        let spoilt = if spoilt.is_empty() { "none".to_owned() } else { spoilt.join("; ") };
+        lines.push(line("720p30: calls before it, spoilt by the machine standing still", spoilt, "stated", true));
+        return Ok(lines);
+    }
+}
+
+fn call_of_two(scene: &Scene, length: Length) -> Result<Vec<Report>> {
     let code = scene.room()?;
     let camera = format!("file:{}", text(&scene.clip(1280, 720)?)?);
     let microphone = format!("file:{}", text(&scene.speech()?)?);
     let seconds = length.one_to_one_seconds.to_string();
     let args = ["--camera", &camera, "--microphone", &microphone, "--seconds", &seconds, "--verify-counter"];
-    let watcher = machine::Watcher::start();
     let clients = [scene.join(&code, "ada", &args)?, scene.join(&code, "ben", &args)?];
-    let mut lines = Vec::new();
-    for client in clients {
-        let report = client.report()?;
-        println!("{}", report.table());
-        lines.extend(side(&report)?);
-    }
-    let stall = watcher.stop().context("the watcher of the machine broke")?;
-    lines.push(line(
-        "meanwhile, longest time an idle thread was kept from waking, ms",
-        format!("{:.0}", stall.as_secs_f64() * 1e3),
-        "stated",
-        true,
-    ));
-    Ok(lines)
+    clients.into_iter().map(|client| client.report()).collect()
+}
+
+fn freezes(report: &Report) -> Result<u64> {
+    let video = report.peers.first().and_then(|peer| peer.video_in.as_ref()).context("no pictures came")?;
+    video.freezes.context("freezes were not counted")
 }
 
 fn side(report: &Report) -> Result<Vec<Line>> {
@@ -86,7 +112,7 @@ fn side(report: &Report) -> Result<Vec<Line>> {
     let clip = peer.clip.context("the clip was not verified")?;
     let latency = peer.capture_to_decode_ms.context("no capture time came over the wire")?;
     let fps = video.fps.context("no frame rate")?;
-    let freezes = video.freezes.context("freezes were not counted")?;
+    let freezes = freezes(report)?;
     let cores = report.cores().context("no CPU time")?;
     let memory = report.peak_rss_mib.context("no memory figure")?;
     let name = &report.name;

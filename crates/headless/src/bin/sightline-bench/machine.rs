@@ -1,6 +1,6 @@
 //! What machine the figures come from, and how it behaved meanwhile.
 //!
-//! Invariant: nothing here excuses a figure; it only tells what the machine did at the same time.
+//! Invariant: nothing here changes a figure; it tells what the machine did at the same time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
