@@ -40,7 +40,7 @@ use std::time::{Duration, Instant};
 use sightline_media::{EncodedAudio, EncodedVideo};
 use sightline_protocol::IceCandidate;
 use sightline_quality::{Direction, Kind, LinkCounters, TrackCounters, TrackKey};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use webrtc::peer_connection::{PeerConnection, PeerConnectionBuilder, StatsSelector};
 
@@ -53,7 +53,7 @@ use self::send::{Gate, Outgoing, Place};
 use self::tap::Counts;
 
 pub(crate) use ice::{own_addresses, udp_servers};
-pub use types::{LinkConfig, LinkError, LinkEvent, LinkReport, MediaSink, RemoteTrack, Sent, Unsent};
+pub use types::{LinkConfig, LinkError, LinkEvent, LinkRate, LinkReport, MediaSink, RemoteTrack, Sent, Unsent};
 
 /// How long the link's task may take to say its last word when the link is closed.
 const GOODBYE: Duration = Duration::from_millis(200);
@@ -65,6 +65,7 @@ pub struct Link {
     shared: Arc<Shared>,
     audio: Outgoing,
     video: Outgoing,
+    rate: watch::Sender<LinkRate>,
     negotiation: tokio::sync::Mutex<Negotiation>,
     pump: Mutex<Option<JoinHandle<()>>>,
 }
@@ -148,7 +149,8 @@ impl Link {
         });
         let pump = Pump::new(shared.clone(), connection.clone(), config.relay_only);
         let pump = Mutex::new(Some(tokio::spawn(pump.run(received, events))));
-        Ok(Self { peer: config.peer, connection, shared, audio, video, negotiation: Default::default(), pump })
+        let rate = watch::Sender::new(LinkRate::default());
+        Ok(Self { peer: config.peer, connection, shared, audio, video, rate, negotiation: Default::default(), pump })
     }
 
     /// Creates an offer and sets it as the local description.
@@ -216,6 +218,11 @@ impl Link {
     /// Sends one Opus packet. Waits 30 ms at most.
     pub async fn send_audio(&self, packet: &EncodedAudio) -> Sent {
         self.audio.audio(packet).await
+    }
+
+    /// What the link can carry, whenever that changes.
+    pub fn rate(&self) -> watch::Receiver<LinkRate> {
+        self.rate.subscribe()
     }
 
     /// Asks the peer for a keyframe (PLI, RFC 4585, 6.3.1).

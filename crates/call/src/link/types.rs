@@ -24,6 +24,24 @@ impl LinkConfig {
     }
 }
 
+/// What a link can carry now.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LinkRate {
+    /// For pictures, RTP payload bit/s; 0: pictures pause (below 100 kbit/s, sound goes first).
+    pub video_bps: u32,
+    /// For the Opus encoder, bit/s: 16_000 ..= 32_000.
+    pub audio_bps: u32,
+    /// Packet loss that the peer reports for our sound, fraction 0..=1, for in-band FEC.
+    pub audio_loss: f32,
+}
+
+impl Default for LinkRate {
+    /// What is safe to begin with where nothing was measured: a picture of 180 lines, and full sound that takes some loss.
+    fn default() -> Self {
+        Self { video_bps: 250_000, audio_bps: 32_000, audio_loss: 0.1 }
+    }
+}
+
 /// What a link reports, in the order in which it happens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LinkEvent {
