@@ -161,8 +161,18 @@ impl Path {
 
     /// As [`send`](Self::send), for a packet to the given one of the far end's addresses (see [`address`](Self::address)).
     pub fn send_to(&mut self, now: Instant, bytes: usize, address: u32) -> Fate {
+        self.pass(now, bytes, address, true)
+    }
+
+    /// As [`send_to`](Self::send_to), for a packet that [`Conditions::loss`] spares: it throws no dice for it. The queue,
+    /// outages and former addresses lose it all the same.
+    pub fn spare_to(&mut self, now: Instant, bytes: usize, address: u32) -> Fate {
+        self.pass(now, bytes, address, false)
+    }
+
+    fn pass(&mut self, now: Instant, bytes: usize, address: u32, lossy: bool) -> Fate {
         let now = self.advance(now);
-        let fate = self.decide(now, bytes, address);
+        let fate = self.decide(now, bytes, address, lossy);
         match fate {
             Fate::Arrives(_) => self.counters.passed += 1,
             Fate::Lost(Reason::Chance) => self.counters.lost += 1,
@@ -192,7 +202,7 @@ impl Path {
         self.counters
     }
 
-    fn decide(&mut self, now: Instant, bytes: usize, address: u32) -> Fate {
+    fn decide(&mut self, now: Instant, bytes: usize, address: u32, lossy: bool) -> Fate {
         if address != self.address {
             return Fate::Lost(Reason::Address);
         }
@@ -209,7 +219,7 @@ impl Path {
             self.waiting_bits += bytes as f64 * 8.0;
             out += seconds(self.waiting_bits / rate as f64);
         }
-        if self.losing.next(loss, &mut self.dice) {
+        if lossy && self.losing.next(loss, &mut self.dice) {
             return Fate::Lost(Reason::Chance);
         }
         out += delay.min(LONGEST) + jitter.min(LONGEST).mul_f64(self.dice.unit());

@@ -1,26 +1,13 @@
-//! The path between two people breaks in mid-call and is found again.
+//! The path between two people breaks in mid-call and is found again: the same session, one break on record with its cause.
 
 use std::time::Duration;
 
-use sightline_call::{CallConfig, CallEvent, LinkOptions};
+use sightline_call::CallEvent;
 use sightline_quality::EventKind;
 
 use crate::support::bad_path::BadPath;
-use crate::support::participant::{Participant, config, recorded};
+use crate::support::participant::{Participant, recorded};
 use crate::support::server::TestServer;
-use crate::support::sinks::Memory;
-
-/// Two people, the first of them the impolite one, over a path that can be broken.
-async fn two_over(path: &BadPath, code: &str) -> [Participant; 2] {
-    let mut people = Vec::new();
-    for (url, name) in path.urls.iter().zip(["Ada", "Grace"]) {
-        let memory = Memory::default();
-        let link = LinkOptions { udp_bind: vec!["127.0.0.1:0".to_owned()], ..LinkOptions::default() };
-        let config = CallConfig { link, ..config(url, code, name, &memory) };
-        people.push(Participant::join_with(config, memory).await.expect("joined"));
-    }
-    people.try_into().unwrap_or_else(|_| unreachable!("two joined"))
-}
 
 /// Breaks of the connection to a peer, and their ends.
 fn breaks(events: &[CallEvent]) -> (usize, usize) {
@@ -30,29 +17,49 @@ fn breaks(events: &[CallEvent]) -> (usize, usize) {
     )
 }
 
+/// A break with words about its cause.
+fn is_a_break(kind: &EventKind) -> bool {
+    matches!(kind, EventKind::Reconnecting { cause } if cause.contains("the connection to the peer is"))
+}
+
+async fn both_see_each_other(ada: &Participant, grace: &Participant, pictures: usize) {
+    ada.until_pictures("Grace", pictures).await;
+    grace.until_pictures("Ada", pictures).await;
+}
+
 async fn break_and_mend(path: &BadPath, [ada, grace]: [Participant; 2], blocked: Duration) -> usize {
-    ada.until_pictures("Grace", 10).await;
-    grace.until_pictures("Ada", 10).await;
+    both_see_each_other(&ada, &grace, 10).await;
     path.block(true);
     for who in [&ada, &grace] {
         who.until("the break", |events| breaks(events).0 == 1).await;
     }
     tokio::time::sleep(blocked).await;
     path.block(false);
+    mended([ada, grace]).await
+}
+
+/// Waits for the end of the break and of the call: one break for each, nobody thrown out. Gives the number of restarts.
+async fn mended([ada, grace]: [Participant; 2]) -> usize {
     for who in [&ada, &grace] {
-        who.until("the end of the break", |events| breaks(events) == (1, 1)).await;
+        who.until("the end of the break", |events| breaks(events).1 == 1).await;
     }
-    ada.until_pictures("Grace", 20).await;
-    grace.until_pictures("Ada", 20).await;
+    both_see_each_other(&ada, &grace, 20).await;
     let mut restarts = 0;
     for who in [grace, ada] {
         let (_, events) = who.leave().await;
         restarts += recorded(&events, |kind| matches!(kind, EventKind::IceRestart));
-        // Only then did somebody leave.
-        let left = |event: &&CallEvent| matches!(event, CallEvent::PeerLeft { reason, .. } if reason != "left");
-        assert_eq!(events.iter().filter(left).count(), 0);
+        assert_eq!((breaks(&events), recorded(&events, is_a_break)), ((1, 1), 1));
+        same_session(&events);
     }
     restarts
+}
+
+/// Nobody was lost, and nobody came anew.
+fn same_session(events: &[CallEvent]) {
+    let left = |event: &&CallEvent| matches!(event, CallEvent::PeerLeft { reason, .. } if reason != "left");
+    assert_eq!(events.iter().filter(left).count(), 0);
+    let connected = |event: &&CallEvent| matches!(event, CallEvent::PeerConnected { .. });
+    assert_eq!(events.iter().filter(connected).count(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -60,7 +67,7 @@ async fn a_path_that_breaks_is_mended_by_an_ice_restart() {
     let server = TestServer::start().await;
     let code = server.room().await;
     let path = BadPath::between(&server, Duration::ZERO).await;
-    let people = two_over(&path, &code).await;
+    let people = path.two(&code).await;
     let restarts = break_and_mend(&path, people, Duration::from_millis(2500)).await;
     assert!(restarts >= 1, "nobody restarted ICE");
 }
@@ -71,7 +78,44 @@ async fn restarts_that_cross_on_the_way_are_sorted_out() {
     let code = server.room().await;
     // So slow that the polite side begins before it hears of the other's restart.
     let path = BadPath::between(&server, Duration::from_millis(1600)).await;
-    let people = two_over(&path, &code).await;
+    let people = path.two(&code).await;
     let restarts = break_and_mend(&path, people, Duration::from_millis(2500)).await;
     assert!(restarts >= 2, "they did not cross");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outage_of_three_seconds_is_one_break() {
+    let server = TestServer::start().await;
+    let code = server.room().await;
+    let path = BadPath::between(&server, Duration::ZERO).await;
+    let [ada, grace] = path.two(&code).await;
+    both_see_each_other(&ada, &grace, 10).await;
+    path.block(true);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    path.block(false);
+    mended([ada, grace]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_with_a_new_address_is_found_again() {
+    let server = TestServer::start().await;
+    let code = server.room().await;
+    let path = BadPath::between(&server, Duration::ZERO).await;
+    for party in [0, 1] {
+        let people = path.two(&code).await;
+        both_see_each_other(&people[0], &people[1], 10).await;
+        path.rebind(party);
+        after_rebinding(people).await;
+    }
+}
+
+/// At least one side notices; both go on in the same session.
+async fn after_rebinding([ada, grace]: [Participant; 2]) {
+    both_see_each_other(&ada, &grace, 30).await;
+    for who in [ada, grace] {
+        let (_, events) = who.leave().await;
+        let (begun, ended) = breaks(&events);
+        assert!(begun == ended && begun <= 1, "{begun} breaks, {ended} ended");
+        same_session(&events);
+    }
 }

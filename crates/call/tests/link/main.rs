@@ -4,5 +4,3 @@ mod media;
 mod negotiation;
 mod pair;
 mod paths;
-#[path = "../support/relay.rs"]
-mod relay;

@@ -6,8 +6,7 @@ use sightline_call::link::{LinkConfig, LinkError, LinkEvent};
 use sightline_protocol::IceCandidate;
 use sightline_quality::Kind;
 
-use crate::pair::{End, Pair, loopback, until};
-use crate::relay::Side;
+use crate::pair::{End, Pair, Side, loopback, until};
 
 /// Frames sent from now on arrive.
 async fn media_flow(pair: &Pair, first: u32) {

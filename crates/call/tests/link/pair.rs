@@ -7,11 +7,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use sightline_call::link::{Link, LinkConfig, LinkEvent, LinkReport, MediaSink, RemoteTrack, Sent};
 use sightline_media::{EncodedAudio, EncodedVideo, RtpPacket};
+use sightline_netpath::{Change, Conditions, Line, Loses, Party, Relay};
 use sightline_protocol::IceCandidate;
 use sightline_quality::{Direction, Kind, TrackCounters};
 use tokio::sync::mpsc;
-
-use crate::relay::{Path, Relay, Side};
 
 /// Far more than anything here takes, even on a loaded machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -89,6 +88,13 @@ impl End {
     }
 }
 
+/// One of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    A,
+    B,
+}
+
 /// Two ends and the signaling between them.
 pub(crate) struct Pair {
     pub(crate) a: End,
@@ -102,9 +108,10 @@ impl Pair {
         Self::over(loopback("b"), loopback("a"), None).await
     }
 
-    /// Two links with a bad path between them.
-    pub(crate) async fn relayed(path: Path, seed: u64) -> Self {
-        let relay = Relay::start(path, seed).await.expect("the relay starts");
+    /// Two links with a bad path between them, which spares set-up.
+    pub(crate) async fn relayed(path: Conditions, seed: u64) -> Self {
+        let lines = vec![Line::new(path, seed), Line::perfect()];
+        let relay = Relay::start(lines, Loses::MediaOnly).expect("the relay starts");
         Self::over(loopback("b"), loopback("a"), Some(Arc::new(relay))).await
     }
 
@@ -154,8 +161,9 @@ impl Pair {
         self.connected().await;
     }
 
-    pub(crate) fn path(&self, change: impl FnOnce(&mut Path)) {
-        change(&mut self.relay.as_ref().expect("there is a relay").path.lock().expect("no holder panicked"));
+    /// Something happens to the path.
+    pub(crate) fn path(&self, change: Change) {
+        self.relay.as_ref().expect("there is a relay").change(Party(0), change);
     }
 
     pub(crate) async fn close(&self) {
@@ -167,7 +175,7 @@ impl Pair {
 /// A candidate as the other side gets it.
 fn carried(relay: Option<&Relay>, side: Side, candidate: &IceCandidate) -> Option<IceCandidate> {
     let Some(relay) = relay else { return Some(candidate.clone()) };
-    let text = relay.substitute(side, &candidate.candidate)?;
+    let text = relay.candidate(Party(side as usize), &candidate.candidate)?;
     Some(IceCandidate { candidate: text, ..candidate.clone() })
 }
 

@@ -3,13 +3,19 @@
 use std::time::Duration;
 
 use sightline_call::link::{LinkConfig, LinkEvent};
+use sightline_netpath::{Change, Conditions, Loss};
 use sightline_protocol::IceServer;
 use sightline_quality::{CandidateType, Direction, Kind};
 
-use crate::pair::{End, PATIENCE, Pair, loopback, until, whole_frames};
-use crate::relay::{Path, Side};
+use crate::pair::{End, PATIENCE, Pair, Side, loopback, until, whole_frames};
 
 const FRAMES: u32 = 300;
+
+/// 5 % lost each way, 10 ms.
+fn lossy() -> Conditions {
+    let loss = Loss::Random { probability: 0.05 };
+    Conditions { loss, delay: Duration::from_millis(10), ..Conditions::default() }
+}
 
 /// Sends [`FRAMES`] pictures of two packets at 100 a second, with `between` called now and then.
 async fn send_all(pair: &Pair, mut between: impl AsyncFnMut(u32)) {
@@ -38,7 +44,7 @@ async fn all_are_whole(pair: &Pair) {
 
 #[tokio::test]
 async fn losses_are_repaired_with_few_copies() {
-    let path = Path { loss: 0.05, delay: Duration::from_millis(10), ..Path::default() };
+    let path = lossy();
     let pair = Pair::relayed(path, 1).await;
     pair.connect().await;
     send_all(&pair, async |_| ()).await;
@@ -63,7 +69,7 @@ async fn losses_are_repaired_with_few_copies() {
 
 #[tokio::test]
 async fn losses_around_a_renegotiation_are_repaired_too() {
-    let path = Path { loss: 0.05, delay: Duration::from_millis(10), ..Path::default() };
+    let path = lossy();
     let pair = Pair::relayed(path, 2).await;
     pair.connect().await;
     send_all(&pair, async |index| {
@@ -79,7 +85,7 @@ async fn losses_around_a_renegotiation_are_repaired_too() {
 
 #[tokio::test]
 async fn the_round_trip_is_the_paths() {
-    let pair = Pair::relayed(Path { delay: Duration::from_millis(40), ..Path::default() }, 3).await;
+    let pair = Pair::relayed(Conditions { delay: Duration::from_millis(40), ..Conditions::default() }, 3).await;
     pair.connect().await;
     until("both ways of measuring have measured", || async {
         pair.a.send(0).await;
@@ -121,14 +127,14 @@ async fn a_peer_that_shows_in_its_checks_alone_is_on_a_known_path() {
 
 #[tokio::test]
 async fn a_path_that_falls_silent_is_noticed_and_a_restart_brings_it_back() {
-    let pair = Pair::relayed(Path::default(), 4).await;
+    let pair = Pair::relayed(Conditions::default(), 4).await;
     pair.connect().await;
     pair.a.send(0).await;
-    pair.path(|path| path.blocked = true);
+    pair.path(Change::Down);
     for end in [&pair.a, &pair.b] {
         until("the silence is noticed", || async { end.saw(|event| *event == LinkEvent::Disconnected) }).await;
     }
-    pair.path(|path| path.blocked = false);
+    pair.path(Change::Up);
     pair.a.link.restart_ice().await.expect("the link is open");
     pair.negotiate(Side::A).await;
     for end in [&pair.a, &pair.b] {

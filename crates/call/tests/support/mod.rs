@@ -2,7 +2,6 @@
 
 pub(crate) mod bad_path;
 pub(crate) mod participant;
-pub(crate) mod relay;
 pub(crate) mod server;
 pub(crate) mod sinks;
 

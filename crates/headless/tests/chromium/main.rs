@@ -9,7 +9,6 @@
 mod browser;
 mod page;
 mod recordings;
-mod relay;
 mod scene;
 mod sightline;
 mod web;

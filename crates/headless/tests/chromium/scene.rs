@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use serde_json::json;
+use sightline_netpath::{Conditions, Line, Loses, Loss, Party, Relay};
 use sightline_server::{Config, Server};
 use tempfile::TempDir;
 use tokio::sync::{Mutex, MutexGuard};
@@ -16,7 +17,6 @@ use tokio::task::JoinHandle;
 use crate::browser::Browser;
 use crate::page::{self, Page, until};
 use crate::recordings::write_tone;
-use crate::relay::Relay;
 use crate::sightline::{self, Sightline};
 use crate::web::Web;
 
@@ -54,7 +54,7 @@ impl Scene {
     /// Sets the stage. Where `loss` is not 0 both sides talk through a relay that loses this share.
     pub(crate) async fn set(loss: f64) -> Result<Self> {
         let alone = ONE_AT_A_TIME.lock().await;
-        let relay = (loss > 0.0).then(|| Arc::new(Relay::new(loss, SEED)));
+        let relay = (loss > 0.0).then(|| lossy(loss)).transpose()?;
         let web = Web::start(relay.clone()).await?;
         let server = Server::bind(Config::default())?;
         let address = server.local_addr().to_string();
@@ -108,10 +108,19 @@ impl Scene {
         self.files.path().join(name)
     }
 
-    /// Media packets that the path let through, and that it lost.
+    /// Packets that the path let through, and that it lost.
     pub(crate) fn relayed(&self) -> (u64, u64) {
-        self.relay.as_ref().map_or((0, 0), |relay| relay.counts())
+        let Some(relay) = &self.relay else { return (0, 0) };
+        let [up, _] = relay.counters(Party(0));
+        (up.passed, up.lost)
     }
+}
+
+/// A relay for everybody, which loses this share of the media whatever its direction.
+fn lossy(loss: f64) -> Result<Arc<Relay>> {
+    let conditions = Conditions { loss: Loss::Random { probability: loss }, ..Conditions::default() };
+    let line = Line { down: Line::perfect().down, ..Line::new(conditions, SEED) };
+    Ok(Arc::new(Relay::start(vec![line], Loses::MediaOnly)?))
 }
 
 impl Drop for Scene {

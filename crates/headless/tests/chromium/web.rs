@@ -10,10 +10,9 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
+use sightline_netpath::{Party, Relay};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-
-use crate::relay::Relay;
 
 /// The server; it ends when it is dropped.
 pub(crate) struct Web {
@@ -53,7 +52,7 @@ impl Drop for Web {
 
 async fn stand_in(State(relay): State<Option<Arc<Relay>>>, Path(address): Path<SocketAddr>) -> impl IntoResponse {
     let Some(relay) = relay else { return (StatusCode::NOT_FOUND, "this call has no relay".to_owned()) };
-    match relay.stand_in(address) {
+    match relay.stand_in(Party(0), address) {
         Ok(stand_in) => (StatusCode::OK, stand_in.to_string()),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
     }
