@@ -8,7 +8,7 @@ use std::{
 
 use sightline_protocol::IceServer;
 
-use crate::limiter::Rate;
+use crate::{limiter::Rate, turn::Turn};
 
 /// How a server is to run.
 #[derive(Debug, Clone)]
@@ -21,6 +21,8 @@ pub struct Config {
     pub max_participants: u32,
     /// STUN and TURN servers that clients are told to use.
     pub ice_servers: Vec<IceServer>,
+    /// A TURN server that each client gets a login of its own for.
+    pub turn: Option<Turn>,
     /// The bounds; the defaults are those of PROTOCOL.md.
     pub limits: Limits,
 }
@@ -33,6 +35,7 @@ impl Default for Config {
             // A mesh of 8 is 7 uploads each; beyond it the clients' lines give in, not the server.
             max_participants: 8,
             ice_servers: Vec::new(),
+            turn: None,
             limits: Limits::default(),
         }
     }

@@ -5,7 +5,7 @@
 //! server   accepts, ends in good order        http        routes, upgrade
 //! connection   reader and writer of one client      outbox   what waits for it
 //! switch   the task that owns the hub
-//! hub      every decision, pure: calls with the time in, effects out       limiter, code, token
+//! hub      every decision, pure: calls with the time in, effects out       limiter, code, token, turn
 //! store    the thread that owns the database
 //! ```
 //!
@@ -28,8 +28,10 @@ mod server;
 mod store;
 mod switch;
 mod token;
+mod turn;
 
 pub use config::{Config, Limits};
 pub use limiter::Rate;
 pub use server::{Server, ServerError};
 pub use store::StoreError;
+pub use turn::Turn;

@@ -10,7 +10,7 @@ use std::{
 use anyhow::Context;
 use clap::Parser;
 use sightline_protocol::IceServer;
-use sightline_server::{Config, Server};
+use sightline_server::{Config, Server, Turn};
 use tracing_subscriber::EnvFilter;
 
 /// Signaling server for Sightline calls. RUST_LOG sets what is logged (default: info).
@@ -29,6 +29,28 @@ struct Arguments {
     /// STUN or TURN server for the clients; may be given several times
     #[arg(long = "ice-server", value_name = "URL[,USER,CREDENTIAL]", value_parser = ice_server)]
     ice_servers: Vec<IceServer>,
+    /// TURN server that knows no users but a secret; may be given several times
+    #[arg(long = "turn-server", value_name = "turn:HOST[:PORT]", value_parser = turn_url, requires = "turn_secret_file")]
+    turn_servers: Vec<String>,
+    /// File with that secret (coturn: use-auth-secret, static-auth-secret)
+    #[arg(long, value_name = "FILE", requires = "turn_servers")]
+    turn_secret_file: Option<PathBuf>,
+}
+
+fn turn_url(text: &str) -> Result<String, String> {
+    match text.split_once(':') {
+        Some(("turn" | "turns", host)) if !host.is_empty() => Ok(text.into()),
+        _ => Err("a TURN server's URL begins with turn: or turns:".into()),
+    }
+}
+
+/// The TURN servers with their secret, if there are any.
+fn turn(urls: Vec<String>, secret_file: Option<PathBuf>) -> anyhow::Result<Option<Turn>> {
+    let Some(file) = secret_file else { return Ok(None) };
+    let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    let secret = text.trim().to_owned();
+    anyhow::ensure!(!secret.is_empty(), "{} is empty; it must hold the TURN server's secret", file.display());
+    Ok(Some(Turn { urls, secret }))
 }
 
 fn ice_server(text: &str) -> Result<IceServer, String> {
@@ -67,12 +89,14 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let ansi = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(std::io::stderr).init();
+    let turn = turn(arguments.turn_servers, arguments.turn_secret_file)?;
     let shutdown = shutdown_signal()?;
     let server = Server::bind(Config {
         listen: arguments.listen,
         database: arguments.database,
         max_participants: arguments.max_participants,
         ice_servers: arguments.ice_servers,
+        turn,
         ..Config::default()
     })?;
     let mut stdout = std::io::stdout();

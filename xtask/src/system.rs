@@ -105,6 +105,11 @@ pub(crate) const GROUPS: &[TestGroup] = &[
             need("a screen for it", Probe::Program("Xvfb"), "xvfb", ""),
         ],
     },
+    TestGroup {
+        what: "calls over a TURN server",
+        filter: "turn_server",
+        needs: &[need("relays media", Probe::Program("turnserver"), "coturn", "coturn")],
+    },
     TestGroup { what: "the installer", filter: "debian_package", needs: DIST },
     TestGroup { what: "calls with a virtual camera", filter: "virtual_camera", needs: &[] },
 ];

@@ -33,7 +33,7 @@ impl Hub {
         let Some(client) = self.clients.get(&conn) else { return Ok(()) };
         if let ClientMessage::Hello { version, resume_token, client } = message {
             tracing::debug!(conn, version, client = client.chars().take(64).collect::<String>(), "hello");
-            return self.hello(conn, version, resume_token, out);
+            return self.hello(conn, version, resume_token, now, out);
         }
         if client.greeted.is_none() {
             return Err(Refusal::new(
@@ -68,6 +68,7 @@ impl Hub {
         conn: ConnId,
         version: u16,
         resume_token: Option<String>,
+        now: Now,
         out: &mut Vec<Effect>,
     ) -> Result<(), Refusal> {
         if self.clients.get(&conn).is_none_or(|client| client.greeted.is_some()) {
@@ -81,10 +82,10 @@ impl Hub {
         if let Some(token) = resume_token
             && let Some((user, code)) = self.place_of(&token)
         {
-            self.resume(conn, user, code, token, out);
+            self.resume(conn, user, code, token, now, out);
         } else {
             let (user, token) = token::issue(&mut self.rng);
-            self.welcome(conn, Greeted { user, token: TokenHash::of(&token), room: None }, token, out);
+            self.welcome(conn, Greeted { user, token: TokenHash::of(&token), room: None }, token, now, out);
         }
         Ok(())
     }
@@ -97,14 +98,15 @@ impl Hub {
         member.token.is_of(token).then(|| (user, code.clone()))
     }
 
-    fn welcome(&mut self, conn: ConnId, greeted: Greeted, token: String, out: &mut Vec<Effect>) {
+    fn welcome(&mut self, conn: ConnId, greeted: Greeted, token: String, now: Now, out: &mut Vec<Effect>) {
+        let turn = self.config.turn.iter().map(|turn| turn.for_client(&greeted.user, now.unix_ms));
         let message = ServerMessage::Welcome {
             version: VERSION,
             user_id: greeted.user.clone(),
             resume_token: token,
             resume_seconds: self.config.limits.resume.as_secs() as u32,
             resumed: greeted.room.is_some(),
-            ice_servers: self.config.ice_servers.clone(),
+            ice_servers: self.config.ice_servers.iter().cloned().chain(turn).collect(),
         };
         if let Some(client) = self.clients.get_mut(&conn) {
             client.greeted = Some(greeted);
@@ -112,9 +114,9 @@ impl Hub {
         out.push(send(conn, &message));
     }
 
-    fn resume(&mut self, conn: ConnId, user: UserId, code: RoomCode, token: String, out: &mut Vec<Effect>) {
+    fn resume(&mut self, conn: ConnId, user: UserId, code: RoomCode, token: String, now: Now, out: &mut Vec<Effect>) {
         let greeted = Greeted { user: user.clone(), token: TokenHash::of(&token), room: Some(code.clone()) };
-        self.welcome(conn, greeted, token, out);
+        self.welcome(conn, greeted, token, now, out);
         let Some(room) = self.rooms.get_mut(&code) else { return };
         out.push(send(conn, &room.joined_message(&code, &user)));
         match room.set_presence(&user, Presence::Here(conn)) {

@@ -10,4 +10,5 @@ mod room;
 #[path = "../support/mod.rs"]
 mod support;
 mod trouble;
+mod turn;
 mod two;
