@@ -74,9 +74,24 @@ pub struct JoinArgs {
     /// Write the report as JSON into a file, or to stdout with -
     #[arg(long, value_name = "FILE|-")]
     pub report: Option<PathBuf>,
+    /// Leave so many seconds at the start out of the figures (not out of set-up and of the series)
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=3600))]
+    pub warm_up: u64,
+    /// Put figures of each second into the report, of an hour at most
+    #[arg(long)]
+    pub series: bool,
     /// Read the frame counter that Sightline's own clips carry, and report frames out of order
     #[arg(long)]
     pub verify_counter: bool,
+    /// The same, and measure how like what was sent the peers' pictures are, if they send `pattern` in our own --size
+    #[arg(long)]
+    pub verify_picture: bool,
+    /// Local UDP address for media, for example 192.0.2.7:0; may be given several times [default: all interfaces]
+    #[arg(long, value_name = "ADDRESS")]
+    pub bind: Vec<String>,
+    /// Reach peers over TURN relays only, so that they do not learn our addresses
+    #[arg(long)]
+    pub relay_only: bool,
 }
 
 /// `--size`.

@@ -8,4 +8,7 @@ pub mod measure;
 pub mod record;
 pub mod report;
 pub mod run;
+pub mod series;
 mod usage;
+pub mod verify;
+pub mod watch;

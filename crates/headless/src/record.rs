@@ -12,20 +12,14 @@ use anyhow::{Context, Result};
 use sightline_call::link::RemoteTrack;
 use sightline_call::{PeerInfo, SinkFactory};
 use sightline_media::audio::{AudioSink, WavRecorder};
-use sightline_media::video::{DecodedFrame, VideoSink, Y4mRecorder, read_frame_counter};
+use sightline_media::video::{DecodedFrame, VideoSink, Y4mRecorder};
 
-use crate::report::{ClipOrder, Quantiles};
-
-/// Latencies kept for quantiles: an hour at 30 fps; what comes later is left out of them.
-const MAX_LATENCIES: usize = 108_000;
-
-/// A step back by so many frames or more is a looping clip's new start, a smaller one disorder.
-const WRAP_FRAMES: u64 = 60;
+use crate::watch::{FrameWatch, Verify, Watched};
 
 /// Makes and keeps the sinks of all peers.
 pub struct Sinks {
     directory: Option<PathBuf>,
-    verify_counter: bool,
+    verify: Verify,
     inner: Mutex<Inner>,
 }
 
@@ -40,22 +34,27 @@ struct Inner {
 
 impl Sinks {
     /// Sinks that record into `directory`, which is created, where one is given.
-    pub fn new(directory: Option<&Path>, verify_counter: bool) -> Result<Self> {
+    pub fn new(directory: Option<&Path>, verify: Verify) -> Result<Self> {
         if let Some(directory) = directory {
             std::fs::create_dir_all(directory)
                 .with_context(|| format!("cannot create the directory {} for --record", directory.display()))?;
         }
-        Ok(Self { directory: directory.map(Path::to_owned), verify_counter, inner: Mutex::default() })
+        Ok(Self { directory: directory.map(Path::to_owned), verify, inner: Mutex::default() })
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Capture-to-decode latency and clip order of a peer's pictures.
-    pub fn watched(&self, peer: &str) -> (Option<Quantiles>, Option<ClipOrder>) {
+    /// What was seen of a peer's pictures since the last [`restart`](Self::restart).
+    pub fn watched(&self, peer: &str) -> Watched {
         let watch = self.lock().watches.get(peer).cloned();
-        watch.map_or((None, None), |watch| watch.result(self.verify_counter))
+        watch.map(|watch| watch.result()).unwrap_or_default()
+    }
+
+    /// Forgets what was seen so far.
+    pub fn restart(&self) {
+        self.lock().watches.values().for_each(|watch| watch.restart());
     }
 
     /// Completes all files; gives what went wrong, one line each.
@@ -92,8 +91,7 @@ impl Sinks {
 impl SinkFactory for Sinks {
     fn video(&self, peer: &PeerInfo, _track: &RemoteTrack) -> Arc<dyn VideoSink> {
         let mut inner = self.lock();
-        let watch =
-            inner.watches.entry(peer.id.clone()).or_insert_with(|| Arc::new(FrameWatch::new(self.verify_counter)));
+        let watch = inner.watches.entry(peer.id.clone()).or_insert_with(|| Arc::new(FrameWatch::new(self.verify)));
         let watch = Arc::clone(watch);
         let recorder = self.directory.as_ref().and_then(|directory| {
             let stem = Self::stem(&mut inner, peer, "y4m");
@@ -141,57 +139,6 @@ impl VideoSink for VideoTee {
     }
 }
 
-/// Latency and order of one peer's frames.
-struct FrameWatch {
-    verify_counter: bool,
-    seen: Mutex<Seen>,
-}
-
-#[derive(Default)]
-struct Seen {
-    latencies_ms: Vec<f64>,
-    order: ClipOrder,
-    last_counter: Option<u64>,
-}
-
-impl FrameWatch {
-    fn new(verify_counter: bool) -> Self {
-        Self { verify_counter, seen: Mutex::default() }
-    }
-
-    fn frame(&self, frame: &DecodedFrame) {
-        let counter = self.verify_counter.then(|| read_frame_counter(&frame.frame));
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(captured) = frame.captured_us
-            && seen.latencies_ms.len() < MAX_LATENCIES
-        {
-            seen.latencies_ms.push((frame.decoded_us - captured) as f64 / 1e3);
-        }
-        match counter {
-            None => {}
-            Some(None) => seen.order.unread += 1,
-            Some(Some(counter)) => seen.count(counter),
-        }
-    }
-
-    fn result(&self, verify: bool) -> (Option<Quantiles>, Option<ClipOrder>) {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        (Quantiles::of(&mut seen.latencies_ms), verify.then_some(seen.order))
-    }
-}
-
-impl Seen {
-    fn count(&mut self, counter: u64) {
-        self.order.read += 1;
-        match self.last_counter {
-            Some(last) if counter > last => self.order.skipped += counter - last - 1,
-            Some(last) if last - counter < WRAP_FRAMES => self.order.out_of_order += 1,
-            Some(_) | None => {}
-        }
-        self.last_counter = Some(counter);
-    }
-}
-
 /// `camera.csv`: frame number in the clip and when it entered the pipeline.
 pub struct CameraLog {
     out: BufWriter<File>,
@@ -218,19 +165,6 @@ impl CameraLog {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn disorder_and_gaps_are_told_from_the_loop_of_a_clip() {
-        let mut seen = Seen::default();
-        for counter in (0..300).chain(0..10) {
-            seen.count(counter);
-        }
-        assert_eq!((seen.order.out_of_order, seen.order.skipped), (0, 0));
-        for counter in [12, 11, 11] {
-            seen.count(counter);
-        }
-        assert_eq!((seen.order.read, seen.order.out_of_order, seen.order.skipped), (313, 2, 2));
-    }
 
     #[test]
     fn names_become_safe_and_distinct_file_names() {

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use sightline_quality::{Direction, Kind, SetupTimes, TrackKey};
 
 use crate::measure::{Totals, TrackTotals};
+use crate::series::Second;
+use crate::verify::PictureQuality;
+use crate::watch::Freeze;
 
 /// What a call was like, seen from one side.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -40,8 +43,23 @@ pub struct Report {
     pub setup: SetupTimes,
     /// Each peer that was there.
     pub peers: Vec<PeerReport>,
+    /// Connections that were lost for a time, to the server or to a peer.
+    pub breaks: Vec<Break>,
     /// What went wrong without ending the call, one line each.
     pub warnings: Vec<String>,
+}
+
+/// A connection was lost for a time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Break {
+    /// Participant id; `None` for the signaling server.
+    pub peer: Option<String>,
+    /// Why, as far as known.
+    pub cause: String,
+    /// Milliseconds since the Unix epoch.
+    pub began_unix_ms: i64,
+    /// Likewise; `None` if it was not back when the call ended.
+    pub ended_unix_ms: Option<i64>,
 }
 
 /// What passed between us and one peer.
@@ -65,6 +83,14 @@ pub struct PeerReport {
     pub capture_to_decode_ms: Option<Quantiles>,
     /// Frames by their counter, where asked for.
     pub clip: Option<ClipOrder>,
+    /// Round trips, a mean for each second of the call after the warm-up, ms.
+    pub rtt_ms: Option<Quantiles>,
+    /// Each freeze of the peer's pictures.
+    pub freezes: Vec<Freeze>,
+    /// The peer's pictures against what it sent, where asked for.
+    pub picture: Option<PictureQuality>,
+    /// Each second of the whole call, where asked for.
+    pub series: Vec<Second>,
 }
 
 /// Median, 95th percentile and maximum.
@@ -100,6 +126,14 @@ pub struct ClipOrder {
     pub out_of_order: u64,
     /// Counter values passed over between two frames.
     pub skipped: u64,
+}
+
+impl ClipOrder {
+    /// Pictures that were filmed and not seen, percent.
+    pub fn missing_percent(&self) -> Option<f64> {
+        let seen = self.read + self.unread;
+        (seen > 0).then(|| self.skipped as f64 * 100.0 / (seen + self.skipped) as f64)
+    }
 }
 
 /// Figures of one track over the call. `None` where nothing was measured.

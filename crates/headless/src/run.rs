@@ -15,23 +15,38 @@ use tokio::sync::mpsc;
 use crate::cli::JoinArgs;
 use crate::measure::Totals;
 use crate::record::{CameraLog, Sinks};
-use crate::report::{PeerReport, Report, track};
+use crate::report::{Break, PeerReport, Quantiles, Report, track};
+use crate::series::Series;
 use crate::usage;
+use crate::watch::Verify;
 
 /// Warnings kept for the report; a call that warns all the time is told by the first ones.
 const MAX_WARNINGS: usize = 50;
+/// Breaks kept for the report, likewise.
+const MAX_BREAKS: usize = 200;
 
 /// Joins, stays as long as asked, leaves; `stop` ends the call early.
 ///
 /// # Errors
 /// Where no call could begin: the room, the server, a device or a file was not there.
 pub async fn run(args: &JoinArgs, stop: impl Future<Output = ()>) -> Result<Report> {
-    let sinks = Arc::new(Sinks::new(args.record.as_deref(), args.verify_counter)?);
+    let sinks = Arc::new(Sinks::new(args.record.as_deref(), verify(args))?);
     let history = args.history.as_deref().map(Recorder::open).transpose()?;
     let started = Instant::now();
     let (call, mut events) = Call::join(config(args, Arc::clone(&sinks))?).await?;
 
-    let mut watch = Watch { args, history, totals: Totals::default(), peers: Vec::new(), report: blank(args) };
+    let mut watch = Watch {
+        args,
+        history,
+        sinks: Arc::clone(&sinks),
+        warm_from: started + Duration::from_secs(args.warm_up),
+        warm: args.warm_up == 0,
+        warm_from_unix_ms: i64::MIN,
+        totals: Totals::default(),
+        series: Series::default(),
+        peers: Vec::new(),
+        report: blank(args),
+    };
     let ended = follow(&mut watch, &mut events, args.seconds, started, stop).await;
     // Threads end with the call, and their CPU time with them.
     watch.report.thread_cpu_seconds = usage::threads();
@@ -39,7 +54,23 @@ pub async fn run(args: &JoinArgs, stop: impl Future<Output = ()>) -> Result<Repo
     while let Ok(event) = events.try_recv() {
         watch.event(event)?;
     }
-    watch.finish(&ended?, &summary, &sinks)
+    watch.finish(&ended?, &summary)
+}
+
+fn verify(args: &JoinArgs) -> Verify {
+    match (args.verify_picture, args.verify_counter) {
+        (true, _) => Verify::Picture { width: args.size.width, height: args.size.height },
+        (false, true) => Verify::Counter,
+        (false, false) => Verify::Nothing,
+    }
+}
+
+fn link_options(args: &JoinArgs) -> LinkOptions {
+    let mut options = LinkOptions { relay_only: args.relay_only, ..LinkOptions::default() };
+    if !args.bind.is_empty() {
+        options.udp_bind.clone_from(&args.bind);
+    }
+    options
 }
 
 fn config(args: &JoinArgs, sinks: Arc<Sinks>) -> Result<CallConfig> {
@@ -66,7 +97,7 @@ fn config(args: &JoinArgs, sinks: Arc<Sinks>) -> Result<CallConfig> {
             };
             Box::new(hook) as Box<dyn Fn(u64, i64) + Send>
         }),
-        link: LinkOptions::default(),
+        link: link_options(args),
     })
 }
 
@@ -86,6 +117,7 @@ fn blank(args: &JoinArgs) -> Report {
         encode_ms_per_frame: None,
         setup: SetupTimes::default(),
         peers: Vec::new(),
+        breaks: Vec::new(),
         warnings: Vec::new(),
     }
 }
@@ -131,7 +163,13 @@ fn ended_by_itself(reason: EndReason) -> String {
 struct Watch<'a> {
     args: &'a JoinArgs,
     history: Option<Recorder>,
+    sinks: Arc<Sinks>,
+    /// Figures count from here on.
+    warm_from: Instant,
+    warm: bool,
+    warm_from_unix_ms: i64,
     totals: Totals,
+    series: Series,
     peers: Vec<(PeerInfo, Option<SetupTimes>)>,
     report: Report,
 }
@@ -165,15 +203,25 @@ impl Watch<'_> {
                 self.connected(&peer, setup)
             }
             CallEvent::Snapshot(snapshot) => {
+                if !self.warm && snapshot.at >= self.warm_from {
+                    self.warm = true;
+                    self.warm_from_unix_ms = snapshot.unix_ms;
+                    self.totals = Totals::default();
+                    self.sinks.restart();
+                }
                 self.totals.add(&snapshot);
+                self.series.add(&snapshot);
                 self.report.cpu_seconds = snapshot.process.cpu.map(|cpu| cpu.as_secs_f64());
                 if let Some(history) = &self.history {
                     history.snapshot(&snapshot);
                 }
             }
             CallEvent::Record(event) => {
-                if let EventKind::Joined { setup } = &event.kind {
-                    self.report.setup.signaling_ms = setup.signaling_ms;
+                match &event.kind {
+                    EventKind::Joined { setup } => self.report.setup.signaling_ms = setup.signaling_ms,
+                    EventKind::Reconnecting { cause } => self.broke(event.peer.clone(), cause.clone(), event.unix_ms),
+                    EventKind::Reconnected => self.mended(event.peer.as_deref(), event.unix_ms),
+                    _ => {}
                 }
                 if let Some(history) = &self.history {
                     history.event(&event);
@@ -199,6 +247,19 @@ impl Watch<'_> {
         }
     }
 
+    fn broke(&mut self, peer: Option<String>, cause: String, unix_ms: i64) {
+        if self.report.breaks.len() < MAX_BREAKS {
+            self.report.breaks.push(Break { peer, cause, began_unix_ms: unix_ms, ended_unix_ms: None });
+        }
+    }
+
+    fn mended(&mut self, peer: Option<&str>, unix_ms: i64) {
+        let mut open = self.report.breaks.iter_mut().filter(|one| one.ended_unix_ms.is_none());
+        if let Some(one) = open.find(|one| one.peer.as_deref() == peer) {
+            one.ended_unix_ms = Some(unix_ms);
+        }
+    }
+
     fn connected(&mut self, peer: &PeerInfo, setup: SetupTimes) {
         if let Some((_, known)) = self.peers.iter_mut().find(|(known, _)| known.id == peer.id)
             && known.is_none_or(|known| known.first_frame_ms.is_none())
@@ -207,14 +268,17 @@ impl Watch<'_> {
         }
     }
 
-    fn finish(mut self, ended: &str, summary: &CallSummary, sinks: &Sinks) -> Result<Report> {
+    fn finish(mut self, ended: &str, summary: &CallSummary) -> Result<Report> {
         self.report.wall_seconds = summary.duration.as_secs_f64();
         self.report.call_took_place = summary.took_place;
         self.report.ended = ended.to_owned();
         self.report.peak_rss_mib = usage::peak_rss_mib();
         for (peer, setup) in &self.peers {
             let figures = |kind, direction| track(&self.totals, &peer.id, kind, direction);
-            let (capture_to_decode_ms, clip) = sinks.watched(&peer.id);
+            let watched = self.sinks.watched(&peer.id);
+            let series = self.series.of(&peer.id);
+            let counted = series.iter().filter(|second| second.unix_ms > self.warm_from_unix_ms);
+            let mut rtts: Vec<f64> = counted.filter_map(|second| second.rtt_ms).collect();
             self.report.peers.push(PeerReport {
                 id: peer.id.clone(),
                 name: peer.name.clone(),
@@ -223,8 +287,12 @@ impl Watch<'_> {
                 audio_in: figures(Kind::Audio, Direction::Inbound),
                 video_out: figures(Kind::Video, Direction::Outbound),
                 audio_out: figures(Kind::Audio, Direction::Outbound),
-                capture_to_decode_ms,
-                clip,
+                capture_to_decode_ms: watched.capture_to_decode_ms,
+                clip: watched.clip,
+                rtt_ms: Quantiles::of(&mut rtts),
+                freezes: watched.freezes,
+                picture: watched.quality,
+                series: if self.args.series { series.to_vec() } else { Vec::new() },
             });
         }
         if let Some(first) = self.peers.iter().find_map(|(_, setup)| *setup) {
@@ -236,7 +304,7 @@ impl Watch<'_> {
             self.report.frames_encoded = Some(video.frames_encoded);
             self.report.encode_ms_per_frame = Some(video.encode_time.as_secs_f64() * 1e3 / video.frames_encoded as f64);
         }
-        self.report.warnings.extend(sinks.finish());
+        self.report.warnings.extend(self.sinks.finish());
         if let Some(history) = self.history.take() {
             history.finish(ended, unix_ms())?;
         }

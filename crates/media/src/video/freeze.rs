@@ -9,36 +9,39 @@ use std::time::{Duration, Instant};
 /// Gaps in the mean.
 const GAPS: usize = 30;
 
+/// Tells freezes, counts them and adds them up.
 #[derive(Debug, Default)]
-pub(crate) struct FreezeMeter {
+pub struct FreezeMeter {
     last: Option<Instant>,
     gaps: VecDeque<Duration>,
     /// So many freezes.
-    pub(crate) count: u64,
+    pub count: u64,
     /// So long altogether: the whole gaps.
-    pub(crate) total: Duration,
+    pub total: Duration,
 }
 
 impl FreezeMeter {
-    /// A picture is shown.
-    pub(crate) fn shown(&mut self, now: Instant) {
-        let Some(last) = self.last.replace(now) else { return };
-        let gap = now.saturating_duration_since(last);
+    /// A picture is shown. Gives the gap before it, if that was a freeze.
+    pub fn shown(&mut self, now: Instant) -> Option<Duration> {
+        let gap = now.saturating_duration_since(self.last.replace(now)?);
+        let mut frozen = None;
         if !self.gaps.is_empty() {
             let mean = self.gaps.iter().sum::<Duration>() / self.gaps.len() as u32;
             if gap >= (mean * 3).max(mean + Duration::from_millis(150)) {
                 self.count += 1;
                 self.total += gap;
+                frozen = Some(gap);
             }
         }
         if self.gaps.len() == GAPS {
             self.gaps.pop_front();
         }
         self.gaps.push_back(gap);
+        frozen
     }
 
     /// The sender turned its camera off: the gap until the next picture is none.
-    pub(crate) fn paused(&mut self) {
+    pub fn paused(&mut self) {
         self.last = None;
     }
 }

@@ -29,6 +29,7 @@ pub use assembly::{Assembly, CompleteFrame};
 pub use codec::{EncodedPicture, EncoderSettings, VideoDecoder, VideoEncoder};
 pub use convert::{Converter, PixelLayout};
 pub use frame::{FrameBuffer, FramePool, MAX_SIDE, PlanesMut, VideoFrame};
+pub use freeze::FreezeMeter;
 pub use pattern::{Pattern, read_frame_counter, write_test_clip};
 pub use preview::Preview;
 pub use receiver::{VideoReceiveCounters, VideoReceiver};
