@@ -29,6 +29,7 @@ impl Driver {
             ice_servers: self.ice_servers.clone(),
             udp_bind: self.options.udp_bind.clone(),
             relay_only: self.options.relay_only,
+            stock: self.options.stock,
         };
         let link = PeerLink::start(peer.info.clone(), peer.polite, self.generation, config, self.context.clone());
         peer.generation = self.generation;
@@ -133,12 +134,12 @@ impl Driver {
 
     fn on_lost(&mut self, id: &UserId, at: Instant, state: &str) {
         let Some(peer) = self.peers.get_mut(id) else { return };
-        let was_up = peer.recovery.is_up();
+        let (was_up, peer_presence) = (peer.recovery.is_up(), peer.presence);
         peer.recovery.lost(at);
         let breaks = was_up && !std::mem::replace(&mut peer.interrupted, true);
         self.record(Some(&id.0), EventKind::LinkState { state: state.to_owned() });
         if breaks {
-            let cause = format!("the connection to the peer is {state}");
+            let cause = cause(state, self.online, peer_presence);
             self.record(Some(&id.0), EventKind::Reconnecting { cause });
         }
         self.update_takers();
@@ -210,5 +211,34 @@ impl Driver {
             self.say_left(&info, "lost");
         }
         self.update_takers();
+    }
+}
+
+/// Why a link broke, as far as it can be told from here: by who is still at the signaling server.
+fn cause(state: &str, online: bool, presence: Presence) -> String {
+    let why = match (online, presence) {
+        (false, _) => "and so is the one to the signaling server: our own network is gone",
+        (true, Presence::Away | Presence::Unknown) => "and the signaling server has lost it too: its network is gone",
+        (true, Presence::Here) => {
+            "though both are at the signaling server: the path between them broke, or one has another address"
+        }
+    };
+    format!("the connection to the peer is {state}, {why}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cause_of_a_break_is_told_by_who_is_at_the_server() {
+        for (online, presence, expected) in [
+            (false, Presence::Here, "our own network"),
+            (true, Presence::Away, "its network"),
+            (true, Presence::Here, "the path between them"),
+        ] {
+            let cause = cause("disconnected", online, presence);
+            assert!(cause.contains(expected) && cause.contains("disconnected"), "{cause}");
+        }
     }
 }

@@ -86,6 +86,9 @@ async fn a_server_that_restarts_in_mid_call_is_resumed_and_media_go_on() {
     assert_eq!(events.iter().filter(left).count(), 0);
     let restarts = recorded(&events, |kind| matches!(kind, EventKind::IceRestart));
     assert_eq!(restarts, 0, "the link was never touched");
+    // One break on record, that of the server, with words about its cause.
+    let told = |kind: &EventKind| matches!(kind, EventKind::Reconnecting { cause } if !cause.is_empty());
+    assert_eq!((recorded(&events, told), recorded(&events, |kind| *kind == EventKind::Reconnected)), (1, 1));
     ada.leave().await;
 }
 

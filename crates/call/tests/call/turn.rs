@@ -78,7 +78,7 @@ impl Drop for Coturn {
 /// Joins over relays alone.
 async fn join(server: &TestServer, code: &str, name: &str) -> Participant {
     let memory = Memory::default();
-    let link = LinkOptions { udp_bind: vec!["127.0.0.1:0".to_owned()], relay_only: true };
+    let link = LinkOptions { udp_bind: vec!["127.0.0.1:0".to_owned()], relay_only: true, ..LinkOptions::default() };
     let config = CallConfig { link, ..config(&server.url(), code, name, &memory) };
     Participant::join_with(config, memory).await.expect("joined")
 }
