@@ -111,7 +111,8 @@ export class Detail {
   }
 
   #findings() {
-    const { findings, summary } = this.call;
+    const { findings, line } = this.call;
+    const none = findings.length === 0 && line.headline.class !== null;
     const lines = findings.map((finding) => {
       const show = h(
         'button',
@@ -127,7 +128,7 @@ export class Detail {
     return h(
       'section',
       { class: 'col findings', 'aria-label': t.history.findings },
-      notice(summary.class ?? 'plain', h('p', { class: 'grow summary' }, summary.sentence)),
+      none ? notice('good', icon('check'), h('p', {}, t.history.noFindings)) : null,
       ...lines,
     );
   }

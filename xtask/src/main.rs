@@ -19,6 +19,7 @@ usage: cargo xtask COMMAND
   test                install what is missing, then fmt, clippy, rustdoc and all tests
   demo [SECONDS]      bundled server and two clients in a call (default 60 s), then the call's quality
   bench call [--quick]  measure calls in a release build and print the tables of the README
+  bench network [--quick] [ROW...]  measure calls over bad paths, beside Chromium and the defaults of webrtc-rs
   dist                build the installer of this platform: on Debian a .deb
   setup               only install what is missing";
 
@@ -40,7 +41,7 @@ fn dispatch(args: &[&str]) -> Result<()> {
         ["dist"] => dist::run(),
         ["demo", rest @ ..] => demo(rest),
         ["test"] => test::run(),
-        ["bench", "call", rest @ ..] => bench(rest),
+        ["bench", what @ ("call" | "network"), rest @ ..] => bench(what, rest),
         ["setup"] => {
             system::require(system::BUILD)?;
             system::offer(system::TEST);
@@ -70,8 +71,8 @@ fn demo(args: &[&str]) -> Result<()> {
     cargo::release_bin("sightline-bench", &[&["demo"], args].concat())
 }
 
-fn bench(args: &[&str]) -> Result<()> {
+fn bench(what: &str, args: &[&str]) -> Result<()> {
     system::require(system::BUILD)?;
     cargo::build_release()?;
-    cargo::release_bin("sightline-bench", &[&["call"], args].concat())
+    cargo::release_bin("sightline-bench", &[&[what], args].concat())
 }

@@ -63,11 +63,13 @@ pub struct LinkOptions {
     pub udp_bind: Vec<String>,
     /// TURN relays only, so that peers do not learn our addresses.
     pub relay_only: bool,
+    /// The WebRTC crate's own send side at a fixed rate, to be measured beside ours.
+    pub stock: bool,
 }
 
 impl Default for LinkOptions {
     fn default() -> Self {
-        Self { udp_bind: vec!["0.0.0.0:0".to_owned()], relay_only: false }
+        Self { udp_bind: vec!["0.0.0.0:0".to_owned()], relay_only: false, stock: false }
     }
 }
 

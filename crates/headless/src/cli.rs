@@ -92,6 +92,9 @@ pub struct JoinArgs {
     /// Reach peers over TURN relays only, so that they do not learn our addresses
     #[arg(long)]
     pub relay_only: bool,
+    /// The WebRTC crate's own send side at a fixed rate, for the bench that measures it beside ours
+    #[arg(long, hide = true)]
+    pub stock_network: bool,
 }
 
 /// `--size`.

@@ -66,7 +66,7 @@ fn verify(args: &JoinArgs) -> Verify {
 }
 
 fn link_options(args: &JoinArgs) -> LinkOptions {
-    let mut options = LinkOptions { relay_only: args.relay_only, ..LinkOptions::default() };
+    let mut options = LinkOptions { relay_only: args.relay_only, stock: args.stock_network, ..LinkOptions::default() };
     if !args.bind.is_empty() {
         options.udp_bind.clone_from(&args.bind);
     }

@@ -30,7 +30,7 @@ const NACK_ATTEMPTS: u16 = 20;
 const RESEND_HISTORY: u16 = 1024;
 
 /// Tap and receiver reports sit below the unwrapping, so that loss is what the path lost, whatever was repaired.
-const TAP: usize = 500;
+pub(super) const TAP: usize = 500;
 const RECEIVER_REPORT: usize = 6_200;
 const RTX_UNWRAP: usize = 6_500;
 

@@ -27,6 +27,7 @@ mod send;
 mod sockets;
 mod stage;
 mod sticky;
+mod stock;
 mod stream;
 mod tap;
 #[cfg(test)]
@@ -115,6 +116,7 @@ impl Link {
         let setup = |error: rtc::shared::error::Error| LinkError::Setup(error.to_string());
         let (signals, received) = Signals::new();
         let (counts, gate) = (Counts::default(), Arc::new(Gate::default()));
+        let registry = if config.stock { stock::registry(counts.clone()) } else { chain::registry(counts.clone()) };
         let mut builder = PeerConnectionBuilder::new();
         if let Some(runtime) = sockets::Roomy::runtime() {
             builder = builder.with_runtime(runtime);
@@ -123,7 +125,7 @@ impl Link {
             .with_configuration(ice::configuration(&config.ice_servers, config.relay_only))
             .with_setting_engine(ice::setting_engine())
             .with_media_engine(codecs::media_engine().map_err(setup)?)
-            .with_interceptor_registry(chain::registry(counts.clone()))
+            .with_interceptor_registry(registry)
             .with_handler(Arc::new(Handler { signals: signals.clone(), gate: gate.clone() }))
             .with_udp_addrs(vec![ice::LocalAddresses(config.udp_bind)])
             .build()

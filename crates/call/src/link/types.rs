@@ -15,12 +15,14 @@ pub struct LinkConfig {
     pub udp_bind: Vec<String>,
     /// Use TURN relays only, so that the peer does not learn our addresses.
     pub relay_only: bool,
+    /// The WebRTC crate's own send side at a fixed rate, to be measured beside ours.
+    pub stock: bool,
 }
 
 impl LinkConfig {
     /// A link to `peer` over every interface.
     pub fn new(peer: impl Into<String>, ice_servers: Vec<IceServer>) -> Self {
-        Self { peer: peer.into(), ice_servers, udp_bind: vec!["0.0.0.0:0".to_owned()], relay_only: false }
+        Self { peer: peer.into(), ice_servers, udp_bind: vec!["0.0.0.0:0".to_owned()], relay_only: false, stock: false }
     }
 }
 

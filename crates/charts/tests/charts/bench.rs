@@ -265,10 +265,7 @@ pub(crate) struct Page {
 
 impl Page {
     pub(crate) fn open(record: CallRecord) -> Self {
-        Self::of(View::new(record, Theme::Dark))
-    }
-
-    pub(crate) fn of(mut view: View) -> Self {
+        let mut view = View::new(record, Theme::Dark);
         let frame = view.frame(&input(Vec::new()));
         let scene = Scene::decode(&frame.bytes, None).unwrap();
         let mut page = Self { view, frame, textures: scene.textures.clone(), scene, time_s: 0.0 };

@@ -5,6 +5,7 @@ mod call;
 mod devices;
 #[cfg(target_os = "linux")]
 mod given_back;
+mod network;
 mod record;
 mod refusals;
 #[cfg(target_os = "linux")]

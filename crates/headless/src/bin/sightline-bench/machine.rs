@@ -20,7 +20,7 @@ pub(crate) fn line() -> String {
         .lines()
         .find_map(|line| line.strip_prefix("PRETTY_NAME="))
         .map_or(std::env::consts::OS, |name| name.trim_matches('"'));
-    format!("{model}, {cores} cores, {system}, release build")
+    format!("{model}, {cores} cores, {system}, {} build", if cfg!(debug_assertions) { "debug" } else { "release" })
 }
 
 /// How long the watcher sleeps between looks: short against the 150 ms of a freeze.

@@ -5,6 +5,7 @@ mod audio;
 mod call;
 mod demo;
 mod machine;
+mod network;
 mod scene;
 
 use std::process::ExitCode;
@@ -32,6 +33,7 @@ fn dispatch(args: &[&str]) -> Result<()> {
         },
         ["call"] => call::run(call::Length::FULL),
         ["call", "--quick"] => call::run(call::Length::QUICK),
-        _ => bail!("usage: sightline-bench demo [SECONDS] | call [--quick]"),
+        ["network", rest @ ..] => network::run(rest),
+        _ => bail!("usage: sightline-bench demo [SECONDS] | call [--quick] | network [--quick] [ROW...]"),
     }
 }

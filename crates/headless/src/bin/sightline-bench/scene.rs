@@ -4,6 +4,7 @@
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -22,8 +23,9 @@ pub(crate) const SPEECH_SECONDS: f32 = 20.0;
 pub(crate) struct Scene {
     /// Where media and reports lie; removed at the end.
     pub(crate) dir: TempDir,
-    _server: Process,
-    url: String,
+    /// `None` where it is somebody else's.
+    _server: Option<Process>,
+    address: SocketAddr,
 }
 
 /// A child that is killed when dropped.
@@ -55,7 +57,6 @@ fn program(name: &str) -> Result<PathBuf> {
 impl Scene {
     /// Makes the directory and starts the server on a free port.
     pub(crate) fn start() -> Result<Self> {
-        let dir = tempfile::Builder::new().prefix("sightline-").tempdir()?;
         let mut server = Process(
             Command::new(program("sightline-server")?)
                 .args(["--listen", "127.0.0.1:0"])
@@ -66,11 +67,24 @@ impl Scene {
         let stdout = server.0.stdout.take().context("the server has no stdout")?;
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line)?;
-        let address = line.trim().rsplit(' ').next().unwrap_or_default().to_owned();
-        if address.is_empty() {
-            bail!("sightline-server did not say where it listens");
-        }
-        Ok(Self { dir, _server: server, url: format!("ws://{address}") })
+        let address = line.trim().rsplit(' ').next().and_then(|address| address.parse().ok());
+        let address = address.context("sightline-server did not say where it listens")?;
+        Ok(Self { _server: Some(server), ..Self::at(address)? })
+    }
+
+    /// Makes the directory; the server is there already.
+    pub(crate) fn at(address: SocketAddr) -> Result<Self> {
+        let dir = tempfile::Builder::new().prefix("sightline-").tempdir()?;
+        Ok(Self { dir, _server: None, address })
+    }
+
+    /// Where the server listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    fn url(&self) -> String {
+        format!("ws://{}", self.address)
     }
 
     /// A clip of this size, made at the first call.
@@ -95,7 +109,7 @@ impl Scene {
 
     /// A new room's code.
     pub(crate) fn room(&self) -> Result<String> {
-        let out = Command::new(program("sightline-headless")?).args(["create", "--server", &self.url]).output()?;
+        let out = Command::new(program("sightline-headless")?).args(["create", "--server", &self.url()]).output()?;
         if !out.status.success() {
             bail!("no room was created: {}", String::from_utf8_lossy(&out.stderr).trim());
         }
@@ -104,9 +118,14 @@ impl Scene {
 
     /// Starts a client in a room.
     pub(crate) fn join(&self, code: &str, name: &str, args: &[&str]) -> Result<Client> {
+        self.join_at(&self.url(), code, name, args)
+    }
+
+    /// The same by another way to the server.
+    pub(crate) fn join_at(&self, url: &str, code: &str, name: &str, args: &[&str]) -> Result<Client> {
         let report = self.dir.path().join(format!("{code}-{name}.json"));
         let child = Command::new(program("sightline-headless")?)
-            .args(["join", code, "--server", &self.url, "--name", name, "--report"])
+            .args(["join", code, "--server", url, "--name", name, "--report"])
             .arg(&report)
             .args(args)
             .stdin(Stdio::null())
