@@ -68,6 +68,7 @@ impl Call {
             entry,
             reporting,
             options: config.link,
+            max_video_bps: video_settings.max_bps,
             sinks: config.sinks,
             events,
             signaling,

@@ -46,6 +46,8 @@ pub(crate) struct DriverSetup {
     pub entry: Entry,
     pub reporting: Reporting,
     pub options: LinkOptions,
+    /// What our pictures take at most, bit/s.
+    pub max_video_bps: u32,
     pub sinks: Arc<dyn SinkFactory>,
     pub events: Events,
     pub signaling: Signaling,
@@ -64,6 +66,7 @@ pub(crate) struct Driver {
     server: String,
     pub(crate) pressed: Instant,
     pub(crate) options: LinkOptions,
+    pub(crate) max_video_bps: u32,
     pub(crate) context: PeerContext,
     pub(crate) events: Events,
     pub(crate) signaling: Signaling,
@@ -100,6 +103,7 @@ impl Driver {
             server: setup.server,
             pressed: setup.pressed,
             options: setup.options,
+            max_video_bps: setup.max_video_bps,
             context,
             events: setup.events,
             signaling: setup.signaling,
@@ -193,7 +197,10 @@ impl Driver {
                 Some(report) = reports.recv() => self.on_report(report),
                 Some(event) = equipment.devices.recv() => self.on_device(&event),
                 () = equipment.fanout.keyframe_wanted.notified() => self.request_keyframe(),
-                _ = pulse.tick() => self.mend(Instant::now()),
+                _ = pulse.tick() => {
+                    self.mend(Instant::now());
+                    self.follow_rates();
+                }
                 _ = seconds.tick(), if reading.is_empty() => {
                     reading.spawn(self.read());
                 }

@@ -23,6 +23,7 @@ mod network;
 mod orders;
 mod own_media;
 mod peer;
+mod rates;
 mod recovery;
 mod reporting;
 mod setup;

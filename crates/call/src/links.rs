@@ -30,6 +30,7 @@ impl Driver {
             udp_bind: self.options.udp_bind.clone(),
             relay_only: self.options.relay_only,
             stock: self.options.stock,
+            max_video_bps: self.max_video_bps,
         };
         let link = PeerLink::start(peer.info.clone(), peer.polite, self.generation, config, self.context.clone());
         peer.generation = self.generation;

@@ -16,6 +16,7 @@ mod extension;
 mod foreign_tests;
 mod handler;
 mod ice;
+mod nack;
 mod negotiation;
 mod path;
 mod preference;
@@ -24,6 +25,7 @@ mod receive;
 mod role_conflict;
 mod rtx_unwrap;
 mod send;
+mod send_side;
 mod sockets;
 mod stage;
 mod sticky;
@@ -51,6 +53,7 @@ use self::negotiation::Negotiation;
 use self::pump::Pump;
 use self::receive::Incoming;
 use self::send::{Gate, Outgoing, Place};
+use self::send_side::Outlook;
 use self::tap::Counts;
 
 pub(crate) use ice::{own_addresses, udp_servers};
@@ -66,7 +69,7 @@ pub struct Link {
     shared: Arc<Shared>,
     audio: Outgoing,
     video: Outgoing,
-    rate: watch::Sender<LinkRate>,
+    outlook: Outlook,
     negotiation: tokio::sync::Mutex<Negotiation>,
     pump: Mutex<Option<JoinHandle<()>>>,
 }
@@ -92,6 +95,9 @@ impl Shared {
     async fn read_path(&self, connection: &dyn PeerConnection, now: Instant) -> LinkCounters {
         let mut counters = LinkCounters::default();
         path::fill(&connection.get_stats(now, StatsSelector::None).await, &mut counters);
+        if let Some(rtt) = counters.path_rtt {
+            self.counts.note_rtt(rtt);
+        }
         let mut pair = self.pair.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(path) = &counters.path
             && *pair != counters.pair_id
@@ -116,7 +122,12 @@ impl Link {
         let setup = |error: rtc::shared::error::Error| LinkError::Setup(error.to_string());
         let (signals, received) = Signals::new();
         let (counts, gate) = (Counts::default(), Arc::new(Gate::default()));
-        let registry = if config.stock { stock::registry(counts.clone()) } else { chain::registry(counts.clone()) };
+        let (outlook, registry) = if config.stock {
+            (Outlook::fixed(config.max_video_bps), stock::registry(counts.clone()))
+        } else {
+            let outlook = Outlook::default();
+            (outlook.clone(), chain::registry(&counts, outlook, config.max_video_bps))
+        };
         let mut builder = PeerConnectionBuilder::new();
         if let Some(runtime) = sockets::Roomy::runtime() {
             builder = builder.with_runtime(runtime);
@@ -151,8 +162,7 @@ impl Link {
         });
         let pump = Pump::new(shared.clone(), connection.clone(), config.relay_only);
         let pump = Mutex::new(Some(tokio::spawn(pump.run(received, events))));
-        let rate = watch::Sender::new(LinkRate::default());
-        Ok(Self { peer: config.peer, connection, shared, audio, video, rate, negotiation: Default::default(), pump })
+        Ok(Self { peer: config.peer, connection, shared, audio, video, outlook, negotiation: Default::default(), pump })
     }
 
     /// Creates an offer and sets it as the local description.
@@ -224,7 +234,7 @@ impl Link {
 
     /// What the link can carry, whenever that changes.
     pub fn rate(&self) -> watch::Receiver<LinkRate> {
-        self.rate.subscribe()
+        self.outlook.rate()
     }
 
     /// Asks the peer for a keyframe (PLI, RFC 4585, 6.3.1).
@@ -235,7 +245,9 @@ impl Link {
     /// Reads the counters: the wire's half of them. Where the peer sends several tracks of a kind, the first counts.
     pub async fn counters(&self, now: Instant) -> LinkReport {
         let mut link = self.shared.read_path(self.connection.as_ref(), now).await;
+        let figures = self.outlook.figures();
         link.peer.clone_from(&self.peer);
+        link.available_outgoing_bps = figures.target_bps;
         link.ice_restarts = self.negotiation.lock().await.restarts;
         let mut tracks = Vec::new();
         for (kind, stream) in [(Kind::Audio, &self.audio), (Kind::Video, &self.video)] {
@@ -250,7 +262,9 @@ impl Link {
             self.shared.counts.fill_inbound(track.ssrc, &mut counters);
             tracks.push(counters);
         }
-        LinkReport { link, tracks, audio_unsent: self.audio.unsent(), video_unsent: self.video.unsent() }
+        let mut video_unsent = self.video.unsent();
+        video_unsent.dropped += figures.frames_dropped;
+        LinkReport { link, tracks, audio_unsent: self.audio.unsent(), video_unsent }
     }
 
     fn unknown(&self, kind: Kind, direction: Direction, ssrc: u32) -> TrackCounters {

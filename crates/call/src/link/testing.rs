@@ -3,14 +3,22 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use rtc::interceptor::{AttributedPacket, Interceptor, Packet, RTCPFeedback, Registry, StreamInfo, TaggedPacket};
+use rtc::interceptor::{
+    Attribute, AttributedPacket, Interceptor, Packet, RTCPFeedback, RTPHeaderExtension, Registry, StreamInfo,
+    TaggedPacket,
+};
 use rtc::rtcp::receiver_report::ReceiverReport;
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
 use rtc::rtp;
 
+use super::extension;
+
 pub(super) const NACK_INTERVAL: Duration = Duration::from_millis(100);
 pub(super) const VIDEO_SSRC: u32 = 0x1111;
 pub(super) const RTX_SSRC: u32 = 0x2222;
+pub(super) const AUDIO_SSRC: u32 = 0x3333;
+/// Id of the extension with transport-wide numbers.
+pub(super) const TWCC: u16 = 5;
 
 pub(super) fn video_stream() -> StreamInfo {
     StreamInfo {
@@ -21,8 +29,27 @@ pub(super) fn video_stream() -> StreamInfo {
         clock_rate: 90_000,
         mime_type: "video/VP8".to_owned(),
         rtcp_feedback: vec![RTCPFeedback { typ: "nack".to_owned(), parameter: String::new() }],
+        rtp_header_extensions: vec![RTPHeaderExtension { uri: extension::TRANSPORT_CC.to_owned(), id: TWCC }],
         ..Default::default()
     }
+}
+
+pub(super) fn audio_stream() -> StreamInfo {
+    StreamInfo {
+        ssrc: AUDIO_SSRC,
+        payload_type: 111,
+        clock_rate: 48_000,
+        mime_type: "audio/opus".to_owned(),
+        rtp_header_extensions: vec![RTPHeaderExtension { uri: extension::TRANSPORT_CC.to_owned(), id: TWCC }],
+        ..Default::default()
+    }
+}
+
+pub(super) fn audio(sequence: u16) -> rtp::Packet {
+    let mut packet = video(sequence);
+    (packet.header.ssrc, packet.header.payload_type) = (AUDIO_SSRC, 111);
+    packet.header.timestamp = u32::from(sequence) * 960;
+    packet
 }
 
 pub(super) fn video(sequence: u16) -> rtp::Packet {
@@ -91,17 +118,26 @@ impl Wire {
         self.collect();
     }
 
+    /// To the wire, because it was asked for.
+    pub(super) fn resend(&mut self, packet: rtp::Packet) {
+        let mut packet = self.tagged(Packet::Rtp(packet));
+        packet.message.add(Attribute::Retransmission);
+        self.chain.handle_write(packet).expect("the chain takes a packet");
+        self.collect();
+    }
+
     pub(super) fn send_rtcp(&mut self, packet: impl rtc::rtcp::Packet + 'static) {
         let packet = self.tagged(Packet::Rtcp(vec![Box::new(packet)]));
         self.chain.handle_write(packet).expect("the chain takes a packet");
         self.collect();
     }
 
-    /// Lets time pass in steps of 10 ms.
+    /// Lets time pass, from one timer of the chain to the next but for 10 ms at most.
     pub(super) fn advance(&mut self, by: Duration) {
         let end = self.now + by;
         while self.now < end {
-            self.now += Duration::from_millis(10);
+            let due = self.chain.poll_timeout().unwrap_or(end).max(self.now + Duration::from_micros(100));
+            self.now = due.min(self.now + Duration::from_millis(10)).min(end);
             self.chain.handle_timeout(self.now).expect("the chain takes the time");
             self.collect();
         }
@@ -113,9 +149,13 @@ impl Wire {
         }
     }
 
-    /// Media packets at the wire.
-    pub(super) fn sent_media(&self) -> usize {
-        self.sent.iter().filter(|packet| matches!(packet, Packet::Rtp(_))).count()
+    /// Media packets at the wire since the last call.
+    pub(super) fn sent_media(&mut self) -> Vec<rtp::Packet> {
+        let media = |packet| match packet {
+            Packet::Rtp(rtp) => Some(rtp),
+            _ => None,
+        };
+        std::mem::take(&mut self.sent).into_iter().filter_map(media).collect()
     }
 
     /// What reached the application.

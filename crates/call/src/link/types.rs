@@ -17,12 +17,15 @@ pub struct LinkConfig {
     pub relay_only: bool,
     /// The WebRTC crate's own send side at a fixed rate, to be measured beside ours.
     pub stock: bool,
+    /// What pictures take at most, RTP payload bit/s: nothing is probed far beyond.
+    pub max_video_bps: u32,
 }
 
 impl LinkConfig {
     /// A link to `peer` over every interface.
     pub fn new(peer: impl Into<String>, ice_servers: Vec<IceServer>) -> Self {
-        Self { peer: peer.into(), ice_servers, udp_bind: vec!["0.0.0.0:0".to_owned()], relay_only: false, stock: false }
+        let udp_bind = vec!["0.0.0.0:0".to_owned()];
+        Self { peer: peer.into(), ice_servers, udp_bind, relay_only: false, stock: false, max_video_bps: 2_500_000 }
     }
 }
 

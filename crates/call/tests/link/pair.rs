@@ -37,6 +37,8 @@ pub(crate) struct End {
     pub(crate) link: Arc<Link>,
     pub(crate) basket: Arc<Basket>,
     pub(crate) events: Arc<Mutex<Vec<LinkEvent>>>,
+    /// Requests for keyframes that were met.
+    answered: AtomicU64,
 }
 
 pub(crate) fn loopback(peer: &str) -> LinkConfig {
@@ -49,7 +51,7 @@ impl End {
         let (sender, receiver) = mpsc::channel(1);
         let basket = Arc::new(Basket::default());
         let link = Link::open(config, basket.clone(), sender).await.expect("a link opens");
-        (Self { link: Arc::new(link), basket, events: Arc::default() }, receiver)
+        (Self { link: Arc::new(link), basket, events: Arc::default(), answered: AtomicU64::new(0) }, receiver)
     }
 
     pub(crate) fn saw(&self, wanted: impl Fn(&LinkEvent) -> bool) -> bool {
@@ -63,6 +65,14 @@ impl End {
     pub(crate) fn got(&self, kind: Kind) -> Vec<RtpPacket> {
         let packets = self.basket.packets.lock().expect("no holder panicked");
         packets.iter().filter(|(track, _)| track.kind == kind).map(|(_, packet)| packet.clone()).collect()
+    }
+
+    /// Each packet once, by its number: probes are copies of what was sent before.
+    pub(crate) fn got_once(&self, kind: Kind) -> Vec<RtpPacket> {
+        let mut packets = self.got(kind);
+        packets.sort_by_key(|packet| packet.sequence);
+        packets.dedup_by_key(|packet| packet.sequence);
+        packets
     }
 
     pub(crate) fn track(&self, kind: Kind) -> RemoteTrack {
@@ -85,6 +95,16 @@ impl End {
     pub(crate) async fn send(&self, index: u32) {
         let frame = frame(index);
         until("the link takes a picture", || async { self.link.send_video(&frame).await == Sent::Ok }).await;
+    }
+
+    /// Sends a picture as an encoder makes them: a keyframe where one was asked for, else one that needs those before it.
+    pub(crate) async fn send_next(&self, index: u32) {
+        let asked = self.basket.keyframe_requests.load(Ordering::Relaxed);
+        if self.answered.swap(asked, Ordering::Relaxed) != asked {
+            return self.send(index).await;
+        }
+        let sent = self.link.send_video(&dependent(index)).await;
+        assert!(sent == Sent::Ok || self.basket.keyframe_requests.load(Ordering::Relaxed) > asked, "{sent:?}");
     }
 }
 
@@ -179,6 +199,11 @@ fn carried(relay: Option<&Relay>, side: Side, candidate: &IceCandidate) -> Optio
     Some(IceCandidate { candidate: text, ..candidate.clone() })
 }
 
+/// As long as a camera takes for a picture: a link is not made for more at once than it carries.
+pub(crate) async fn a_picture_later() {
+    tokio::time::sleep(Duration::from_millis(33)).await;
+}
+
 /// Polls until something is so.
 pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut is_so: impl FnMut() -> F) {
     let deadline = Instant::now() + PATIENCE;
@@ -188,10 +213,21 @@ pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut is_so: impl 
     }
 }
 
-/// A picture of two packets that name it; all are keyframes, as the link does not look inside.
+/// A keyframe of two packets that name it.
 pub(crate) fn frame(index: u32) -> EncodedVideo {
+    picture(index, true)
+}
+
+/// The same, needing the one before.
+fn dependent(index: u32) -> EncodedVideo {
+    picture(index, false)
+}
+
+fn picture(index: u32, keyframe: bool) -> EncodedVideo {
     let payload = |part: u8| {
-        let mut payload = index.to_be_bytes().to_vec();
+        // The shortest descriptor (RFC 7741, 4.2), a start or not, and the bit that tells a keyframe (RFC 6386, 9.1).
+        let mut payload = vec![if part == 0 { 0x10 } else { 0 }, u8::from(!keyframe)];
+        payload.extend(index.to_be_bytes());
         payload.push(part);
         payload.resize(1_000, part);
         Bytes::from(payload)
@@ -200,7 +236,7 @@ pub(crate) fn frame(index: u32) -> EncodedVideo {
         payloads: vec![payload(0), payload(1)],
         timestamp: index.wrapping_mul(3_000),
         captured_us: 1_795_000_000_000_000 + i64::from(index) * 33_333,
-        keyframe: true,
+        keyframe,
         temporal_layer: 0,
         width: 640,
         height: 360,
@@ -226,5 +262,5 @@ pub(crate) fn whole_frames(packets: &[RtpPacket]) -> Vec<u32> {
 }
 
 fn name(payload: &[u8]) -> Option<(u32, u8)> {
-    Some((u32::from_be_bytes(payload.get(..4)?.try_into().ok()?), *payload.get(4)?))
+    Some((u32::from_be_bytes(payload.get(2..6)?.try_into().ok()?), *payload.get(6)?))
 }

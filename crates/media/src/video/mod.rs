@@ -31,6 +31,7 @@ pub use convert::{Converter, PixelLayout};
 pub use frame::{FrameBuffer, FramePool, MAX_SIDE, PlanesMut, VideoFrame};
 pub use freeze::FreezeMeter;
 pub use pattern::{Pattern, read_frame_counter, write_test_clip};
+pub use payload::PayloadInfo;
 pub use preview::Preview;
 pub use receiver::{VideoReceiveCounters, VideoReceiver};
 pub use recorder::{Y4mRecorder, Y4mRecording};

@@ -83,6 +83,24 @@ pub(crate) fn parse(payload: &[u8]) -> Option<Descriptor> {
     })
 }
 
+/// What a payload tells of its picture, for whoever decides which pictures are left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PayloadInfo {
+    /// It is the first of a keyframe; the others of one do not tell.
+    pub begins_keyframe: bool,
+    /// Temporal layer of the picture; 0 is the base, or unknown.
+    pub temporal_layer: u8,
+}
+
+impl PayloadInfo {
+    /// Reads the VP8 payload descriptor (RFC 7741, 4.2); `None` for what is not VP8, or padding.
+    pub fn read(payload: &[u8]) -> Option<Self> {
+        let descriptor = parse(payload)?;
+        let temporal_layer = descriptor.layer.map_or(0, |layer| layer.id);
+        Some(Self { begins_keyframe: descriptor.keyframe, temporal_layer })
+    }
+}
+
 /// Cuts pictures into payloads.
 #[derive(Debug, Default)]
 pub(crate) struct Packetizer {

@@ -10,6 +10,8 @@ use sightline_quality::TrackCounters;
 
 /// A jump this long between two frames is a pause of the sender, not jitter (as in libwebrtc).
 const PAUSE: Duration = Duration::from_secs(5);
+/// Numbers remembered, to know a repair from a copy that only fills up a probe: more than a browser repeats.
+const SEEN: usize = 1024;
 
 pub(super) struct Inbound {
     clock_rate: u32,
@@ -17,6 +19,8 @@ pub(super) struct Inbound {
     bytes: u64,
     sequence: Option<Sequence>,
     jitter: Jitter,
+    /// Extended numbers that came, by their last bits.
+    seen: Vec<u64>,
     repairs: u64,
     pub(super) nacks: u64,
     pub(super) plis: u64,
@@ -31,6 +35,7 @@ impl Inbound {
             bytes: 0,
             sequence: None,
             jitter: Jitter::default(),
+            seen: vec![0; SEEN],
             repairs: 0,
             nacks: 0,
             plis: 0,
@@ -48,13 +53,23 @@ impl Inbound {
                 true
             }
         };
+        self.see(packet.header.sequence_number);
         if newest {
             self.jitter.frame(now, packet.header.timestamp, self.clock_rate);
         }
     }
 
-    pub(super) fn repair(&mut self) {
-        self.repairs += 1;
+    /// A packet came on the stream of repairs, as a copy of this one.
+    pub(super) fn repair(&mut self, number: u16) {
+        self.repairs += u64::from(self.see(number));
+    }
+
+    /// True where the number was not seen before.
+    fn see(&mut self, number: u16) -> bool {
+        let Some(sequence) = &self.sequence else { return false };
+        let extended = sequence.near(number);
+        let place = self.seen.get_mut(extended as usize % SEEN);
+        place.is_some_and(|seen| std::mem::replace(seen, extended) != extended)
     }
 
     pub(super) fn fill(&self, counters: &mut TrackCounters) {
@@ -70,20 +85,20 @@ impl Inbound {
 }
 
 /// Sequence numbers extended to 64 bits (RFC 3550, A.1).
-pub(super) struct Sequence {
+pub(in crate::link) struct Sequence {
     first: u64,
     highest: u64,
 }
 
 impl Sequence {
-    pub(super) fn starting(number: u16) -> Self {
+    pub(in crate::link) fn starting(number: u16) -> Self {
         // One cycle ahead, so that a packet from before the first one does not run below zero.
         let first = 0x1_0000 + u64::from(number);
         Self { first, highest: first }
     }
 
     /// True when the number is the highest so far.
-    pub(super) fn extend(&mut self, number: u16) -> bool {
+    pub(in crate::link) fn extend(&mut self, number: u16) -> bool {
         let extended = self.near(number);
         self.first = self.first.min(extended);
         let newest = extended > self.highest;
@@ -92,13 +107,18 @@ impl Sequence {
     }
 
     /// The extended number with these low bits that lies nearest to the highest.
-    pub(super) fn near(&self, number: u16) -> u64 {
+    pub(in crate::link) fn near(&self, number: u16) -> u64 {
         let difference = number.wrapping_sub(self.highest as u16) as i16;
         self.highest.saturating_add_signed(i64::from(difference))
     }
 
     pub(super) fn expected(&self) -> u64 {
         self.highest - self.first + 1
+    }
+
+    /// The highest number so far.
+    pub(in crate::link) fn highest(&self) -> u64 {
+        self.highest
     }
 
     pub(super) fn first(&self) -> u64 {

@@ -9,9 +9,9 @@ mod outbound;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use rtc::interceptor::{Packet, StreamInfo, TaggedPacket};
+use rtc::interceptor::{Attribute, Packet, StreamInfo, TaggedPacket};
 use rtc::rtcp::payload_feedbacks::full_intra_request::FullIntraRequest;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtcp::receiver_report::ReceiverReport;
@@ -22,6 +22,7 @@ use sightline_quality::TrackCounters;
 use tokio::sync::Notify;
 
 use self::inbound::Inbound;
+pub(super) use self::inbound::Sequence;
 use self::outbound::Outbound;
 use super::stage::Rule;
 
@@ -45,6 +46,8 @@ struct Streams {
     outbound: HashMap<u32, Outbound>,
     /// RTX SSRC -> SSRC of the stream it repairs (defect 17: no stream of its own in the figures).
     repairs: HashMap<u32, u32>,
+    /// The round trip measured last.
+    rtt: Option<Duration>,
 }
 
 impl Counts {
@@ -57,6 +60,16 @@ impl Counts {
         if let Some(stream) = self.lock().inbound.get(&ssrc) {
             stream.fill(counters);
         }
+    }
+
+    /// The round trip measured last, by reports or by ICE.
+    pub(super) fn rtt(&self) -> Option<Duration> {
+        self.lock().rtt
+    }
+
+    /// ICE has measured a round trip.
+    pub(super) fn note_rtt(&self, rtt: Duration) {
+        self.lock().rtt = Some(rtt);
     }
 
     /// Fills the fields of an outbound track that the wire and the peer's reports know.
@@ -84,11 +97,11 @@ impl Rule for Tap {
         match &packet.message.packet {
             Packet::Rtp(rtp) => {
                 if let Some(primary) = streams.repairs.get(&rtp.header.ssrc).copied() {
-                    // Two bytes carry the original sequence number; less is padding (RFC 4588, 4).
-                    if rtp.payload.len() > 2
+                    // Two bytes carry the original sequence number; with nothing behind them it is padding (RFC 4588, 4).
+                    if let [high, low, _, ..] = rtp.payload[..]
                         && let Some(stream) = streams.inbound.get_mut(&primary)
                     {
-                        stream.repair();
+                        stream.repair(u16::from_be_bytes([high, low]));
                     }
                 } else if let Some(stream) = streams.inbound.get_mut(&rtp.header.ssrc) {
                     stream.rtp(packet.now, rtp);
@@ -111,7 +124,10 @@ impl Rule for Tap {
         match &packet.message.packet {
             Packet::Rtp(rtp) => {
                 if let Some(primary) = streams.repairs.get(&rtp.header.ssrc).copied() {
-                    if let Some(stream) = streams.outbound.get_mut(&primary) {
+                    // A copy that nobody asked for fills up a probe.
+                    if packet.message.has(&Attribute::Retransmission)
+                        && let Some(stream) = streams.outbound.get_mut(&primary)
+                    {
                         stream.resend();
                     }
                 } else if let Some(stream) = streams.outbound.get_mut(&rtp.header.ssrc) {
@@ -204,7 +220,7 @@ impl Streams {
     fn reports(&mut self, now: Instant, blocks: &[ReceptionReport]) {
         for block in blocks {
             if let Some(stream) = self.outbound.get_mut(&block.ssrc) {
-                stream.report(now, block);
+                self.rtt = stream.report(now, block).or(self.rtt);
             }
         }
     }

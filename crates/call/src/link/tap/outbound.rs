@@ -82,8 +82,8 @@ impl Outbound {
         self.sender_reports.push_back(((report.ntp_time >> 16) as u32, now));
     }
 
-    /// A report block of the peer (RFC 3550, 6.4.1).
-    pub(super) fn report(&mut self, now: Instant, block: &ReceptionReport) {
+    /// A report block of the peer (RFC 3550, 6.4.1). Returns the round trip, if it tells that.
+    pub(super) fn report(&mut self, now: Instant, block: &ReceptionReport) -> Option<Duration> {
         // Cumulative lost is a signed 24-bit number.
         self.lost = Some(i64::from((block.total_lost << 8) as i32 >> 8));
         self.jitter = Some(Duration::from_secs_f64(f64::from(block.jitter) / f64::from(self.clock_rate)));
@@ -92,13 +92,15 @@ impl Outbound {
             let highest = sequence.near(block.last_sequence_number as u16);
             self.reported = Some((highest + 1).saturating_sub(sequence.first()));
         }
-        if block.last_sender_report != 0
-            && let Some((_, left)) = self.sender_reports.iter().find(|(ntp, _)| *ntp == block.last_sender_report)
-        {
-            let held = Duration::from_secs_f64(f64::from(block.delay) / 65_536.0);
-            self.total_rtt += now.saturating_duration_since(*left).saturating_sub(held);
-            self.rtt_measurements += 1;
+        if block.last_sender_report == 0 {
+            return None;
         }
+        let (_, left) = self.sender_reports.iter().find(|(ntp, _)| *ntp == block.last_sender_report)?;
+        let held = Duration::from_secs_f64(f64::from(block.delay) / 65_536.0);
+        let rtt = now.saturating_duration_since(*left).saturating_sub(held);
+        self.total_rtt += rtt;
+        self.rtt_measurements += 1;
+        Some(rtt)
     }
 
     pub(super) fn fill(&self, counters: &mut TrackCounters) {

@@ -45,6 +45,9 @@ fn loss_is_what_the_path_lost_whatever_was_repaired() {
         wire.receive(video(sequence));
     }
     wire.receive(repair(0, 0));
+    // Copies of what is there: probes of a browser.
+    wire.receive(repair(1, 0));
+    wire.receive(repair(2, 3));
     let got = inbound(&counts);
     assert_eq!(got.packets, Some(5));
     assert_eq!(got.bytes, Some(500));
@@ -171,7 +174,8 @@ fn a_resend_is_no_new_packet() {
     wire.chain.bind_local_stream(&video_stream());
     wire.send(video(1));
     wire.send(video(2));
-    wire.send(repair(0, 1));
+    wire.resend(repair(0, 1));
+    wire.send(repair(1, 2));
     wire.send(video(1));
     let got = outbound(&counts);
     assert_eq!((got.packets, got.retransmitted_packets), (Some(2), Some(2)));
