@@ -90,3 +90,22 @@ export function icon(name, extra = '') {
   }
   return svg;
 }
+
+/**
+ * What a line of a chart looks like.
+ * @param {string} color
+ * @param {string} dash as SVG's `stroke-dasharray`
+ * @returns {SVGSVGElement}
+ */
+export function lineSample(color, dash) {
+  const svg = document.createElementNS(SVG, 'svg');
+  svg.setAttribute('viewBox', '0 0 24 4');
+  svg.setAttribute('class', 'line-sample');
+  svg.setAttribute('aria-hidden', 'true');
+  const path = document.createElementNS(SVG, 'path');
+  path.setAttribute('d', 'M0 2h24');
+  path.setAttribute('stroke', color);
+  if (dash !== '') path.setAttribute('stroke-dasharray', dash);
+  svg.append(path);
+  return svg;
+}

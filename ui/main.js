@@ -45,16 +45,15 @@ export class App {
 
   start() {
     const { call } = this.boot;
-    if (call && call.phase !== 'ended') this.#resume(call);
+    if (call && call.state.phase !== 'ended') this.#resume(call);
     else this.go('home');
     if (this.boot.link) this.#linkArrived(this.boot.link);
   }
 
-  /** The page was loaded anew in the middle of a call. @param {import('./generated/ipc.js').CallState} running */
-  #resume(running) {
-    const { code, link, me } = running;
-    const invitation = { code, link, server: this.settings.server };
-    this.call({ invitation, microphoneOn: me.microphone, cameraOn: me.camera, running });
+  /** The page was loaded anew in the middle of a call. @param {import('./generated/ipc.js').RunningCall} call */
+  #resume({ state, invitation }) {
+    const { microphone, camera } = state.me;
+    this.call({ invitation, microphoneOn: microphone, cameraOn: camera, running: state });
   }
 
   /** @param {Place} place @param {import('./generated/ipc.js').CallLine['id']} [call] to open in the history */

@@ -190,7 +190,7 @@ export const t = {
     microphoneOn: 'microphone on',
     microphoneOff: 'microphone off',
     cameraOn: 'camera on',
-    cameraOff: 'camera off',
+    cameraOff: 'no picture',
   },
 
   /** Each: name, unit. */
@@ -265,7 +265,6 @@ export const t = {
     deleteTitle: 'Delete this call?',
     deleteText: 'Its figures are removed from this computer. This cannot be undone.',
     deleted: 'Call deleted',
-    noFindings: 'Nothing was wrong that lasted.',
     findings: 'Findings',
     show: 'Show',
     charts: 'Charts',
@@ -319,7 +318,7 @@ export const t = {
     keepDays: (/** @type {number} */ n) => plural(n, 'day', 'days'),
     share: 'Share figures with the server',
     shareHint:
-      'Off: they stay on this computer. On: the server you are connected to gets them, without sound, pictures or messages.',
+      'No server can take them yet, so nothing is sent now. Once yours can, it gets the figures of your calls while this is on; never sound, pictures or messages.',
     look: 'Appearance',
     theme: 'Theme',
     themes: { system: 'As the system', light: 'Light', dark: 'Dark' },

@@ -13,6 +13,7 @@ use std::{
 use axum::{Router, body::Body, extract::Request};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
+use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{net::TcpStream, sync::Semaphore, task::JoinHandle, time::timeout};
 use tower_service::Service;
 
@@ -36,6 +37,9 @@ const MAX_REQUESTS: usize = 1024;
 
 /// The least that hyper takes; no request of ours has more head than this.
 const REQUEST_BUFFER_BYTES: usize = 8192;
+
+/// Connections that the system holds until they are accepted; as many as the standard library has.
+const WAITING: i32 = 128;
 
 /// After the system could not accept a connection, mostly for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -84,8 +88,7 @@ impl Server {
             None => (None, Vec::new()),
         };
         let listen = || {
-            let listener = TcpListener::bind(config.listen)?;
-            listener.set_nonblocking(true)?;
+            let listener = open(config.listen)?;
             let local_addr = listener.local_addr()?;
             Ok((listener, local_addr))
         };
@@ -131,6 +134,21 @@ impl Server {
     }
 }
 
+/// A socket that listens. All addresses of IPv6 are those of IPv4 as well, which not every system does by itself.
+fn open(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() && address.ip().is_unspecified() {
+        socket.set_only_v6(false)?;
+    }
+    // As the standard library does: elsewhere it would let two servers have one port.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(WAITING)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
 async fn shut_down(switch: &Switch, task: JoinHandle<()>, places: &Semaphore, limits: &Limits, store: Option<Store>) {
     switch.shut_down().await;
     // All permits are back when every WebSocket is closed.
@@ -154,7 +172,7 @@ async fn accept(listener: tokio::net::TcpListener, router: Router) {
                 let router = router.clone();
                 tokio::spawn(async move {
                     // A request that is too slow is dropped; a WebSocket is a task of its own by then.
-                    timeout(REQUEST, answer(stream, address.ip(), router)).await.ok();
+                    timeout(REQUEST, answer(stream, address.ip().to_canonical(), router)).await.ok();
                     drop(permit);
                 });
             }

@@ -22,12 +22,14 @@ use crate::history::{self, Written};
 use crate::hosting::Host;
 use crate::invitation;
 use crate::ipc::{
-    Answer, Boot, CallDetail, CallLine, CallState, Device, DeviceKind, ErrorCode, ExportFormat, HistoryFilter,
-    HistoryTable, Invitation, IpcError, NetworkCheck, Page, PageEvent, Settings, WaitingLink, WrittenFile,
+    Answer, Boot, CallDetail, CallLine, CallState, ChatLine, Device, DeviceKind, ErrorCode, ExportFormat,
+    HistoryFilter, HistoryTable, Hosting, Invitation, IpcError, NetworkCheck, Page, PageEvent, RunningCall, Settings,
+    WaitingLink, WrittenFile,
 };
 use crate::lobby::{Lobby, Wanted};
 use crate::options::Options;
 use crate::settings::SettingsFile;
+use crate::words;
 
 /// Recent calls on the home screen.
 const RECENT: u32 = 5;
@@ -96,11 +98,7 @@ impl App {
     /// What the page starts with. Starts the server, where it is the one inside the app.
     pub(crate) async fn boot(&self) -> Answer<Boot> {
         let settings = self.settings.get();
-        if settings.server.is_empty()
-            && let Err(problem) = self.host.url().await
-        {
-            tracing::warn!("{problem}");
-        }
+        let hosting = self.hosting().await;
         let history_problem = lock(&self.history_problem).clone();
         let recent = self.history_calls(HistoryFilter::default(), RECENT, 0).await.unwrap_or_default();
         Ok(Boot {
@@ -109,16 +107,43 @@ impl App {
             link: self.take_link(),
             recent,
             frames: self.frames.endpoint(),
-            hosting: self.host.standing().await,
+            hosting,
             history_problem,
             settings_problem: self.settings.problem(),
-            call: self.call.lock().await.as_ref().filter(|call| !call.is_over()).map(Running::state),
+            call: self.running_call().await?,
         })
+    }
+
+    async fn running_call(&self) -> Answer<Option<RunningCall>> {
+        let held = self.call.lock().await;
+        let Some(call) = held.as_ref().filter(|call| !call.is_over()) else { return Ok(None) };
+        let state = call.state();
+        let invitation = self.invitation(call.server(), &state.code).await?;
+        Ok(Some(RunningCall { state, invitation }))
+    }
+
+    /// What was written in the call, for a page that was loaded anew.
+    pub(crate) async fn chat_lines(&self) -> Vec<ChatLine> {
+        self.call.lock().await.as_ref().map(Running::chat).unwrap_or_default()
+    }
+
+    /// The server inside the app; starts it, where no other one is set.
+    pub(crate) async fn hosting(&self) -> Hosting {
+        if self.settings.get().server.is_empty()
+            && let Err(problem) = self.host.url().await
+        {
+            tracing::warn!("{problem}");
+        }
+        self.host.standing().await
     }
 
     /// Keeps new settings.
     pub(crate) async fn save_settings(&self, settings: Settings) -> Answer<Settings> {
         let before = self.settings.get();
+        let server = settings.server.trim();
+        if !server.is_empty() && server != before.server {
+            invitation::check_server(server)?;
+        }
         let kept = self.settings.set(settings)?;
         if kept.keep_days != before.keep_days {
             self.tidy_history().await;
@@ -162,7 +187,7 @@ impl App {
         speaker: String,
     ) -> Answer<()> {
         if self.call.lock().await.as_ref().is_some_and(|call| !call.is_over()) {
-            return Err(IpcError::not_now("you are in a call; leave it first"));
+            return Err(IpcError::not_now(words::IN_A_CALL));
         }
         let choice = Choice {
             camera: camera.clone().unwrap_or_default(),
@@ -191,7 +216,7 @@ impl App {
         let settings = self.settings.get();
         let chosen = Equipment::of(&Choice::from(&settings), &self.options).speaker;
         match self.lobby.speaker().await.unwrap_or(chosen) {
-            Speaker::None => Err(IpcError::new(ErrorCode::Media, "no speaker is used")),
+            Speaker::None => Err(IpcError::new(ErrorCode::Media, words::NO_SPEAKER_IS_USED)),
             Speaker::Device(id) => {
                 blocking(move || {
                     play_test_tone(id).map(drop).map_err(|error| IpcError::new(ErrorCode::Media, error.to_string()))
@@ -217,7 +242,7 @@ impl App {
     ) -> Answer<CallState> {
         let mut held = self.call.lock().await;
         if held.as_ref().is_some_and(|call| !call.is_over()) {
-            return Err(IpcError::not_now("you are in a call; leave it first"));
+            return Err(IpcError::not_now(words::IN_A_CALL));
         }
         if let Some(over) = held.take() {
             over.leave().await;
@@ -226,7 +251,7 @@ impl App {
         let settings = self.settings.get();
         let server = if server.is_empty() { self.server().await? } else { server };
         let link = invitation::link(&server, &code, &self.addresses(&server).await)?;
-        let name = if settings.name.is_empty() { "Guest".to_owned() } else { settings.name.clone() };
+        let name = if settings.name.is_empty() { words::GUEST.to_owned() } else { settings.name.clone() };
         let equipment = Equipment::of(&Choice::from(&settings), &self.options);
         let microphone = microphone_on && equipment.microphone.is_some();
         let camera = camera_on && equipment.camera.is_some();
@@ -247,7 +272,16 @@ impl App {
     pub(crate) async fn order(&self, order: Order) -> Answer<()> {
         match self.call.lock().await.as_ref() {
             Some(call) => call.order(order),
-            None => Err(IpcError::not_now("you are in no call")),
+            None => Err(IpcError::not_now(words::IN_NO_CALL)),
+        }
+    }
+
+    /// Mutes the microphone, or takes that back; without a call there is nothing to mute.
+    pub(crate) async fn toggle_microphone(&self) {
+        if let Some(call) = self.call.lock().await.as_ref()
+            && let Err(error) = call.order(Order::Microphone(!call.state().me.microphone))
+        {
+            tracing::debug!("{error}");
         }
     }
 
@@ -335,7 +369,7 @@ impl App {
 
     /// Opens a file that was written here, with the program that the system has for it.
     pub(crate) async fn open_path(&self, path: &str) -> Answer<()> {
-        let nothing = || IpcError::new(ErrorCode::NotFound, "Sightline opens only files that it wrote itself");
+        let nothing = || IpcError::new(ErrorCode::NotFound, words::NO_SUCH_FILE);
         let path = self.written.find(path).ok_or_else(nothing)?;
         blocking(move || open::that_detached(&path).map_err(IpcError::file)).await
     }
@@ -374,10 +408,7 @@ impl App {
         if !settings.server.is_empty() {
             return Ok(settings.server);
         }
-        self.host.url().await.map_err(|problem| {
-            let message = format!("{problem}; or set the address of another server in Settings");
-            IpcError::new(ErrorCode::NoServer, message)
-        })
+        self.host.url().await.map_err(|problem| IpcError::new(ErrorCode::NoServer, words::no_server(&problem)))
     }
 
     async fn invitation(&self, server: &str, code: &str) -> Answer<Invitation> {

@@ -47,7 +47,8 @@ impl Charts {
             ChartsError::NoSuchCall => IpcError::new(ErrorCode::NotFound, error.to_string()),
             ChartsError::History(error) => error.into(),
         })?;
-        let mut view = View::new(record, if dark { Theme::Dark } else { Theme::Light });
+        let theme = if dark { Theme::Dark } else { Theme::Light };
+        let mut view = View::new(record, theme).with_legend_outside();
         let first = Input {
             width_points: size.width,
             height_points: size.height,
@@ -85,7 +86,7 @@ impl Charts {
 }
 
 fn none_open() -> IpcError {
-    IpcError::not_now("no charts are open; open a call in the history first")
+    IpcError::not_now(words::NO_CHARTS)
 }
 
 fn answer(frame: &Frame) -> Answer<Vec<u8>> {
@@ -109,8 +110,8 @@ fn head(frame: &Frame) -> ChartHead {
 
 impl From<sightline_charts::Series> for ChartSeries {
     fn from(series: sightline_charts::Series) -> Self {
-        let sightline_charts::Series { id, name, color, hidden } = series;
-        Self { id, name, color, hidden }
+        let sightline_charts::Series { id, name, color, dash, hidden } = series;
+        Self { id, name, color, dash, hidden }
     }
 }
 

@@ -12,8 +12,8 @@ use crate::app::App;
 use crate::call::Order;
 use crate::chart::Size;
 use crate::ipc::{
-    Answer, Boot, CallDetail, CallLine, CallState, Device, DeviceKind, ExportFormat, HistoryFilter, HistoryTable,
-    Invitation, NetworkCheck, Settings, WrittenFile,
+    Answer, Boot, CallDetail, CallLine, CallState, ChatLine, Device, DeviceKind, ExportFormat, HistoryFilter,
+    HistoryTable, Hosting, Invitation, NetworkCheck, Settings, WrittenFile,
 };
 
 /// The app as the commands get it.
@@ -27,6 +27,11 @@ pub(crate) async fn boot(app: Held<'_>) -> Answer<Boot> {
 #[tauri::command(rename = "saveSettings")]
 pub(crate) async fn save_settings(app: Held<'_>, settings: Settings) -> Answer<Settings> {
     app.save_settings(settings).await
+}
+
+#[tauri::command]
+pub(crate) async fn hosting(app: Held<'_>) -> Answer<Hosting> {
+    Ok(app.hosting().await)
 }
 
 #[tauri::command]
@@ -99,6 +104,11 @@ pub(crate) async fn set_device(app: Held<'_>, kind: DeviceKind, id: String) -> A
 #[tauri::command(rename = "sendChat")]
 pub(crate) async fn send_chat(app: Held<'_>, text: String) -> Answer<()> {
     app.order(Order::Chat(text)).await
+}
+
+#[tauri::command(rename = "chatLines")]
+pub(crate) async fn chat_lines(app: Held<'_>) -> Answer<Vec<ChatLine>> {
+    Ok(app.chat_lines().await)
 }
 
 #[tauri::command]

@@ -3,7 +3,7 @@
 //! Invariant: it runs from the first time somebody needs it until the app ends, on one port, so that links stay good.
 //! Its rooms are in a file, and with them the codes outlive a restart.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use sightline_server::{Config, Server};
@@ -14,6 +14,9 @@ use crate::ipc::Hosting;
 
 /// The server's port where it is free; as the program `sightline-server` has it.
 const PORT: u16 = 7788;
+
+/// Addresses that are offered to be typed; a computer with containers and temporary IPv6 addresses has dozens.
+const MOST_ADDRESSES: usize = 4;
 
 /// Starts and holds the server.
 pub(crate) struct Host {
@@ -88,7 +91,11 @@ impl Host {
     async fn start(&self) -> Result<Running, String> {
         let wishes = match self.listen {
             Some(wanted) => vec![wanted],
-            None => vec![(Ipv4Addr::UNSPECIFIED, PORT).into(), (Ipv4Addr::UNSPECIFIED, 0).into()],
+            // Of IPv6 both are reached; a system without it has IPv4 alone.
+            None => [PORT, 0]
+                .into_iter()
+                .flat_map(|port| [(Ipv6Addr::UNSPECIFIED, port).into(), (Ipv4Addr::UNSPECIFIED, port).into()])
+                .collect(),
         };
         let database = self.database.clone();
         let bound = tokio::task::spawn_blocking(move || bind(&wishes, database)).await;
@@ -141,29 +148,34 @@ fn reachable(address: SocketAddr) -> Vec<String> {
     if !address.ip().is_unspecified() {
         return vec![address.to_string()];
     }
-    let found = if_addrs::get_if_addrs().unwrap_or_default().into_iter().map(|interface| interface.ip()).collect();
+    let found = if_addrs::get_if_addrs().unwrap_or_default().into_iter().map(|interface| interface.ip());
+    let found = found.filter(|ip| ip.is_ipv4() || address.is_ipv6()).collect();
     ranked(found).into_iter().map(|ip| SocketAddr::new(ip, address.port()).to_string()).collect()
 }
 
-/// Addresses that others may use, the likeliest first: without loopback and link-local ones, and IPv4 only, for that is
-/// what is listened on.
+/// Addresses that others may use, the likeliest first and not more than [`MOST_ADDRESSES`]: without loopback and
+/// link-local ones.
 fn ranked(found: Vec<IpAddr>) -> Vec<IpAddr> {
-    let mut usable: Vec<Ipv4Addr> = found
-        .into_iter()
-        .filter_map(|ip| match ip {
-            IpAddr::V4(ip) if !ip.is_loopback() && !ip.is_link_local() && !ip.is_unspecified() => Some(ip),
-            _ => None,
-        })
-        .collect();
-    // Home and office networks before those of containers and virtual machines, which mostly are 172.16/12.
-    usable.sort_by_key(|ip| match ip.octets() {
-        [192, 168, ..] => (0, *ip),
-        [10, ..] => (1, *ip),
-        [172, second, ..] if (16..32).contains(&second) => (3, *ip),
-        _ => (2, *ip),
+    let is_local = |ip: &IpAddr| match ip {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    };
+    let mut usable: Vec<IpAddr> =
+        found.into_iter().filter(|ip| !ip.is_loopback() && !ip.is_unspecified() && !is_local(ip)).collect();
+    // Home and office networks before those of containers and virtual machines, which mostly are 172.16/12; IPv6 last,
+    // for nobody likes to type it.
+    usable.sort_by_key(|ip| match ip {
+        IpAddr::V6(_) => (4, *ip),
+        IpAddr::V4(v4) => match v4.octets() {
+            [192, 168, ..] => (0, *ip),
+            [10, ..] => (1, *ip),
+            [172, second, ..] if (16..32).contains(&second) => (3, *ip),
+            _ => (2, *ip),
+        },
     });
     usable.dedup();
-    usable.into_iter().map(IpAddr::V4).collect()
+    usable.truncate(MOST_ADDRESSES);
+    usable
 }
 
 #[cfg(test)]
@@ -213,11 +225,31 @@ mod tests {
         host.stop().await;
     }
 
+    #[tokio::test]
+    async fn ipv4_and_ipv6_reach_the_same_server() {
+        if std::net::TcpListener::bind("[::1]:0").is_err() {
+            // A system without IPv6 has the other half of the promise.
+            return assert!(host(&tempfile::tempdir().unwrap(), "0.0.0.0:0").url().await.is_ok());
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let host = host(&dir, "[::]:0");
+        let url = host.url().await.unwrap();
+        let code = sightline_call::create_room(&url).await.unwrap();
+        let by_ipv6 = url.replace("127.0.0.1", "[::1]");
+        assert_ne!(by_ipv6, url);
+        assert_eq!(sightline_call::find_room(&by_ipv6, &code).await.unwrap().code, code);
+        host.stop().await;
+    }
+
     #[test]
     fn the_likeliest_address_comes_first() {
+        let ranked = |found: &[&str]| -> Vec<String> {
+            let found = found.iter().map(|text| text.parse().unwrap()).collect();
+            super::ranked(found).iter().map(IpAddr::to_string).collect()
+        };
         let found = ["127.0.0.1", "172.17.0.1", "169.254.3.4", "fe80::1", "10.0.0.2", "203.0.113.9", "192.168.1.5"];
-        let found = found.iter().map(|text| text.parse().unwrap()).collect();
-        let texts: Vec<String> = ranked(found).iter().map(IpAddr::to_string).collect();
-        assert_eq!(texts, ["192.168.1.5", "10.0.0.2", "203.0.113.9", "172.17.0.1"]);
+        assert_eq!(ranked(&found), ["192.168.1.5", "10.0.0.2", "203.0.113.9", "172.17.0.1"]);
+        assert_eq!(ranked(&["2001:db8::7", "::1", "10.0.0.2", "fd00::1"]), ["10.0.0.2", "2001:db8::7", "fd00::1"]);
+        assert_eq!(ranked(&["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5"]).len(), MOST_ADDRESSES);
     }
 }

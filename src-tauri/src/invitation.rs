@@ -23,6 +23,11 @@ pub(crate) fn link(server: &str, code: &str, addresses: &[String]) -> Answer<Str
     Ok(invitation.link()?)
 }
 
+/// Whether this can be the address of a server.
+pub(crate) fn check_server(server: &str) -> Answer<()> {
+    link(server, "a", &[]).map(drop)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -33,7 +38,22 @@ mod tests {
         assert_eq!(own.link, "sightline://join/192.168.1.5:7788/amber-canoe");
         assert_eq!(own.server, "ws://127.0.0.1:7788");
         assert!(own.qr.starts_with("<?xml") && own.qr.contains("<svg"));
+        let by_ipv6 = link("ws://127.0.0.1:7788", "a-b", &["[2001:db8::1]:7788".to_owned()]).unwrap();
+        assert_eq!(by_ipv6, "sightline://join/[2001:db8::1]:7788/a-b");
+        let parsed = sightline_call::parse_invitation(&by_ipv6).unwrap();
+        assert_eq!(parsed.server.as_deref(), Some("ws://[2001:db8::1]:7788"));
         let other = invitation("ws://calls.example:7788", "a-b", Vec::new()).unwrap();
         assert_eq!(other.link, "sightline://join/calls.example:7788/a-b");
+    }
+
+    #[test]
+    fn what_is_no_address_of_a_server_is_refused() {
+        for fine in ["ws://calls.example:7788", "192.168.1.5:7788", "[::1]:7788", "calls.example"] {
+            assert_eq!(check_server(fine), Ok(()), "{fine}");
+        }
+        for wrong in ["wss://calls.example", "two words", "ws://", "ftp://calls.example", "host:port"] {
+            let error = check_server(wrong).unwrap_err();
+            assert!(error.message.contains("ws://host:port"), "{error}");
+        }
     }
 }

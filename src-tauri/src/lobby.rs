@@ -14,6 +14,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::frames::{OWN_TILE, Tiles};
 use crate::ipc::{LobbyDevice, LobbyState, MicrophoneLevel, Page, PageEvent};
+use crate::words;
 
 /// Between two levels: a bar that follows speech.
 const LEVEL_EVERY: Duration = Duration::from_millis(100);
@@ -216,23 +217,16 @@ async fn stop(work: impl FnOnce() + Send + 'static) {
 
 fn failure(error: Result<Option<MediaError>, tokio::task::JoinError>) -> (LobbyDevice, String) {
     match error {
-        Ok(Some(MediaError::NoDevice { kind, name: None })) => (LobbyDevice::Missing, missing(kind)),
+        Ok(Some(MediaError::NoDevice { kind, name: None })) => {
+            (LobbyDevice::Missing, words::no_device(kind).to_owned())
+        }
         Ok(Some(MediaError::NoDevice { kind, name: Some(name) })) => {
-            (LobbyDevice::Missing, format!("The {kind} '{name}' is not there. Plug it in, or choose another one."))
+            (LobbyDevice::Missing, words::device_is_away(kind, &name))
         }
         Ok(Some(error)) => (LobbyDevice::Failed, error.to_string()),
         Ok(None) => (LobbyDevice::Failed, String::new()),
-        Err(error) => (LobbyDevice::Failed, format!("opening it broke: {error}")),
+        Err(error) => (LobbyDevice::Failed, words::device_broke(&error.to_string())),
     }
-}
-
-fn missing(kind: DeviceKind) -> String {
-    match kind {
-        DeviceKind::Camera => "No camera was found. You can join without: the others see your name.",
-        DeviceKind::Microphone => "No microphone was found. You can join without: you hear the others and can write.",
-        DeviceKind::Speaker => "No speaker was found. You can join without: you see the others and can write.",
-    }
-    .to_owned()
 }
 
 fn speaker(wanted: &Speaker, devices: &[DeviceInfo]) -> (LobbyDevice, Option<String>) {
@@ -240,11 +234,9 @@ fn speaker(wanted: &Speaker, devices: &[DeviceInfo]) -> (LobbyDevice, Option<Str
     match wanted {
         Speaker::None => (LobbyDevice::Off, None),
         Speaker::Device(None) if speakers.next().is_some() => (LobbyDevice::On, None),
-        Speaker::Device(None) => (LobbyDevice::Missing, Some(missing(DeviceKind::Speaker))),
+        Speaker::Device(None) => (LobbyDevice::Missing, Some(words::no_device(DeviceKind::Speaker).to_owned())),
         Speaker::Device(Some(id)) if speakers.any(|device| device.id == *id) => (LobbyDevice::On, None),
-        Speaker::Device(Some(_)) => {
-            (LobbyDevice::Missing, Some("The chosen speaker is not there. Plug it in, or choose another one.".into()))
-        }
+        Speaker::Device(Some(_)) => (LobbyDevice::Missing, Some(words::SPEAKER_IS_AWAY.to_owned())),
     }
 }
 

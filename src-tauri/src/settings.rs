@@ -10,6 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use sightline_protocol::limits::NAME_CHARS;
 
 use crate::ipc::{Answer, IpcError, Settings};
+use crate::words;
 
 /// A file of settings has some hundred bytes; what is longer is something else, and not read.
 const MAX_BYTES: u64 = 64 * 1024;
@@ -58,9 +59,8 @@ impl SettingsFile {
     pub(crate) fn set(&self, settings: Settings) -> Answer<Settings> {
         let settings = checked(settings).map_err(IpcError::bad_input)?;
         let mut held = self.lock();
-        write(&self.path, &settings).map_err(|error| {
-            IpcError::file(format!("the settings cannot be written to {} ({error})", self.path.display()))
-        })?;
+        write(&self.path, &settings)
+            .map_err(|error| IpcError::file(words::settings::not_written(&self.path, &error.to_string())))?;
         *held = settings.clone();
         Ok(settings)
     }
@@ -75,20 +75,20 @@ fn checked(mut settings: Settings) -> Result<Settings, String> {
     settings.name = settings.name.trim().to_owned();
     settings.server = settings.server.trim().to_owned();
     if settings.name.chars().count() > NAME_CHARS || settings.name.chars().any(char::is_control) {
-        return Err(format!("a name has at most {NAME_CHARS} characters, all of them visible"));
+        return Err(words::settings::name(NAME_CHARS));
     }
     let texts = [&settings.server, &settings.camera, &settings.microphone, &settings.speaker];
     if texts.iter().any(|text| text.len() > MAX_TEXT) {
-        return Err("an address or a device's id is too long".to_owned());
+        return Err(words::settings::TOO_LONG.to_owned());
     }
     if !HEIGHTS.contains(&settings.max_height) {
-        return Err(format!("the height of the picture is one of {HEIGHTS:?}"));
+        return Err(words::settings::height(&HEIGHTS));
     }
     if !KBPS.contains(&settings.max_kbps) {
-        return Err(format!("the picture's bit rate is {} to {} kbit/s", KBPS.start(), KBPS.end()));
+        return Err(words::settings::kbps(KBPS));
     }
     if settings.keep_days > MAX_DAYS {
-        return Err(format!("calls are kept for at most {MAX_DAYS} days; 0 keeps them for ever"));
+        return Err(words::settings::days(MAX_DAYS));
     }
     Ok(settings)
 }
@@ -97,7 +97,7 @@ fn read(path: &Path) -> Result<Option<Settings>, String> {
     match path.metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error.to_string()),
-        Ok(found) if found.len() > MAX_BYTES => return Err("it is too long to be one".to_owned()),
+        Ok(found) if found.len() > MAX_BYTES => return Err(words::settings::NO_SETTINGS.to_owned()),
         Ok(_) => {}
     }
     let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
@@ -111,14 +111,8 @@ fn keep_aside(path: &Path, why: &str) -> String {
     let free = aside.clone().find(|candidate| !candidate.exists()).or_else(|| aside.clone().next());
     let kept = free.and_then(|to| std::fs::rename(path, &to).ok().map(|()| to));
     match kept {
-        Some(to) => format!(
-            "The settings could not be read ({why}), so they are the defaults again. The old file is kept as {}.",
-            to.display()
-        ),
-        None => format!(
-            "The settings in {} cannot be read ({why}); until that file is mended or removed, they are the defaults.",
-            path.display()
-        ),
+        Some(to) => words::settings::kept_aside(why, &to),
+        None => words::settings::unreadable(why, path),
     }
 }
 

@@ -42,6 +42,7 @@ pub fn run(options: Options) -> Result<()> {
         .invoke_handler(tauri::generate_handler![
             commands::boot,
             commands::save_settings,
+            commands::hosting,
             commands::devices,
             commands::start_call,
             commands::open_invitation,
@@ -54,6 +55,7 @@ pub fn run(options: Options) -> Result<()> {
             commands::set_camera,
             commands::set_device,
             commands::send_chat,
+            commands::chat_lines,
             commands::mark,
             commands::leave_call,
             commands::history_calls,
@@ -214,7 +216,10 @@ impl Page for Window {
             PageEvent::Devices(devices) => self.emit("devices", devices),
             PageEvent::Lobby(state) => self.emit("lobby", state),
             PageEvent::Level(level) => self.emit("level", level),
-            PageEvent::Call(state) => self.emit("call", state),
+            PageEvent::Call(state) => {
+                tray::follow(&self.0, &state);
+                self.emit("call", state);
+            }
             PageEvent::Speaking(levels) => self.emit("speaking", levels),
             PageEvent::Chat(line) => self.emit("chat", line),
             PageEvent::Link(link) => self.emit("link", link),

@@ -1,7 +1,165 @@
-//! What the record knows, in words for people. Pure.
+//! Everything that the app itself says to people, in English. Pure.
+//!
+//! Invariant: no other file of this crate holds words for the page or the tray; those of the page itself are in
+//! `ui/strings.js`. Sentences about quality are made by `sightline-quality` (its `words`), and an error of another crate
+//! comes with a code by which the page can tell it apart. Another language is another file with the same names.
+
+use std::ops::RangeInclusive;
+use std::path::Path;
 
 use jiff::{Timestamp, tz::TimeZone};
+use sightline_media::device::DeviceKind;
 use sightline_quality::{Direction, EventKind, Headline, Kind, Unclassified};
+
+/// The entries of the tray.
+pub(crate) mod tray {
+    pub(crate) const SHOW: &str = "Show Sightline";
+    pub(crate) const MUTE: &str = "Mute the microphone";
+    pub(crate) const LEAVE: &str = "Leave the call";
+    pub(crate) const QUIT: &str = "Quit";
+}
+
+/// Who gave no name.
+pub(crate) const GUEST: &str = "Guest";
+/// A peer whose name was never told.
+pub(crate) const SOMEBODY: &str = "somebody";
+
+pub(crate) const IN_A_CALL: &str = "you are in a call; leave it first";
+pub(crate) const IN_NO_CALL: &str = "you are in no call";
+pub(crate) const CALL_IS_OVER: &str = "the call is over";
+pub(crate) const LEFT_BEFORE_IT_BEGAN: &str = "you left before the call began";
+pub(crate) const NO_SPEAKER_IS_USED: &str = "no speaker is used";
+pub(crate) const NO_SUCH_CALL: &str = "this call is not in the history any more";
+pub(crate) const NO_SUCH_FILE: &str = "Sightline opens only files that it wrote itself";
+pub(crate) const NO_CHARTS: &str = "no charts are open; open a call in the history first";
+pub(crate) const TOO_MANY_ROWS: &str = "so many rows are not shown at once; choose a shorter time, or export the call";
+
+pub(crate) const SERVER_LOST: &str =
+    "The server cannot be reached. Who is here stays; Sightline keeps trying to get back.";
+pub(crate) const PATH_LOST: &str = "The connection broke. Sightline is looking for another way.";
+pub(crate) const PATH_TRIED: &str = "The connection broke. Sightline is trying another way.";
+pub(crate) const YOU_LEFT: &str = "You left the call.";
+pub(crate) const REPLACED: &str = "The call goes on in another window or on another computer.";
+
+pub(crate) const UDP_UNKNOWN: &str = "Whether UDP gets through is not known: this server names no STUN server to ask.";
+pub(crate) const NO_UDP: &str = "No UDP gets through here; calls need a relay.";
+pub(crate) const RELAY_NEEDED: &str = "This network's router makes a relay necessary.";
+pub(crate) const SPEAKER_IS_AWAY: &str = "The chosen speaker is not there. Plug it in, or choose another one.";
+
+/// A further picture of a peer.
+pub(crate) fn further_picture(name: &str, number: usize) -> String {
+    format!("{name} ({number})")
+}
+
+pub(crate) fn not_recorded(why: &str) -> String {
+    format!("This call is not recorded: {why}")
+}
+
+/// There is no device of a kind.
+pub(crate) fn no_device(kind: DeviceKind) -> &'static str {
+    match kind {
+        DeviceKind::Camera => "No camera was found. You can join without: the others see your name.",
+        DeviceKind::Microphone => "No microphone was found. You can join without: you hear the others and can write.",
+        DeviceKind::Speaker => "No speaker was found. You can join without: you see the others and can write.",
+    }
+}
+
+pub(crate) fn device_is_away(kind: DeviceKind, name: &str) -> String {
+    format!("The {kind} '{name}' is not there. Plug it in, or choose another one.")
+}
+
+pub(crate) fn device_broke(error: &str) -> String {
+    format!("opening it broke: {error}")
+}
+
+/// The server inside the app does not run.
+pub(crate) fn no_server(problem: &str) -> String {
+    format!("{problem}; or set the address of another server in Settings")
+}
+
+pub(crate) fn defect(error: &str) -> String {
+    format!("something broke inside Sightline ({error}); its log says more")
+}
+
+pub(crate) fn cannot_write_into(folder: &Path, error: &str) -> String {
+    format!("cannot write into {} ({error})", folder.display())
+}
+
+/// What is wrong with settings.
+pub(crate) mod settings {
+    use super::*;
+
+    pub(crate) const TOO_LONG: &str = "an address or a device's id is too long";
+    pub(crate) const NO_SETTINGS: &str = "it is too long to be one";
+
+    pub(crate) fn name(most: usize) -> String {
+        format!("a name has at most {most} characters, all of them visible")
+    }
+
+    pub(crate) fn height(heights: &[u32]) -> String {
+        format!("the height of the picture is one of {heights:?}")
+    }
+
+    pub(crate) fn kbps(range: RangeInclusive<u32>) -> String {
+        format!("the picture's bit rate is {} to {} kbit/s", range.start(), range.end())
+    }
+
+    pub(crate) fn days(most: u32) -> String {
+        format!("calls are kept for at most {most} days; 0 keeps them for ever")
+    }
+
+    pub(crate) fn not_written(file: &Path, error: &str) -> String {
+        format!("the settings cannot be written to {} ({error})", file.display())
+    }
+
+    pub(crate) fn kept_aside(why: &str, kept: &Path) -> String {
+        let kept = kept.display();
+        format!(
+            "The settings could not be read ({why}), so they are the defaults again. The old file is kept as {kept}."
+        )
+    }
+
+    pub(crate) fn unreadable(why: &str, file: &Path) -> String {
+        let file = file.display();
+        format!(
+            "The settings in {file} cannot be read ({why}); until that file is mended or removed, they are the defaults."
+        )
+    }
+}
+
+/// Titles of the table of a call.
+pub(crate) mod columns {
+    use sightline_quality::{ProcessMetric, TrackMetric};
+
+    pub(crate) const FROM: &str = "From";
+    pub(crate) const TO: &str = "To";
+    pub(crate) const PEER: &str = "With";
+    pub(crate) const KIND: &str = "What";
+    pub(crate) const DIRECTION: &str = "Way";
+    pub(crate) const LEAST: &str = ", least";
+    pub(crate) const MOST: &str = ", most";
+    pub(crate) const WIDTH: &str = "Width";
+    pub(crate) const HEIGHT: &str = "Height";
+    pub(crate) const SCORE: &str = "Score";
+    pub(crate) const SCORE_UNIT: &str = "1 to 5";
+    pub(crate) const CLASS: &str = "Class";
+    /// What a row is about that is about no track.
+    pub(crate) const COMPUTER: &str = "computer";
+
+    /// What charts show of a track.
+    pub(crate) const TRACK: [(TrackMetric, &str); 7] = [
+        (TrackMetric::Bitrate, "Bit rate"),
+        (TrackMetric::Loss, "Loss"),
+        (TrackMetric::RoundTrip, "Round trip"),
+        (TrackMetric::Jitter, "Jitter"),
+        (TrackMetric::FrameRate, "Pictures"),
+        (TrackMetric::Buffer, "Buffer"),
+        (TrackMetric::Concealed, "Made up"),
+    ];
+    /// The same of this computer.
+    pub(crate) const PROCESS: [(ProcessMetric, &str); 2] =
+        [(ProcessMetric::Cpu, "CPU, Sightline"), (ProcessMetric::SystemCpu, "CPU, all")];
+}
 
 /// A moment as people on this computer tell it, `18:33`.
 pub(crate) fn time_of_day(unix_ms: i64) -> String {

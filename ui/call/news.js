@@ -56,6 +56,19 @@ export const NO_CHAT = { messages: [], unread: 0 };
  * @returns {ChatState}
  */
 export function received(chat, message, seen) {
+  if (chat.messages.some(({ number }) => number === message.number)) return chat;
   const messages = [...chat.messages, message].slice(-CHAT_LINES);
   return { messages, unread: seen || message.own ? chat.unread : chat.unread + 1 };
+}
+
+/**
+ * With what was written before the page was loaded anew; it counts as read.
+ * @param {ChatState} chat what came since
+ * @param {import('../generated/ipc.js').ChatLine[]} lines everything so far
+ * @returns {ChatState}
+ */
+export function restored(chat, lines) {
+  const told = new Set(lines.map(({ number }) => number));
+  const since = chat.messages.filter(({ number }) => !told.has(number));
+  return { ...chat, messages: [...lines, ...since].slice(-CHAT_LINES) };
 }

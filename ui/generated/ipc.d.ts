@@ -120,7 +120,20 @@ settingsProblem: string | null,
 /**
  * A call that runs, where the page was loaded anew in the middle of it.
  */
-call: CallState | null, };
+call: RunningCall | null, };
+
+/**
+ * A call that runs, for a page that knows nothing of it.
+ */
+export type RunningCall = { 
+/**
+ * As it is now.
+ */
+state: CallState, 
+/**
+ * Where it is, and how others get there.
+ */
+invitation: Invitation, };
 
 /**
  * The frame socket.
@@ -515,6 +528,10 @@ levels: { [key in string]: number }, };
  */
 export type ChatLine = { 
 /**
+ * Counted from 1 within a call: a line that comes twice is told by it.
+ */
+number: number, 
+/**
  * Id of who wrote it.
  */
 fromId: string, 
@@ -614,6 +631,10 @@ export type CallDetail = {
  * As in the list.
  */
 line: CallLine, 
+/**
+ * The whole in one sentence.
+ */
+summary: SummaryLine, 
 /**
  * Our stays.
  */
@@ -716,6 +737,19 @@ who: string | null,
 words: string, };
 
 /**
+ * What a call was, taken as a whole.
+ */
+export type SummaryLine = { 
+/**
+ * For people.
+ */
+sentence: string, 
+/**
+ * How good; null where too little is known.
+ */
+class: QualityClass | null, };
+
+/**
  * Something that was wrong.
  */
 export type FindingLine = { 
@@ -812,6 +846,10 @@ name: string,
  * `#rrggbb`.
  */
 color: string, 
+/**
+ * SVG's `stroke-dasharray` of its lines; '' for a line without pauses.
+ */
+dash: string, 
 /**
  * Not drawn.
  */

@@ -7,7 +7,7 @@
 import { backend, problem } from '../lib/backend.js';
 import { fill, h } from '../lib/dom.js';
 import { stateBox } from '../lib/parts.js';
-import { icon } from '../icons.js';
+import { icon, lineSample } from '../icons.js';
 import { saved } from './detail.js';
 import { keyEvent, queued, wheelEvent } from './input.js';
 import { ChartPainter } from './painter.js';
@@ -197,10 +197,8 @@ export class Charts {
     this.#legend = key;
     fill(
       this.legend,
-      ...series.map(({ id, name, color, hidden }) => {
-        const swatch = h('span', { class: 'swatch', 'aria-hidden': 'true' });
-        swatch.style.setProperty('--color', color);
-        return h(
+      ...series.map(({ id, name, color, dash, hidden }) =>
+        h(
           'button',
           {
             type: 'button',
@@ -209,10 +207,10 @@ export class Charts {
             'aria-pressed': String(!hidden),
             onclick: () => this.#send({ hide: { series: id, hidden: !hidden } }),
           },
-          swatch,
+          lineSample(color, dash),
           name,
-        );
-      }),
+        ),
+      ),
     );
     for (const button of this.legend.querySelectorAll('button'))
       if (focused !== undefined && button.dataset.series === focused) button.focus();

@@ -111,8 +111,7 @@ export class Detail {
   }
 
   #findings() {
-    const { findings, line } = this.call;
-    const none = findings.length === 0 && line.headline.class !== null;
+    const { findings, summary } = this.call;
     const lines = findings.map((finding) => {
       const show = h(
         'button',
@@ -128,7 +127,7 @@ export class Detail {
     return h(
       'section',
       { class: 'col findings', 'aria-label': t.history.findings },
-      none ? notice('good', icon('check'), h('p', {}, t.history.noFindings)) : null,
+      notice(summary.class ?? 'plain', h('p', { class: 'grow summary' }, summary.sentence)),
       ...lines,
     );
   }

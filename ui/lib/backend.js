@@ -56,6 +56,8 @@ export const backend = {
   boot: () => call('boot'),
   /** @param {import('../generated/ipc.js').Settings} settings @returns {Promise<import('../generated/ipc.js').Settings>} */
   saveSettings: (settings) => call('saveSettings', { settings }),
+  /** The server inside the app; starts it where it is to be used. @returns {Promise<import('../generated/ipc.js').Hosting>} */
+  hosting: () => call('hosting'),
   /** @returns {Promise<import('../generated/ipc.js').Device[]>} */
   devices: () => call('devices'),
 
@@ -90,6 +92,8 @@ export const backend = {
   setDevice: (kind, id) => call('setDevice', { kind, id }),
   /** @param {string} text @returns {Promise<void>} */
   sendChat: (text) => call('sendChat', { text }),
+  /** What was written so far, the oldest first. @returns {Promise<import('../generated/ipc.js').ChatLine[]>} */
+  chatLines: () => call('chatLines'),
   /** @returns {Promise<void>} */
   mark: () => call('mark'),
   /** @returns {Promise<void>} */

@@ -13,7 +13,7 @@ import { Bar } from '../call/bar.js';
 import { ChatPanel } from '../call/chat.js';
 import { openHelp } from '../call/help.js';
 import { actionOf, focusKind, pushToTalk } from '../call/keys.js';
-import { NO_CHAT, news, received } from '../call/news.js';
+import { NO_CHAT, news, received, restored } from '../call/news.js';
 import { PeoplePanel } from '../call/people.js';
 import { QualityPanel } from '../call/quality.js';
 import { Stage } from '../call/stage.js';
@@ -131,6 +131,7 @@ export class CallView {
 
   async #join() {
     const { invitation, microphoneOn, cameraOn, running } = this.how;
+    if (running) void this.#restoreChat();
     try {
       const state =
         running ??
@@ -139,6 +140,15 @@ export class CallView {
       if (!this.#state) this.#update(state);
     } catch (error) {
       if (!this.#closed) this.#over(problem(error).message);
+    }
+  }
+
+  async #restoreChat() {
+    try {
+      this.#chat = restored(this.#chat, await backend.chatLines());
+      if (this.#open === 'chat') this.panels.chat.update(this.#chat.messages);
+    } catch (error) {
+      this.app.report(error);
     }
   }
 
@@ -175,7 +185,9 @@ export class CallView {
   /** @param {import('../generated/ipc.js').ChatLine} message */
   #received(message) {
     const seen = this.#open === 'chat';
-    this.#chat = received(this.#chat, message, seen);
+    const before = this.#chat;
+    this.#chat = received(before, message, seen);
+    if (this.#chat === before) return;
     if (seen) this.panels.chat.update(this.#chat.messages);
     if (!message.own) {
       const words = t.chat.toast(message.from, message.text);

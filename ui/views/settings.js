@@ -6,14 +6,15 @@
 import { announce } from '../lib/announce.js';
 import { backend, on, problem } from '../lib/backend.js';
 import { KINDS, fillPicker } from '../lib/devices.js';
-import { h, set, setText } from '../lib/dom.js';
+import { fill, h, set, setText } from '../lib/dom.js';
 import { field, toggle } from '../lib/parts.js';
 import { t } from '../strings.js';
 
 /** @typedef {import('../generated/ipc.js').Settings} Settings */
 
 const HEIGHTS = [180, 360, 720, 1080];
-const KBPS = { low: 100, high: 10_000 };
+/** As the app takes them. */
+const KBPS = { low: 50, high: 20_000 };
 const DAYS = [0, 7, 30, 90, 365];
 
 export class SettingsView {
@@ -24,6 +25,7 @@ export class SettingsView {
   constructor(app) {
     this.app = app;
     this.pickers = new Map(KINDS.map((kind) => [kind, this.#picker(kind)]));
+    this.hosting = h('p', { class: 'hint' });
     this.status = h('span', { class: 'soft small saved', 'aria-hidden': 'true' });
     this.element = h(
       'div',
@@ -73,14 +75,28 @@ export class SettingsView {
       autocomplete: 'off',
       spellcheck: 'false',
     });
-    const own = hosting.running
-      ? h('p', { class: 'hint' }, t.settings.hosting, ' ', h('span', { class: 'mono' }, hosting.addresses.join(', ')))
-      : h('p', { class: 'hint' }, hosting.problem ?? t.settings.hostingOff);
+    this.#showHosting(hosting);
+    void this.#askHosting();
     return part(
       t.settings.server,
       this.#text(input, t.settings.serverAddress, t.settings.serverHint, (server) => ({ server })),
-      own,
+      this.hosting,
     );
+  }
+
+  /** It may have been started by the last change, and addresses come and go. */
+  async #askHosting() {
+    try {
+      this.#showHosting((this.app.boot.hosting = await backend.hosting()));
+    } catch (error) {
+      this.app.report(error);
+    }
+  }
+
+  /** @param {import('../generated/ipc.js').Hosting} hosting */
+  #showHosting({ running, addresses, problem }) {
+    if (running) fill(this.hosting, t.settings.hosting, ' ', h('span', { class: 'mono' }, addresses.join(', ')));
+    else fill(this.hosting, problem ?? t.settings.hostingOff);
   }
 
   #quality() {
@@ -196,6 +212,7 @@ export class SettingsView {
   /** @param {Partial<Settings>} change */
   async #store(change) {
     await this.app.save(change);
+    if (change.server !== undefined) void this.#askHosting();
     setText(this.status, t.settings.saved);
     announce(t.settings.saved);
   }

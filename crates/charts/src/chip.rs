@@ -95,13 +95,23 @@ impl Chip {
     }
 }
 
+/// Lengths of a stroke and a pause, in points; none where there is no pause.
+fn strokes(style: LineStyle) -> Option<(f32, f32)> {
+    match style {
+        LineStyle::Solid => None,
+        LineStyle::Dashed { length } => Some((length, length * 0.6)),
+        LineStyle::Dotted { spacing } => Some((2.0, spacing - 1.0)),
+    }
+}
+
+/// The same as SVG's `stroke-dasharray`.
+pub(crate) fn dash(style: LineStyle) -> String {
+    strokes(style).map(|(dash, pause)| format!("{dash} {pause}")).unwrap_or_default()
+}
+
 /// A sample of a line.
 fn paint_line(painter: &Painter, from: Pos2, length: f32, color: Color32, style: LineStyle) {
-    let (dash, pause) = match style {
-        LineStyle::Solid => (length, 0.0),
-        LineStyle::Dashed { length } => (length, length * 0.6),
-        LineStyle::Dotted { spacing } => (2.0, spacing - 1.0),
-    };
+    let (dash, pause) = strokes(style).unwrap_or((length, 0.0));
     let mut x = 0.0;
     while x < length {
         let end = (x + dash).min(length);

@@ -123,7 +123,7 @@ fn head(
         x = painter.text(at, Align2::LEFT_CENTER, left_out.join(", "), theme::small(), palette.faint).right();
     }
     let mut chips: Vec<Chip> = Vec::new();
-    if record.people.names.len() > 1 {
+    if record.people.names.len() > 1 && !state.legend_outside {
         chips.extend(record.people.names.iter().enumerate().map(|(number, name)| {
             let hidden = state.hidden.contains(&SeriesId::Person(number));
             let color = if hidden { palette.faint } else { plot::color(palette, Way::Both, Some(number)) };
@@ -136,7 +136,7 @@ fn head(
             }
         }));
     }
-    if !state.window.is_whole() && !state.alone {
+    if !state.window.is_whole() && !state.alone && !state.legend_outside {
         let (name, action) = ("Whole call".to_owned(), Some(Action::Whole));
         chips.push(Chip { name, value: None, sample: Sample::Nothing, hidden: false, action });
     }
@@ -173,7 +173,8 @@ fn title(painter: &Painter, shared: &Shared<'_>, chart: &Chart, rect: Rect, area
                 }
             });
             let sample = Sample::Dot(plot::color(palette, way, None));
-            Chip { name: way.name().to_owned(), value, sample, hidden, action: way.series().map(Action::Toggle) }
+            let action = way.series().filter(|_| !state.legend_outside).map(Action::Toggle);
+            Chip { name: way.name().to_owned(), value, sample, hidden, action }
         })
         .collect();
     let right = rect.right() - RIGHT;

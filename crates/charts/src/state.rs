@@ -87,6 +87,8 @@ pub(crate) struct State {
     pub(crate) scroll: f32,
     /// Painted for itself, not into a page: it says what it shows.
     pub(crate) alone: bool,
+    /// The page has the legend and the way back to the whole call; what is painted only names lines and values.
+    pub(crate) legend_outside: bool,
     press: Option<Press>,
     last_click: Option<(f64, Pos2)>,
 }
@@ -101,6 +103,7 @@ impl State {
             pointer: None,
             scroll: 0.0,
             alone: false,
+            legend_outside: false,
             press: None,
             last_click: None,
         }

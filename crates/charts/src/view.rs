@@ -9,6 +9,7 @@ use egui::{Context, ImageData, Pos2, RawInput, Rect, TextureId, TexturesDelta, V
 use serde::Serialize;
 
 use crate::Theme;
+use crate::chip;
 use crate::fonts;
 use crate::input::{Canvas, Input};
 use crate::kind::{SeriesId, Way};
@@ -59,6 +60,8 @@ pub struct Series {
     pub name: String,
     /// `#rrggbb`.
     pub color: String,
+    /// Lengths of strokes and pauses in points, as SVG's `stroke-dasharray` has them; '' for a line without pauses.
+    pub dash: String,
     /// Not drawn.
     pub hidden: bool,
 }
@@ -103,6 +106,13 @@ impl View {
         Self { record, state, painter: Painter::new(), last: None, areas: Areas::default(), again: true }
     }
 
+    /// Leaves the legend to the page, which shows [`Frame::series`] and sends [`crate::InputEvent::Hide`], and the way
+    /// back to the whole call: two of each would be one too many. A picture for itself keeps its own.
+    pub fn with_legend_outside(mut self) -> Self {
+        self.state.legend_outside = true;
+        self
+    }
+
     /// Takes in what happened and paints, where that changes anything.
     pub fn frame(&mut self, input: &Input) -> Frame {
         let (canvas, events) = input.sound();
@@ -133,7 +143,7 @@ impl View {
     pub fn to_png(&self, width_points: f32, height_points: f32, scale: f32) -> Result<Vec<u8>, PictureError> {
         let mut state = self.state.clone();
         state.pointer = None;
-        state.alone = true;
+        (state.alone, state.legend_outside) = (true, false);
         state.canvas = Canvas::sound(width_points, height_points, scale);
         let mut painter = Painter::new();
         // The first time tells how high it all is.
@@ -183,6 +193,7 @@ impl View {
                 id: id.to_string(),
                 name: name.to_owned(),
                 color: format!("#{r:02x}{g:02x}{b:02x}"),
+                dash: chip::dash(plot::style(person)),
                 hidden: self.state.hidden.contains(&id),
             }
         };

@@ -93,7 +93,9 @@ impl Clause<'_> {
             Trouble::Busy => format!("{} {whole} % busy", is("was", "is")),
             Trouble::SlowCodec => format!("{} {whole} ms to encode a picture", is("needed", "needs")),
             Trouble::Device => is("failed", "has failed").to_owned(),
-            Trouble::SilentMicrophone => is("gave no sound", "gives no sound").to_owned(),
+            Trouble::SilentMicrophone => {
+                is("kept to a level that did not move", "keeps to a level that does not move").to_owned()
+            }
             Trouble::ConnectionLost => format!("{} lost for {}", is("was", "has been"), seconds(self.figure)),
             Trouble::ServerLost => {
                 format!("{} away for {}", is("was", "has been"), seconds(self.figure))

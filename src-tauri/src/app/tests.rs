@@ -126,7 +126,11 @@ async fn a_call_from_its_start_to_its_record() {
     let chat = |text: &'static str, is_own: bool| move |event: &PageEvent| matches!(event, PageEvent::Chat(ChatLine { text: of, own, .. }) if of == text && *own == is_own);
     notes.wait_for(chat("hello", false)).await;
     notes.wait_for(chat("<i>hi</i>", true)).await;
-    app.order(Order::Microphone(false)).await.unwrap();
+    let reloaded = app.boot().await.unwrap().call.expect("the call goes on");
+    assert_eq!((reloaded.invitation, reloaded.state.tiles.len()), (invitation.clone(), 2));
+    let lines: Vec<_> = app.chat_lines().await.into_iter().map(|line| (line.number, line.text)).collect();
+    assert_eq!(lines, [(1, "hello".to_owned()), (2, "<i>hi</i>".to_owned())]);
+    app.toggle_microphone().await;
     notes.wait_for(state_where(|state| !state.me.microphone)).await;
     let muted = async {
         while let Some(event) = guest_events.recv().await {
@@ -155,6 +159,8 @@ async fn a_call_from_its_start_to_its_record() {
     let PageEvent::Call(last) = last else { panic!("a call's state") };
     assert_eq!(last.ended.map(|ended| ended.reason).as_deref(), Some("left"));
     assert!(app.order(Order::Mark).await.is_err());
+    app.toggle_microphone().await;
+    assert!(app.chat_lines().await.is_empty() && app.boot().await.unwrap().call.is_none());
 
     // At once: leaving has waited for the record.
     let line = app.history_calls(HistoryFilter::default(), 10, 0).await.unwrap().remove(0);
@@ -195,6 +201,21 @@ async fn the_network_is_looked_at_before_a_call() {
     assert!(check.reachable && check.round_trip_ms.is_some(), "{check:?}");
     let check = app.check_network("ws://127.0.0.1:1".into()).await.unwrap();
     assert!(!check.reachable && check.note.is_some(), "{check:?}");
+    app.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_server_of_the_settings_is_checked_and_the_one_inside_runs_when_it_is_needed() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options { listen: Some("127.0.0.1:0".parse().unwrap()), ..Options::default() };
+    let folders = Folders::make(dir.path().join("data"), dir.path().join("exports")).unwrap();
+    let app = App::start(options, folders, Arc::new(Notes::default())).await.unwrap();
+    let set = |server: &str| Settings { name: "Ada".into(), server: server.into(), ..Settings::default() };
+    assert_eq!(app.save_settings(set("two words")).await.unwrap_err().code, ErrorCode::NoServer);
+    app.save_settings(set("calls.example:7788")).await.unwrap();
+    assert!(!app.hosting().await.running, "another one is set");
+    app.save_settings(set("")).await.unwrap();
+    assert!(app.hosting().await.running);
     app.shut_down().await;
 }
 

@@ -8,9 +8,11 @@ use std::collections::BTreeMap;
 use sightline_call::{CallEvent, EndReason, PeerInfo};
 use sightline_quality::{Direction, Event, EventKind, Kind, Limiter, Live, Snapshot};
 
+use super::sinks::Picture;
 use super::stats::stats;
 use crate::frames::OWN_TILE;
 use crate::ipc::{CallPhase, CallState, ChatLine, Connection, Ended, LimitLine, Me, QualityClass, Tile, TileStats};
+use crate::words;
 
 /// How long a warning is shown; long enough to be read twice.
 const NOTICE_MS: i64 = 8000;
@@ -48,6 +50,8 @@ pub(crate) struct Model {
     levels: BTreeMap<String, f32>,
     limiter: Limiter,
     limit: Option<LimitLine>,
+    /// Lines of the chat so far.
+    written: u32,
     ended: Option<Ended>,
 }
 
@@ -96,6 +100,7 @@ impl Model {
             levels: BTreeMap::new(),
             limiter: Limiter::new(),
             limit: None,
+            written: 0,
             ended: None,
         }
     }
@@ -123,7 +128,9 @@ impl Model {
             CallEvent::Warning(sentence) if self.troubles().any(|trouble| trouble == sentence) => {}
             CallEvent::Warning(sentence) => self.warning = Some((sentence.clone(), now_ms)),
             CallEvent::Chat { from, text } => {
+                self.written += 1;
                 return Some(ChatLine {
+                    number: self.written,
                     from_id: from.id.clone(),
                     from: from.name.clone(),
                     text: text.clone(),
@@ -170,7 +177,7 @@ impl Model {
 
     /// Why the call is not recorded.
     pub(crate) fn not_recorded(&mut self, why: Option<String>) {
-        self.record_note = why.map(|why| format!("This call is not recorded: {why}"));
+        self.record_note = why.as_deref().map(words::not_recorded);
     }
 
     /// How loud everybody is: by peer id, our own under [`OWN_TILE`].
@@ -185,7 +192,7 @@ impl Model {
     }
 
     /// What the page shows; `pictures` are the tiles that each peer fills at the moment.
-    pub(crate) fn state(&self, pictures: &BTreeMap<String, Vec<String>>, now_ms: i64) -> CallState {
+    pub(crate) fn state(&self, pictures: &BTreeMap<String, Vec<Picture>>, now_ms: i64) -> CallState {
         let warning = self.warning.as_ref().filter(|(_, at)| now_ms - at < NOTICE_MS).map(|(sentence, _)| sentence);
         let note = self.server_note.as_ref().or(warning).or(self.record_note.as_ref());
         let own = self.own_tile();
@@ -234,15 +241,22 @@ impl Model {
     }
 
     /// A tile for each picture of a peer, one at least.
-    fn tiles(&self, peer: &Peer, pictures: Option<&Vec<String>>) -> Vec<Tile> {
-        let first = std::slice::from_ref(&peer.info.id);
-        let further = pictures.into_iter().flatten().filter(|id| **id != peer.info.id);
-        let tile = |(number, id): (usize, &String)| Tile {
+    fn tiles(&self, peer: &Peer, pictures: Option<&Vec<Picture>>) -> Vec<Tile> {
+        let is_first = |picture: &&Picture| picture.tile == peer.info.id;
+        let pictures = || pictures.into_iter().flatten();
+        // What nothing follows, for whatever reason, is no picture, though the peer says that its camera is on.
+        let first = (&peer.info.id, peer.video && pictures().find(is_first).is_some_and(|picture| picture.live));
+        let further = pictures().filter(|picture| !is_first(picture)).map(|picture| (&picture.tile, picture.live));
+        let tile = |(number, (id, video)): (usize, (&String, bool))| Tile {
             id: id.clone(),
             peer: peer.info.id.clone(),
-            name: if number == 0 { peer.info.name.clone() } else { format!("{} ({})", peer.info.name, number + 1) },
+            name: if number == 0 {
+                peer.info.name.clone()
+            } else {
+                words::further_picture(&peer.info.name, number + 1)
+            },
             own: false,
-            video: if number == 0 { peer.video } else { true },
+            video,
             audio: peer.audio,
             speaking: number == 0 && peer.audio && self.speaks(&peer.info.id),
             class: peer.class,
@@ -250,7 +264,7 @@ impl Model {
             note: peer.note.clone(),
             stats: peer.stats.clone(),
         };
-        first.iter().chain(further).enumerate().map(tile).collect()
+        std::iter::once(first).chain(further).enumerate().map(tile).collect()
     }
 
     fn speaks(&self, id: &str) -> bool {
@@ -287,8 +301,7 @@ impl Model {
         match (&event.kind, &event.peer) {
             (EventKind::Reconnecting { .. }, None) => {
                 self.phase = CallPhase::Reconnecting;
-                self.server_note =
-                    Some("The server cannot be reached. Who is here stays; Sightline keeps trying to get back.".into());
+                self.server_note = Some(words::SERVER_LOST.to_owned());
             }
             (EventKind::Reconnected, None) => {
                 self.phase = CallPhase::In;
@@ -297,12 +310,12 @@ impl Model {
             (EventKind::Reconnecting { .. }, Some(id)) => {
                 if let Some(peer) = self.peer(id) {
                     peer.connection = Connection::Reconnecting;
-                    peer.note = Some("The connection broke. Sightline is looking for another way.".into());
+                    peer.note = Some(words::PATH_LOST.to_owned());
                 }
             }
             (EventKind::IceRestart, Some(id)) => {
                 if let Some(peer) = self.peer(id).filter(|peer| peer.connection == Connection::Reconnecting) {
-                    peer.note = Some("The connection broke. Sightline is trying another way.".into());
+                    peer.note = Some(words::PATH_TRIED.to_owned());
                 }
             }
             (EventKind::Reconnected, Some(id)) => self.mended(id),
@@ -330,8 +343,8 @@ impl Model {
 
     fn end(&mut self, reason: &EndReason) {
         let sentence = match reason {
-            EndReason::Left => "You left the call.",
-            EndReason::Replaced => "The call goes on in another window or on another computer.",
+            EndReason::Left => words::YOU_LEFT,
+            EndReason::Replaced => words::REPLACED,
             EndReason::Refused(why) | EndReason::Media(why) => why,
         };
         self.failed(reason.as_str(), sentence);

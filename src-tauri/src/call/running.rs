@@ -4,8 +4,9 @@
 //! hears that the call is over. Shutdown: leave the call (goodbye, last counters, devices and links released), take in its
 //! last events, finish the record, take the tiles away, tell the page.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sightline_call::{Call, CallConfig, CallEvent, Entry, Levels, LinkOptions};
@@ -21,13 +22,19 @@ use super::plan::Equipment;
 use super::record::Record;
 use super::sinks::Sinks;
 use crate::frames::{OWN_TILE, Tiles};
-use crate::ipc::{Answer, CallPhase, CallState, DeviceKind, ErrorCode, IpcError, Page, PageEvent, SpeakingLevels};
+use crate::ipc::{
+    Answer, CallPhase, CallState, ChatLine, DeviceKind, ErrorCode, IpcError, Page, PageEvent, SpeakingLevels,
+};
+use crate::words;
 
 /// What a person presses in a moment, many times over.
 const ORDERS: usize = 64;
 
 /// Between two looks at how loud everybody is.
 const LEVELS_EVERY: Duration = Duration::from_millis(200);
+
+/// Lines of the chat that are kept for a page that is loaded anew: as many as the page itself keeps.
+const CHAT_LINES: usize = 500;
 
 /// What a call is to be.
 pub(crate) struct Plan {
@@ -57,15 +64,32 @@ pub(crate) enum Order {
 
 /// A call's handle.
 pub(crate) struct Running {
+    server: String,
     orders: mpsc::Sender<Order>,
-    state: Arc<Mutex<CallState>>,
+    shown: Arc<Shown>,
     task: JoinHandle<()>,
 }
 
+/// What a page that is loaded anew asks for.
+struct Shown {
+    state: Mutex<CallState>,
+    chat: Mutex<VecDeque<ChatLine>>,
+}
+
 impl Running {
+    /// The server it goes through.
+    pub(crate) fn server(&self) -> &str {
+        &self.server
+    }
+
     /// What the page shows.
     pub(crate) fn state(&self) -> CallState {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.shown.state).clone()
+    }
+
+    /// The latest lines of the chat, the oldest first.
+    pub(crate) fn chat(&self) -> Vec<ChatLine> {
+        lock(&self.shown.chat).iter().cloned().collect()
     }
 
     /// Whether it is over.
@@ -78,7 +102,7 @@ impl Running {
     /// # Errors
     /// The call is over.
     pub(crate) fn order(&self, order: Order) -> Answer<()> {
-        self.orders.try_send(order).map_err(|_| IpcError::not_now("the call is over"))
+        self.orders.try_send(order).map_err(|_| IpcError::not_now(words::CALL_IS_OVER))
     }
 
     /// Leaves; the record is complete afterwards.
@@ -106,7 +130,7 @@ pub(crate) async fn join(plan: Plan, tiles: Arc<Tiles>, page: Arc<dyn Page>, giv
     let (entered, record) = tokio::select! {
         joined = joining => joined,
         () = given_up.notified() => {
-            let error = IpcError::not_now("you left before the call began");
+            let error = IpcError::not_now(words::LEFT_BEFORE_IT_BEGAN);
             let mut model = Model::new(plan.beginning.clone());
             model.failed("left", &error.message);
             page.tell(PageEvent::Call(Box::new(model.state(&Default::default(), unix_ms()))));
@@ -123,7 +147,8 @@ pub(crate) async fn join(plan: Plan, tiles: Arc<Tiles>, page: Arc<dyn Page>, giv
         }
     };
     model.not_recorded(record.problem());
-    let state = Arc::new(Mutex::new(model.state(&Default::default(), unix_ms())));
+    let state = Mutex::new(model.state(&Default::default(), unix_ms()));
+    let shown = Arc::new(Shown { state, chat: Mutex::default() });
     let (orders, order_rx) = mpsc::channel(ORDERS);
     let owner = Owner {
         model,
@@ -133,12 +158,12 @@ pub(crate) async fn join(plan: Plan, tiles: Arc<Tiles>, page: Arc<dyn Page>, giv
         sinks,
         tiles,
         page,
-        state: state.clone(),
+        shown: shown.clone(),
         told: None,
         levels: SpeakingLevels::default(),
     };
     let task = tokio::spawn(owner.run(call, events, order_rx));
-    Ok(Running { orders, state, task })
+    Ok(Running { server: plan.server, orders, shown, task })
 }
 
 fn config(plan: &Plan, sinks: Arc<Sinks>) -> CallConfig {
@@ -166,7 +191,7 @@ struct Owner {
     sinks: Arc<Sinks>,
     tiles: Arc<Tiles>,
     page: Arc<dyn Page>,
-    state: Arc<Mutex<CallState>>,
+    shown: Arc<Shown>,
     told: Option<CallState>,
     levels: SpeakingLevels,
 }
@@ -274,6 +299,12 @@ impl Owner {
             self.told = None;
         }
         if let Some(line) = self.model.event(event, now) {
+            let mut chat = lock(&self.shown.chat);
+            chat.push_back(line.clone());
+            if chat.len() > CHAT_LINES {
+                chat.pop_front();
+            }
+            drop(chat);
             self.page.tell(PageEvent::Chat(line));
         }
     }
@@ -294,11 +325,15 @@ impl Owner {
     fn tell(&mut self) {
         let state = self.model.state(&self.sinks.pictures(), unix_ms());
         if self.told.as_ref() != Some(&state) {
-            *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state.clone();
+            *lock(&self.shown.state) = state.clone();
             self.told = Some(state.clone());
             self.page.tell(PageEvent::Call(Box::new(state)));
         }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Milliseconds since the Unix epoch.

@@ -32,20 +32,28 @@ struct Track {
     slot: Arc<LatestFrame>,
 }
 
+/// A track on the screen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Picture {
+    pub(crate) tile: String,
+    /// There is a picture, and not merely a place for one.
+    pub(crate) live: bool,
+}
+
 impl Sinks {
     pub(crate) fn new(tiles: Arc<Tiles>) -> Self {
         Self { shared: Arc::new(Shared { tiles, tracks: Mutex::default() }) }
     }
 
-    /// The tiles of each peer, in the order of their numbers.
-    pub(crate) fn pictures(&self) -> BTreeMap<String, Vec<String>> {
-        let mut tracks: Vec<(String, u32)> =
-            self.shared.lock().iter().map(|track| (track.peer.clone(), track.number)).collect();
+    /// The pictures of each peer, in the order of their numbers.
+    pub(crate) fn pictures(&self) -> BTreeMap<String, Vec<Picture>> {
+        let of_track = |track: &Track| (track.peer.clone(), track.number, !track.slot.is_empty());
+        let mut tracks: Vec<_> = self.shared.lock().iter().map(of_track).collect();
         tracks.sort();
-        let mut pictures = BTreeMap::<String, Vec<String>>::new();
-        for (peer, number) in tracks {
-            let id = tile_id(&peer, number);
-            pictures.entry(peer).or_default().push(id);
+        let mut pictures = BTreeMap::<String, Vec<Picture>>::new();
+        for (peer, number, live) in tracks {
+            let tile = tile_id(&peer, number);
+            pictures.entry(peer).or_default().push(Picture { tile, live });
         }
         pictures
     }
@@ -115,6 +123,7 @@ impl Drop for TileSink {
 
 #[cfg(test)]
 mod tests {
+    use sightline_media::video::VideoFrame;
     use sightline_quality::Kind;
 
     use super::*;
@@ -134,17 +143,31 @@ mod tests {
         let camera = sinks.video(&peer("p"), &track("camera", 1));
         let screen = sinks.video(&peer("p"), &track("screen", 2));
         let other = sinks.video(&peer("q"), &track("camera", 1));
+        let empty = |tile: &str| Picture { tile: tile.to_owned(), live: false };
         let expected =
-            BTreeMap::from([("p".into(), vec!["p".into(), "p:2".into()]), ("q".into(), vec!["q".to_owned()])]);
+            BTreeMap::from([("p".into(), vec![empty("p"), empty("p:2")]), ("q".to_owned(), vec![empty("q")])]);
         assert_eq!(sinks.pictures(), expected);
         assert!(tiles.get("p:2").is_some());
         drop(camera);
         assert!(tiles.get("p").is_none() && tiles.get("p:2").is_some());
-        assert_eq!(sinks.pictures()["p"], ["p:2"]);
+        assert_eq!(sinks.pictures()["p"], [empty("p:2")]);
         let _again = sinks.video(&peer("p"), &track("camera", 3));
-        assert_eq!(sinks.pictures()["p"], ["p", "p:2"]);
+        assert_eq!(sinks.pictures()["p"], [empty("p"), empty("p:2")]);
         drop((screen, other));
         assert_eq!(sinks.pictures().len(), 1);
+    }
+
+    #[test]
+    fn a_picture_that_nothing_follows_is_none_any_more() {
+        let sinks = Sinks::new(Arc::new(Tiles::default()));
+        let camera = sinks.video(&peer("p"), &track("camera", 1));
+        let live = || sinks.pictures()["p"][0].live;
+        assert!(!live(), "none came yet");
+        let frame = VideoFrame::from_i420(2, 2, vec![128; 6], 0).unwrap();
+        camera.frame(&DecodedFrame { frame, rtp_timestamp: 0, decoded_us: 0, captured_us: None });
+        assert!(live());
+        camera.interrupted();
+        assert!(!live());
     }
 
     #[test]

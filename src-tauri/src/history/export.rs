@@ -67,7 +67,7 @@ pub(crate) fn write_new(
     extension: &str,
     write: impl FnOnce(&mut dyn Write) -> Answer<()>,
 ) -> Answer<PathBuf> {
-    let cannot = |error: io::Error| IpcError::file(format!("cannot write into {} ({error})", folder.display()));
+    let cannot = |error: io::Error| IpcError::file(words::cannot_write_into(folder, &error.to_string()));
     std::fs::create_dir_all(folder).map_err(cannot)?;
     let (path, file) = create(folder, stem, extension).map_err(cannot)?;
     let mut out = BufWriter::new(file);

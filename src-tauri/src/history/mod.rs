@@ -17,7 +17,7 @@ pub(crate) use table::table;
 
 use crate::ipc::{
     Answer, BreakLine, CallDetail, CallLine, ErrorCode, EventLine, FindingLine, HeadlineLine, HistoryFilter, IpcError,
-    QualityClass, SessionLine, StayLine,
+    QualityClass, SessionLine, StayLine, SummaryLine,
 };
 use crate::words;
 
@@ -38,7 +38,7 @@ fn open_existing(path: &Path) -> Answer<History> {
 }
 
 fn no_such_call() -> IpcError {
-    IpcError::new(ErrorCode::NotFound, "this call is not in the history any more")
+    IpcError::new(ErrorCode::NotFound, words::NO_SUCH_CALL)
 }
 
 /// The history with a call that is in it.
@@ -104,18 +104,21 @@ pub(crate) fn call(path: &Path, id: i64, now_ms: i64) -> Answer<CallDetail> {
         }
     });
     let breaks = breaks.collect();
-    let findings = history.findings(id)?.findings.into_iter().map(|finding| FindingLine {
+    let report = history.findings(id)?;
+    let summary =
+        SummaryLine { sentence: report.summary.sentence(), class: report.summary.headline.class().map(Into::into) };
+    let findings = report.findings.into_iter().map(|finding| FindingLine {
         sentence: finding.sentence(&words::time_of_day),
         from_ms: finding.from_ms,
         to_ms: finding.to_ms,
         class: finding.class.into(),
     });
     let findings = findings.collect();
-    Ok(CallDetail { line: line.into(), sessions, breaks, peers, events, findings })
+    Ok(CallDetail { line: line.into(), summary, sessions, breaks, peers, events, findings })
 }
 
 fn name(known: &Option<String>) -> String {
-    known.clone().unwrap_or_else(|| "somebody".to_owned())
+    known.clone().unwrap_or_else(|| words::SOMEBODY.to_owned())
 }
 
 impl From<sightline_history::CallLine> for CallLine {

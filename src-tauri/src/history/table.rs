@@ -5,28 +5,17 @@
 use std::path::Path;
 
 use sightline_history::CallId;
-use sightline_quality::{Metric, PerMetric, ProcessMetric, Span, Spread, TrackMetric, Unit};
+use sightline_quality::{Metric, PerMetric, ProcessMetric, Span, Spread, Unit};
 
 use super::open_existing;
 use crate::ipc::{Answer, Cell, HistoryTable, IpcError, TableColumn};
+use crate::words;
+use crate::words::columns::{self, PROCESS, TRACK};
 
 /// Rows of one answer: a day with one peer, an hour in a full room. The page asks for a shorter time then.
 const MAX_ROWS: usize = 20_000;
-
-/// What charts show of a track, and its name for people.
-const TRACK: [(TrackMetric, &str); 7] = [
-    (TrackMetric::Bitrate, "Bit rate"),
-    (TrackMetric::Loss, "Loss"),
-    (TrackMetric::RoundTrip, "Round trip"),
-    (TrackMetric::Jitter, "Jitter"),
-    (TrackMetric::FrameRate, "Pictures"),
-    (TrackMetric::Buffer, "Buffer"),
-    (TrackMetric::Concealed, "Made up"),
-];
-
-/// The same of this computer.
-const PROCESS: [(ProcessMetric, &str); 2] =
-    [(ProcessMetric::Cpu, "CPU, Sightline"), (ProcessMetric::SystemCpu, "CPU, all")];
+/// The unit of a moment, by which the page knows to write a time of day.
+const MOMENT: &str = "Unix ms";
 
 /// The table of a stretch of a call, by time.
 pub(crate) fn table(path: &Path, id: i64, from_ms: i64, to_ms: i64) -> Answer<HistoryTable> {
@@ -50,7 +39,7 @@ pub(crate) fn table(path: &Path, id: i64, from_ms: i64, to_ms: i64) -> Answer<Hi
         }
         for row in history.process_samples(session.id, range.clone())? {
             let mut cells = head(row.span, String::new());
-            cells.extend([text("computer"), text("")]);
+            cells.extend([text(columns::COMPUTER), text("")]);
             cells.extend(std::iter::repeat_n(Cell::Nothing(()), 3 * TRACK.len() + 4));
             let values: &PerMetric<ProcessMetric, Option<Spread>> = &row.values;
             spreads(&mut cells, PROCESS.iter().map(|(metric, _)| values[*metric]));
@@ -63,9 +52,7 @@ pub(crate) fn table(path: &Path, id: i64, from_ms: i64, to_ms: i64) -> Answer<Hi
 
 fn push(rows: &mut Vec<(i64, Vec<Cell>)>, span: Span, cells: Vec<Cell>) -> Answer<()> {
     if rows.len() == MAX_ROWS {
-        return Err(IpcError::bad_input(
-            "so many rows are not shown at once; choose a shorter time, or export the call",
-        ));
+        return Err(IpcError::bad_input(words::TOO_MANY_ROWS));
     }
     rows.push((span.start_ms, cells));
     Ok(())
@@ -100,24 +87,24 @@ fn columns() -> Vec<TableColumn> {
         unit: unit.to_owned(),
     };
     let mut columns = vec![
-        plain("start_ms", "From", "time"),
-        plain("end_ms", "To", "time"),
-        plain("peer", "With", ""),
-        plain("kind", "What", ""),
-        plain("direction", "Way", ""),
+        plain("start_ms", columns::FROM, MOMENT),
+        plain("end_ms", columns::TO, MOMENT),
+        plain("peer", columns::PEER, ""),
+        plain("kind", columns::KIND, ""),
+        plain("direction", columns::DIRECTION, ""),
     ];
     let spread = |columns: &mut Vec<TableColumn>, name: &str, title: &str, unit: Unit| {
-        for (suffix, part) in [("mean", ""), ("min", ", least"), ("max", ", most")] {
+        for (suffix, part) in [("mean", ""), ("min", columns::LEAST), ("max", columns::MOST)] {
             columns.push(plain(&format!("{name}_{suffix}"), &format!("{title}{part}"), unit_name(unit)));
         }
     };
     for (metric, title) in TRACK {
         spread(&mut columns, metric.name(), title, metric.unit());
     }
-    columns.push(plain("width", "Width", "px"));
-    columns.push(plain("height", "Height", "px"));
-    columns.push(plain("score", "Score", "1 to 5"));
-    columns.push(plain("class", "Class", ""));
+    columns.push(plain("width", columns::WIDTH, "px"));
+    columns.push(plain("height", columns::HEIGHT, "px"));
+    columns.push(plain("score", columns::SCORE, columns::SCORE_UNIT));
+    columns.push(plain("class", columns::CLASS, ""));
     for (metric, title) in PROCESS {
         spread(&mut columns, metric.name(), title, metric.unit());
     }

@@ -36,6 +36,10 @@ fn a_call_opens_into_sessions_and_the_break_between() {
     assert_eq!(gaps, [(START_MS + 40_000, START_MS + 100_000, "You left and came back")]);
     let restart = detail.events.iter().find(|event| event.words.contains("another path")).expect("the event");
     assert_eq!(restart.who.as_deref(), Some("Ada"));
+    let summary = &detail.summary;
+    assert_eq!(summary.class, Some(QualityClass::Terrible));
+    assert!(summary.sentence.starts_with("A terrible call: none of it was good or OK"), "{}", summary.sentence);
+    assert!(detail.findings.iter().all(|finding| finding.sentence != summary.sentence));
     let filter = HistoryFilter { class: Some(QualityClass::Good), ..HistoryFilter::default() };
     assert_eq!(calls(&path, &filter, 10, 0), Ok(Vec::new()));
 }
@@ -67,6 +71,7 @@ fn the_table_has_the_numbers_of_the_file() {
             assert_eq!(row[at[format!("{}_max", metric.name()).as_str()]], value, "{metric:?}");
         }
     }
+    assert_eq!(table.columns[at["start_ms"]].unit, "Unix ms", "by which the page knows a moment");
     let computer: Vec<_> = table.rows.iter().filter(|row| is(row, "computer")).collect();
     assert!(computer.iter().any(|row| row[at["cpu_percent_mean"]] != Cell::Nothing(())));
     let part = super::table(&path, id, START_MS + 16_000, START_MS + 17_000).unwrap();

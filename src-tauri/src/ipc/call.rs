@@ -179,6 +179,8 @@ pub(crate) struct SpeakingLevels {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ChatLine {
+    /// Counted from 1 within a call: a line that comes twice is told by it.
+    pub(crate) number: u32,
     /// Id of who wrote it.
     pub(crate) from_id: String,
     /// Name of who wrote it.

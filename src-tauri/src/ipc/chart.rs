@@ -28,6 +28,8 @@ pub(crate) struct ChartSeries {
     pub(crate) name: String,
     /// `#rrggbb`.
     pub(crate) color: String,
+    /// SVG's `stroke-dasharray` of its lines; '' for a line without pauses.
+    pub(crate) dash: String,
     /// Not drawn.
     pub(crate) hidden: bool,
 }

@@ -5,6 +5,8 @@ use sightline_call::CallError;
 use sightline_history::HistoryError;
 use ts_rs::TS;
 
+use crate::words;
+
 /// What went wrong, for programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
 #[serde(rename_all = "kebab-case")]
@@ -65,7 +67,7 @@ impl IpcError {
 
     pub(crate) fn internal(error: impl std::fmt::Display) -> Self {
         tracing::error!("a command broke: {error}");
-        Self::new(ErrorCode::Internal, format!("something broke inside Sightline ({error}); its log says more"))
+        Self::new(ErrorCode::Internal, words::defect(&error.to_string()))
     }
 }
 

@@ -56,6 +56,8 @@ pub(crate) struct HeadlineLine {
 pub(crate) struct CallDetail {
     /// As in the list.
     pub(crate) line: CallLine,
+    /// The whole in one sentence.
+    pub(crate) summary: SummaryLine,
     /// Our stays.
     pub(crate) sessions: Vec<SessionLine>,
     /// The gaps.
@@ -120,6 +122,15 @@ pub(crate) struct EventLine {
     pub(crate) who: Option<String>,
     /// For people.
     pub(crate) words: String,
+}
+
+/// What a call was, taken as a whole.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+pub(crate) struct SummaryLine {
+    /// For people.
+    pub(crate) sentence: String,
+    /// How good; null where too little is known.
+    pub(crate) class: Option<QualityClass>,
 }
 
 /// Something that was wrong.

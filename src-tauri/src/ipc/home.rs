@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use super::{CallLine, Settings};
+use super::{CallLine, CallState, Settings};
 
 /// What the page starts with.
 #[derive(Debug, Clone, PartialEq, Serialize, TS)]
@@ -26,7 +26,16 @@ pub(crate) struct Boot {
     /// What became of a settings file that could not be read; null where it could.
     pub(crate) settings_problem: Option<String>,
     /// A call that runs, where the page was loaded anew in the middle of it.
-    pub(crate) call: Option<super::CallState>,
+    pub(crate) call: Option<RunningCall>,
+}
+
+/// A call that runs, for a page that knows nothing of it.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+pub(crate) struct RunningCall {
+    /// As it is now.
+    pub(crate) state: CallState,
+    /// Where it is, and how others get there.
+    pub(crate) invitation: Invitation,
 }
 
 /// The frame socket.

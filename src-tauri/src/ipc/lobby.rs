@@ -4,6 +4,8 @@ use serde::Serialize;
 use sightline_call::NetworkReport;
 use ts_rs::TS;
 
+use crate::words;
+
 /// What became of a device that was to be opened.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, TS)]
 #[serde(rename_all = "lowercase")]
@@ -64,12 +66,11 @@ pub(crate) struct NetworkCheck {
 
 impl From<NetworkReport> for NetworkCheck {
     fn from(report: NetworkReport) -> Self {
-        let unknown = "Whether UDP gets through is not known: this server names no STUN server to ask.";
         let note = match (&report.reachable, report.udp, report.relay_needed) {
             (Err(why), _, _) => Some(why.clone()),
-            (Ok(()), None, _) => Some(unknown.to_owned()),
-            (Ok(()), Some(false), _) => Some("No UDP gets through here; calls need a relay.".to_owned()),
-            (Ok(()), Some(true), Some(true)) => Some("This network's router makes a relay necessary.".to_owned()),
+            (Ok(()), None, _) => Some(words::UDP_UNKNOWN.to_owned()),
+            (Ok(()), Some(false), _) => Some(words::NO_UDP.to_owned()),
+            (Ok(()), Some(true), Some(true)) => Some(words::RELAY_NEEDED.to_owned()),
             (Ok(()), Some(true), _) => None,
         };
         Self {

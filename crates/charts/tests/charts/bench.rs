@@ -265,7 +265,10 @@ pub(crate) struct Page {
 
 impl Page {
     pub(crate) fn open(record: CallRecord) -> Self {
-        let mut view = View::new(record, Theme::Dark);
+        Self::of(View::new(record, Theme::Dark))
+    }
+
+    pub(crate) fn of(mut view: View) -> Self {
         let frame = view.frame(&input(Vec::new()));
         let scene = Scene::decode(&frame.bytes, None).unwrap();
         let mut page = Self { view, frame, textures: scene.textures.clone(), scene, time_s: 0.0 };

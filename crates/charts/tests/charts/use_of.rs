@@ -156,6 +156,22 @@ fn a_click_on_a_chip_toggles_it() {
 }
 
 #[test]
+fn a_page_with_a_legend_of_its_own_is_the_only_one_that_toggles() {
+    let record = eventful().record();
+    let mut page = Page::of(View::new(record.clone(), Theme::Dark).with_legend_outside());
+    for row in 0..40 {
+        for x in (300..880).step_by(20) {
+            page.send(click(x as f32, 20.0 + row as f32 * 4.0));
+        }
+    }
+    assert!(page.frame.series.iter().all(|series| !series.hidden), "{:?}", page.frame.series);
+    assert!(page.send(vec![InputEvent::Hide { series: "sent".to_owned(), hidden: true }]));
+    let picture = |view: View| view.to_png(600.0, 400.0, 1.0).unwrap();
+    let outside = picture(View::new(record.clone(), Theme::Dark).with_legend_outside());
+    assert!(picture(View::new(record, Theme::Dark)) == outside, "a picture for itself has its legend");
+}
+
+#[test]
 fn nothing_is_sent_while_nothing_changes() {
     let mut page = page();
     page.send(vec![moved(300.0, 300.0)]);

@@ -341,7 +341,7 @@ fn devices_and_the_ends_of_sessions() {
     );
     assert_eq!(
         say(vec![warning(20, true), warning(90, false)], "left"),
-        ["Your microphone gave no sound from 20 s to 90 s."]
+        ["Your microphone kept to a level that did not move from 20 s to 90 s."]
     );
     assert_eq!(say(vec![warning(20, true), warning(50, false)], "left"), Vec::<String>::new(), "a pause is no fault");
     assert_eq!(say(vec![], "crash"), ["Sightline stopped without a goodbye at 120 s."]);

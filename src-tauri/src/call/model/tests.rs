@@ -28,6 +28,12 @@ fn state(model: &Model) -> CallState {
     model.state(&BTreeMap::new(), 1000)
 }
 
+/// What of Ada's pictures there is: by tile, and whether one is in it.
+fn pictures(of_ada: &[(&str, bool)]) -> BTreeMap<String, Vec<Picture>> {
+    let picture = |(tile, live): &(&str, bool)| Picture { tile: (*tile).to_owned(), live: *live };
+    BTreeMap::from([("a".to_owned(), of_ada.iter().map(picture).collect())])
+}
+
 fn record(model: &mut Model, peer: Option<&str>, kind: EventKind) {
     model.event(&CallEvent::Record(Event { unix_ms: 0, peer: peer.map(str::to_owned), kind }), 0);
 }
@@ -60,10 +66,25 @@ fn who_is_there_has_a_tile_from_joining_to_leaving() {
 #[test]
 fn a_second_picture_has_a_tile_of_its_own() {
     let model = joined();
-    let pictures = BTreeMap::from([("a".to_owned(), vec!["a".to_owned(), "a:2".to_owned()])]);
-    let tiles = model.state(&pictures, 0).tiles;
+    let tiles = model.state(&pictures(&[("a", true), ("a:2", true)]), 0).tiles;
     let shown: Vec<_> = tiles.iter().map(|tile| (tile.id.as_str(), tile.name.as_str(), tile.video)).collect();
     assert_eq!(shown, [("self", "Me", true), ("a", "Ada", false), ("a:2", "Ada (2)", true)]);
+}
+
+#[test]
+fn a_tile_shows_a_picture_only_while_there_is_one() {
+    let mut model = joined();
+    let shows = |model: &Model, live| model.state(&pictures(&[("a", live)]), 0).tiles[1].video;
+    assert!(!shows(&model, true), "the camera is off, whatever came last");
+    model.event(&CallEvent::MediaState { peer: ada(), audio: true, video: true }, 0);
+    assert!(shows(&model, true));
+    // The path is lost: nobody says that the camera is off, and yet nothing comes.
+    record(&mut model, Some("a"), EventKind::Reconnecting { cause: "disconnected".into() });
+    assert!(!shows(&model, false));
+    let tile = model.state(&pictures(&[("a", false)]), 0).tiles.remove(1);
+    assert!(tile.note.is_some_and(|note| note.contains("broke") && note.contains("looking for another way")));
+    model.event(&CallEvent::FirstFrame { peer: ada(), setup: SetupTimes::default() }, 0);
+    assert!(shows(&model, true));
 }
 
 #[test]
@@ -156,9 +177,10 @@ fn chat_tells_our_own_lines_apart() {
     };
     assert_eq!(
         say(&mut model, "me"),
-        ChatLine { from_id: "me".into(), from: "N".into(), text: "<b>hi</b>".into(), own: true, at_ms: 7 }
+        ChatLine { number: 1, from_id: "me".into(), from: "N".into(), text: "<b>hi</b>".into(), own: true, at_ms: 7 }
     );
-    assert!(!say(&mut model, "a").own);
+    let other = say(&mut model, "a");
+    assert!(!other.own && other.number == 2);
 }
 
 #[test]

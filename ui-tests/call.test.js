@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { arrange, side } from '../call/grid.js';
-import { actionOf, pushToTalk } from '../call/keys.js';
-import { CHAT_LINES, NO_CHAT, news, received } from '../call/news.js';
-import { NOBODY, nextSpeaker } from '../call/speaker.js';
+import { arrange, side } from '../ui/call/grid.js';
+import { actionOf, pushToTalk } from '../ui/call/keys.js';
+import { CHAT_LINES, NO_CHAT, news, received, restored } from '../ui/call/news.js';
+import { NOBODY, nextSpeaker } from '../ui/call/speaker.js';
 
 test('the smallest square grid that holds all', () => {
   assert.deepEqual([0, 1, 2, 4, 5, 9, 10].map(side), [1, 1, 2, 2, 3, 3, 4]);
@@ -123,20 +123,34 @@ test('news tell what the app does about a lost server', () => {
   assert.deepEqual(news(lost, state([])), ['You are in the call.']);
 });
 
-const message = (text, own = false) => ({ fromId: 'a', from: 'A', text, own, atMs: 0 });
+const message = (number, own = false) => ({ number, fromId: 'a', from: 'A', text: `line ${number}`, own, atMs: 0 });
 
 test('unread counts what others wrote while the chat was closed', () => {
-  let chat = received(NO_CHAT, message('1'), false);
-  chat = received(chat, message('2', true), false);
-  chat = received(chat, message('3'), false);
-  chat = received(chat, message('4'), true);
+  let chat = received(NO_CHAT, message(1), false);
+  chat = received(chat, message(2, true), false);
+  chat = received(chat, message(3), false);
+  chat = received(chat, message(4), true);
   assert.equal(chat.unread, 2);
   assert.equal(chat.messages.length, 4);
 });
 
 test('a flood of messages stays bounded', () => {
   let chat = NO_CHAT;
-  for (let n = 0; n < CHAT_LINES + 50; n += 1) chat = received(chat, message(String(n)), false);
+  for (let n = 1; n <= CHAT_LINES + 50; n += 1) chat = received(chat, message(n), false);
   assert.equal(chat.messages.length, CHAT_LINES);
-  assert.equal(chat.messages[0].text, '50');
+  assert.equal(chat.messages[0].text, 'line 51');
+});
+
+test('what was written before a reload comes back, each line once and in order', () => {
+  // Two came since; one of them is in the answer, and is told once more after it.
+  let chat = received(received(NO_CHAT, message(3), false), message(4), false);
+  chat = restored(chat, [message(1), message(2), message(3)]);
+  assert.equal(received(chat, message(3), false), chat);
+  assert.deepEqual(
+    chat.messages.map(({ number }) => number),
+    [1, 2, 3, 4],
+  );
+  assert.equal(chat.unread, 2, 'what was there before was read then');
+  const lines = Array.from({ length: CHAT_LINES }, (_, n) => message(n + 5));
+  assert.equal(restored(chat, lines).messages.length, CHAT_LINES);
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { clock, date, duration, initials, megabits, number, size, when } from '../lib/format.js';
+import { clock, date, duration, initials, megabits, number, size, when } from '../ui/lib/format.js';
 
 const NOON = Date.UTC(2026, 10, 20, 12, 0);
 const HOUR = 3_600_000;

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { keyEvent, queued, wheelEvent } from '../history/input.js';
-import { cellText } from '../history/table.js';
-import { parseAnswer, parseScene } from '../history/wire.js';
+import { keyEvent, queued, wheelEvent } from '../ui/history/input.js';
+import { cellText } from '../ui/history/table.js';
+import { parseAnswer, parseScene } from '../ui/history/wire.js';
 
 /** The scene that the charts crate tests its layout with: two textures, two freed, one triangle. */
 function scene() {

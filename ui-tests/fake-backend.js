@@ -138,6 +138,14 @@ function tile(index) {
 }
 
 const started = Date.now() - 761_000;
+/** Lines of the chat so far, as the native side keeps them. */
+const written = [];
+function say(line) {
+  const message = { number: written.length + 1, ...line };
+  written.push(message);
+  emit('chat', message);
+}
+
 function callState(phase = 'in') {
   return {
     phase: scenario.state === 'lost' && phase === 'in' ? 'reconnecting' : phase,
@@ -228,6 +236,7 @@ function detail(id) {
       peers,
       events: [],
       findings: [],
+      summary: { sentence: 'A good call: all of it was good or OK.', class: call.headline.class },
     };
   }
   return {
@@ -243,6 +252,7 @@ function detail(id) {
       who: n % 3 === 0 ? null : 'Li Wei',
       words: ['joined', 'muted the microphone', 'path changed to relay', 'marked: it is bad now'][n % 4],
     })),
+    summary: { sentence: 'A bad call: only 71 % of it was good or OK; most of the trouble was with your uplink.', class: 'bad' },
     findings: [
       { sentence: 'Your uplink lost 6 % from 18:33 to 18:35.', fromMs: at + 120_000, toMs: at + 240_000, class: 'bad' },
       {
@@ -329,8 +339,8 @@ function chartAnswer({ changed, dark, width }) {
   return buffer;
 }
 const chartSeries = [
-  { id: 'sent', name: 'sent', color: '#7aa7ff', hidden: false },
-  { id: 'received', name: 'received', color: '#4fc3b3', hidden: false },
+  { id: 'sent', name: 'sent', color: '#7aa7ff', dash: '', hidden: false },
+  { id: 'received', name: 'received', color: '#4fc3b3', dash: '7 4.2', hidden: false },
 ];
 let chartDark = true;
 
@@ -350,9 +360,14 @@ const commands = {
         ? 'The history was written by a newer Sightline (version 9). Update Sightline to read it; until then calls are not recorded.'
         : null,
     settingsProblem: null,
-    call: null,
+    call: scenario.state === 'reloaded' ? { state: (commands.joinCall(), callState()), invitation } : null,
   }),
-  saveSettings: (args) => Object.assign(settings, args.settings),
+  hosting: () => ({ running: true, addresses: invitation.addresses, problem: null }),
+  saveSettings: (args) => {
+    if (args.settings.server.includes(' '))
+      throw { code: 'no-server', message: `'${args.settings.server}' is not the address of a signaling server.` };
+    return Object.assign(settings, args.settings);
+  },
   devices: () => devices,
   startCall: () => {
     if (scenario.state === 'no-server')
@@ -430,7 +445,7 @@ const commands = {
       ].entries()) {
         setTimeout(
           () =>
-            emit('chat', {
+            say({
               fromId: n === 1 ? 'self' : `peer-${n === 3 ? 1 : n + 1}`,
               from: NAMES[n === 3 ? 1 : n + 1],
               text,
@@ -446,7 +461,8 @@ const commands = {
   setMicrophone: ({ on }) => ((me.microphone = on), emit('call', callState())),
   setCamera: ({ on }) => ((me.camera = on), emit('call', callState())),
   setDevice: () => {},
-  sendChat: ({ text }) => emit('chat', { fromId: 'self', from: settings.name, text, own: true, atMs: Date.now() }),
+  chatLines: () => written,
+  sendChat: ({ text }) => say({ fromId: 'self', from: settings.name, text, own: true, atMs: Date.now() }),
   mark: () => {},
   leaveCall: () => callTimers.forEach(clearInterval),
   historyCalls: ({ filter, limit, skip }) => {

@@ -4,7 +4,8 @@ import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const PAGE = fileURLToPath(new URL('../ui', import.meta.url));
+const TESTS = fileURLToPath(new URL('.', import.meta.url));
 const POLICY =
   "default-src 'self'; img-src 'self' data: blob:; connect-src 'self' ipc: http://ipc.localhost ws://127.0.0.1:*";
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css' };
@@ -15,7 +16,9 @@ export async function serve() {
     const path = normalize(new URL(request.url ?? '/', 'http://page').pathname);
     if (path === '/favicon.ico') return response.writeHead(204).end();
     try {
-      let body = await readFile(join(ROOT, path === '/' ? 'index.html' : path));
+      const ours = path.startsWith('/tests/');
+      const file = path === '/' ? 'index.html' : path;
+      let body = await readFile(ours ? join(TESTS, path.slice('/tests'.length)) : join(PAGE, file));
       if (path === '/') {
         const fake = '<script type="module" src="tests/fake-backend.js"></script>';
         body = Buffer.from(body.toString().replace('<script', `${fake}\n    <script`));

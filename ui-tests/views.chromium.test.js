@@ -227,6 +227,23 @@ view('unread messages are counted until the chat is opened', 'people=4&chat=1', 
   await browser.until("return !document.querySelector('.badge').checkVisibility()");
 });
 
+view('a page that is loaded anew in a call has its chat, its invitation and its server again', 'state=reloaded&people=2&chat=1', async () => {
+  await browser.until("return document.querySelectorAll('.tile').length === 2");
+  await browser.keys('c');
+  await browser.until("return document.querySelectorAll('.chat-text').length === 4");
+  await browser.keys('\uE00C');
+  await browser.run('document.activeElement.blur()');
+  await browser.keys('p');
+  await says('192.168.1.23:7788');
+  assert.equal(await visible('.call-panel .qr'), true);
+  await browser.keys('\uE00C');
+  await browser.run('document.activeElement.blur()');
+  await browser.keys('l');
+  await press('Back to call');
+  await browser.until("return window.fake.calls.some(([name]) => name === 'joinCall')");
+  assert.equal((await calls('joinCall'))[0].server, 'ws://192.168.1.23:7788', 'not the one of the settings');
+});
+
 view('a lost server and a lost peer say what is done about it', 'people=3&state=peer-lost', async () => {
   await joinCall();
   await says('Trying another way through the network.');
@@ -252,7 +269,9 @@ view('the history searches, opens, shows charts and the same figures as a table'
   await browser.until("return document.querySelectorAll('.call-line').length === 1");
   await browser.click('.call-line');
   await says('Your uplink lost 6 % from 18:33 to 18:35.');
+  assert.match(await text('.findings .notice'), /^A bad call: only 71 %/, 'the whole comes first');
   await browser.until("return document.querySelectorAll('.legend button').length === 2");
+  assert.equal(await visible('.legend button'), true, 'the legend is for everybody');
   const blue = `const canvas = document.querySelector('canvas.charts-canvas');
     const copy = Object.assign(document.createElement('canvas'), { width: canvas.width, height: canvas.height }).getContext('2d');
     copy.drawImage(canvas, 0, 0);
@@ -297,11 +316,23 @@ view('settings are stored when they change, and refused at their field', '', asy
     "const select = [...document.querySelectorAll('select')].find((one) => one.innerText.includes('Dark')); select.value = 'light'; select.dispatchEvent(new Event('change'))",
   );
   await browser.until("return document.documentElement.dataset.theme === 'light'");
+  await says('192.168.1.23:7788');
+  const set = (css, value) =>
+    browser.run(
+      "const input = document.querySelector(arguments[0]); input.value = arguments[1]; input.dispatchEvent(new Event('change'))",
+      css,
+      value,
+    );
+  await set('input.mono', 'two words');
+  await says("'two words' is not the address of a signaling server.");
+  assert.equal(await browser.run("return document.querySelector('input.mono').getAttribute('aria-invalid')"), 'true');
+  await set('input.mono', 'calls.example:7788');
+  await browser.until("return window.fake.calls.filter(([name]) => name === 'hosting').length === 2");
   await browser.run(
     "const input = document.querySelector('input[inputmode=numeric]'); input.value = '7'; input.dispatchEvent(new Event('change'))",
   );
-  await says('A number from 100 to 10000.');
-  assert.equal((await calls('saveSettings')).length, 1);
+  await says('A number from 50 to 20000.');
+  assert.equal((await calls('saveSettings')).length, 3, 'what is no number is not even asked for');
 });
 
 view('nothing is wider than a small window', 'people=9&chat=1', async () => {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { toRgba } from '../video/flat.js';
-import { fit, wanted } from '../video/size.js';
-import { HEADER_BYTES, padded, parsePicture } from '../video/wire.js';
+import { toRgba } from '../ui/video/flat.js';
+import { fit, wanted } from '../ui/video/size.js';
+import { HEADER_BYTES, padded, parsePicture } from '../ui/video/wire.js';
 
 /** As the native side writes it. */
 function message({ tile = 'self', width = 5, height = 3, seq = 7, version = 1 } = {}) {
