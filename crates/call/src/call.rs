@@ -7,10 +7,11 @@ use std::time::Instant;
 
 use sightline_media::audio::{AudioSource, Speaker};
 use sightline_media::video::{LatestFrame, VideoSource};
-use sightline_protocol::MediaState;
+use sightline_protocol::{MediaState, UserId};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use crate::adapt::Adaptation;
 use crate::driver::{Driver, DriverSetup, Inputs};
 use crate::event::{CallEvent, CallSummary, EndReason, Events};
 use crate::levels::{LevelBoard, Levels};
@@ -67,6 +68,7 @@ impl Call {
             media,
             entry,
             reporting,
+            adaptation: Adaptation::new(video_settings),
             options: config.link,
             max_video_bps: video_settings.max_bps,
             sinks: config.sinks,
@@ -119,6 +121,13 @@ impl Call {
     /// How loud everybody is at the moment. Cheap: made for asking several times a second.
     pub fn levels(&self) -> Levels {
         self.levels.read()
+    }
+
+    /// In how many pixels of the screen a peer's pictures are shown; 0 x 0 where they are not. The peer then sends no larger ones
+    /// than that takes. Sides beyond 65535 count as that. Unsaid, it sends the largest that the connection carries.
+    pub fn set_tile_size(&self, peer: &str, width: u32, height: u32) {
+        let side = |pixels: u32| u16::try_from(pixels).unwrap_or(u16::MAX);
+        self.order(Order::TileSize(UserId(peer.to_owned()), (side(width), side(height))));
     }
 
     /// Text for everybody. It comes back as [`CallEvent::Chat`] once the server took it.

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout_at};
 
+use crate::adapt::Adaptation;
 use crate::config::{Entry, LinkOptions};
 use crate::event::{CallEvent, CallSummary, EndReason, Events};
 use crate::local::{Equipment, LocalMedia};
@@ -45,6 +46,7 @@ pub(crate) struct DriverSetup {
     pub media: MediaState,
     pub entry: Entry,
     pub reporting: Reporting,
+    pub adaptation: Adaptation,
     pub options: LinkOptions,
     /// What our pictures take at most, bit/s.
     pub max_video_bps: u32,
@@ -72,6 +74,8 @@ pub(crate) struct Driver {
     pub(crate) signaling: Signaling,
     /// The server is there.
     pub(crate) online: bool,
+    /// It relays hints; an older one does not.
+    pub(crate) hints: bool,
     pub(crate) own: UserId,
     own_name: String,
     pub(crate) ice_servers: Vec<IceServer>,
@@ -83,6 +87,7 @@ pub(crate) struct Driver {
     pub(crate) local: Option<LocalMedia>,
     pub(crate) took_place: bool,
     pub(crate) reporting: Reporting,
+    pub(crate) adaptation: Adaptation,
     pub(crate) end: Option<EndReason>,
 }
 
@@ -108,6 +113,7 @@ impl Driver {
             events: setup.events,
             signaling: setup.signaling,
             online: true,
+            hints: true,
             own: entered.user_id.clone(),
             own_name: setup.name,
             ice_servers: entered.ice_servers.clone(),
@@ -118,6 +124,7 @@ impl Driver {
             local: None,
             took_place: false,
             reporting: setup.reporting,
+            adaptation: setup.adaptation,
             end: None,
         };
         (driver, reports_rx)
@@ -165,7 +172,7 @@ impl Driver {
                 started = &mut equipment.starting => {
                     let broken = |error| Err(MediaError::Thread(std::io::Error::other(error)));
                     self.local = Some(started.unwrap_or_else(broken)?);
-                    self.update_takers();
+                    self.adapt(Instant::now());
                     return Ok(());
                 }
                 Some(signal) = signals.recv() => self.on_signal(signal),
@@ -196,11 +203,9 @@ impl Driver {
                 Some(signal) = signals.recv() => self.on_signal(signal),
                 Some(report) = reports.recv() => self.on_report(report),
                 Some(event) = equipment.devices.recv() => self.on_device(&event),
-                () = equipment.fanout.keyframe_wanted.notified() => self.request_keyframe(),
-                _ = pulse.tick() => {
-                    self.mend(Instant::now());
-                    self.follow_rates();
-                }
+                layers = equipment.fanout.keyframes_wanted() => self.request_keyframes(layers),
+                () = equipment.fanout.rates_changed.notified() => self.adapt(Instant::now()),
+                _ = pulse.tick() => self.look_after(Instant::now()),
                 _ = seconds.tick(), if reading.is_empty() => {
                     reading.spawn(self.read());
                 }
@@ -214,19 +219,6 @@ impl Driver {
                     }
                 }
             }
-        }
-    }
-
-    pub(crate) fn request_keyframe(&self) {
-        if let Some(video) = self.local.as_ref().and_then(|local| local.video.as_ref()) {
-            video.request_keyframe();
-        }
-    }
-
-    /// Nobody to send to: nothing is encoded.
-    pub(crate) fn update_takers(&self) {
-        if let Some(video) = self.local.as_ref().and_then(|local| local.video.as_ref()) {
-            video.set_takers(self.peers.values().any(|peer| peer.recovery.is_up()));
         }
     }
 

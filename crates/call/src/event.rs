@@ -66,6 +66,15 @@ pub enum CallEvent {
         /// Camera is on and gives pictures.
         video: bool,
     },
+    /// Pictures pause because the link carries no more than sound, or go on. Sound is not touched.
+    PicturesPaused {
+        /// To or from whom.
+        peer: PeerInfo,
+        /// Those that we send; otherwise those that the peer sends.
+        ours: bool,
+        /// They pause; otherwise they go on.
+        paused: bool,
+    },
     /// One line for people.
     Warning(String),
     /// The call is over.
@@ -109,7 +118,8 @@ pub struct CallSummary {
     pub duration: Duration,
     /// Media could flow to at least one peer at some time.
     pub took_place: bool,
-    /// Most video encoders at work at a time: 1 however many peers there were, 0 where nobody took our pictures.
+    /// Most video encoders at work at a time: one for each size that some peer took, however many they were; 0 where nobody
+    /// took our pictures.
     pub most_encoders: u32,
     /// Our pictures; `None` where none were sent.
     pub video: Option<VideoSendCounters>,

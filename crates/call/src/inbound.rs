@@ -12,7 +12,7 @@ use sightline_media::video::{DecodedFrame, VideoReceiveCounters, VideoReceiver, 
 use sightline_media::{MediaError, RtpPacket};
 use sightline_quality::Kind;
 
-use crate::forward::Fanout;
+use crate::forward::{Fanout, MediaQueue};
 use crate::levels::LevelBoard;
 use crate::link::{MediaSink, RemoteTrack};
 use crate::{PeerInfo, SinkFactory};
@@ -86,6 +86,8 @@ pub(crate) struct Inbound {
     sinks: Arc<dyn SinkFactory>,
     player: Arc<PlayerSlot>,
     fanout: Arc<Fanout>,
+    /// What goes the other way.
+    queue: Arc<MediaQueue>,
     hooks: InboundHooks,
     /// By SSRC. `None` once closed.
     receivers: Mutex<Option<HashMap<u32, Receiver>>>,
@@ -97,9 +99,10 @@ impl Inbound {
         sinks: Arc<dyn SinkFactory>,
         player: Arc<PlayerSlot>,
         fanout: Arc<Fanout>,
+        queue: Arc<MediaQueue>,
         hooks: InboundHooks,
     ) -> Self {
-        Self { peer, sinks, player, fanout, hooks, receivers: Mutex::new(Some(HashMap::new())) }
+        Self { peer, sinks, player, fanout, queue, hooks, receivers: Mutex::new(Some(HashMap::new())) }
     }
 
     /// Counters of every receiver by SSRC.
@@ -184,7 +187,7 @@ impl MediaSink for Inbound {
     }
 
     fn keyframe_requested(&self) {
-        self.fanout.keyframe_wanted.notify_one();
+        self.fanout.ask_for(&self.queue);
     }
 }
 

@@ -3,6 +3,7 @@
 //! [`Call`] is the handle. Behind it one driver task owns the call's state, one task per peer owns its link, and
 //! threads of `sightline-media` own devices and codecs; see ARCHITECTURE.md.
 
+mod adapt;
 mod call;
 mod config;
 mod cpu;
@@ -10,20 +11,20 @@ mod driver;
 mod error;
 mod event;
 mod forward;
+mod hints;
 mod inbound;
 mod invitation;
+mod layers;
 mod levels;
 pub mod link;
 mod links;
 mod local;
-mod loss;
 mod members;
 mod negotiation;
 mod network;
 mod orders;
 mod own_media;
 mod peer;
-mod rates;
 mod recovery;
 mod reporting;
 mod setup;

@@ -36,10 +36,11 @@ impl Driver {
         peer.generation = self.generation;
         peer.remote_session = None;
         peer.recovery = Recovery::new(peer.polite, now);
+        peer.flows = false;
         if let Some(old) = peer.link.replace(link) {
             self.closing.spawn(old.close());
         }
-        self.update_takers();
+        self.adapt(now);
     }
 
     /// An offer or answer from a peer. One of another session comes from a peer connection made anew, which ours cannot
@@ -120,9 +121,9 @@ impl Driver {
         peer.connected_at.get_or_insert(at);
         let first = peer.setup.reached(Step::Dtls, at);
         let (info, setup) = (peer.info.clone(), peer.setup.times());
+        peer.flows = true;
         self.took_place = true;
-        self.update_takers();
-        self.request_keyframe();
+        self.adapt(at);
         self.record(Some(&id.0), EventKind::LinkState { state: "connected".to_owned() });
         if was_interrupted {
             self.record(Some(&id.0), EventKind::Reconnected);
@@ -137,13 +138,15 @@ impl Driver {
         let Some(peer) = self.peers.get_mut(id) else { return };
         let (was_up, peer_presence) = (peer.recovery.is_up(), peer.presence);
         peer.recovery.lost(at);
+        // A path that does not answer is sent to all the same, for a while: when it is back, so is the picture.
+        peer.flows &= state == "disconnected";
         let breaks = was_up && !std::mem::replace(&mut peer.interrupted, true);
         self.record(Some(&id.0), EventKind::LinkState { state: state.to_owned() });
         if breaks {
             let cause = cause(state, self.online, peer_presence);
             self.record(Some(&id.0), EventKind::Reconnecting { cause });
         }
-        self.update_takers();
+        self.adapt(at);
     }
 
     fn on_first_frame(&mut self, id: &UserId, at: Instant) {
@@ -164,8 +167,10 @@ impl Driver {
         }
     }
 
-    /// Looks after every link; called a few times a second.
-    pub(crate) fn mend(&mut self, now: Instant) {
+    /// Looks after every link, and what is sent on it; called a few times a second.
+    pub(crate) fn look_after(&mut self, now: Instant) {
+        self.adapt(now);
+        self.tell_tiles(now);
         let ids: Vec<_> = self.peers.keys().cloned().collect();
         for id in ids {
             self.mend_link(&id, now);
@@ -211,7 +216,7 @@ impl Driver {
             self.closing.spawn(link.close());
             self.say_left(&info, "lost");
         }
-        self.update_takers();
+        self.adapt(Instant::now());
     }
 }
 

@@ -10,7 +10,7 @@ use sightline_media::audio::{
     AudioPlayer, AudioProcessor, AudioSender, AudioSenderHooks, AudioSettings, AudioSource, Speaker,
 };
 use sightline_media::device::DeviceEvent;
-use sightline_media::video::{LatestFrame, VideoSender, VideoSenderHooks, VideoSettings, VideoSource};
+use sightline_media::video::{LAYERS, LatestFrame, VideoSender, VideoSenderHooks, VideoSettings, VideoSource};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
@@ -107,7 +107,7 @@ impl Pictures {
             sender.set_source(Some(source));
             sender
         };
-        sender.set_takers(false);
+        sender.set_layers([0; LAYERS]);
         // There is one sender in a call, so that this is the first.
         let _ = self.self_view.set(sender.latest());
         Ok(sender)

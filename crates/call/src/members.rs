@@ -12,6 +12,7 @@ use sightline_quality::{EventKind, Kind};
 
 use crate::driver::Driver;
 use crate::event::{CallEvent, EndReason};
+use crate::hints::Shown;
 use crate::negotiation::Input;
 use crate::peer::PeerLink;
 use crate::recovery::Recovery;
@@ -43,6 +44,16 @@ pub(crate) struct Peer {
     pub connected_at: Option<Instant>,
     /// Its set-up is on record.
     pub set_up: bool,
+    /// What is sent to it may arrive: its link was connected and is not given up.
+    pub flows: bool,
+    /// Where it shows our pictures, pixels; `None` where it does not say.
+    pub tile: Option<(u32, u32)>,
+    /// Our pictures to it pause, because its link carries no more than sound.
+    pub pictures_paused: bool,
+    /// Its pictures to us do, by its own word.
+    pub their_pictures_pause: bool,
+    /// In which size we show its pictures.
+    pub shown: Shown,
 }
 
 /// Where a peer's socket is.
@@ -90,11 +101,14 @@ impl Driver {
             ServerMessage::IceCandidate { from, candidate } => {
                 self.negotiate(&from, Input::RemoteCandidate(candidate), now);
             }
+            ServerMessage::Hint { from, hint } => self.on_hint(&from, hint, now),
             ServerMessage::Chat { from, text, .. } => {
                 let from = self.author(&from);
                 self.events.emit(CallEvent::Chat { from, text });
             }
             ServerMessage::Error { code, message } => match code {
+                // The only event that an older server of this version may not know.
+                ErrorCode::UnknownEvent => self.without_hints(),
                 // Said to somebody who has just left.
                 ErrorCode::UnknownPeer => tracing::debug!(message, "the server refused"),
                 code => {
@@ -142,6 +156,11 @@ impl Driver {
             interrupted: false,
             connected_at: None,
             set_up: false,
+            flows: false,
+            tile: None,
+            pictures_paused: false,
+            their_pictures_pause: false,
+            shown: Shown::default(),
         };
         self.peers.insert(user_id.clone(), peer);
         self.record(Some(&info.id), EventKind::PeerJoined { name: info.name.clone() });
@@ -214,7 +233,7 @@ impl Driver {
         if media.video != before.video
             && let Some(link) = &peer.link
         {
-            link.sources.inbound.camera(media.video);
+            link.sources.inbound.camera(media.video && !peer.their_pictures_pause);
         }
         let info = peer.info.clone();
         for (kind, was, is) in [(Kind::Audio, before.audio, media.audio), (Kind::Video, before.video, media.video)] {
@@ -286,7 +305,7 @@ impl Driver {
             self.closing.spawn(link.close());
             self.say_left(&peer.info, reason);
         }
-        self.update_takers();
+        self.adapt(Instant::now());
     }
 
     pub(crate) fn say_left(&self, info: &PeerInfo, reason: &str) {

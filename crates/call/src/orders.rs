@@ -3,10 +3,12 @@
 //! Invariant: nothing here waits for a device: one that is asked for is opened by its own threads, which report back; the
 //! others are told of what is really on.
 
+use std::time::Instant;
+
 use sightline_media::audio::{AudioSource, Speaker};
 use sightline_media::device::{DeviceEvent, DeviceKind};
 use sightline_media::video::VideoSource;
-use sightline_protocol::{ClientMessage, limits};
+use sightline_protocol::{ClientMessage, UserId, limits};
 use sightline_quality::{Direction, EventKind, Kind};
 
 use crate::driver::Driver;
@@ -21,6 +23,8 @@ pub(crate) enum Order {
     Speaker(Speaker),
     Chat(String),
     Mark,
+    /// The pictures of this peer are shown in so many pixels.
+    TileSize(UserId, (u16, u16)),
 }
 
 impl Driver {
@@ -50,6 +54,10 @@ impl Driver {
                 }
             }
             Order::Chat(text) => self.say(text),
+            Order::TileSize(peer, size) => match self.peers.get_mut(&peer) {
+                Some(peer) => peer.shown.set(size),
+                None => tracing::debug!("the tile of somebody who has left"),
+            },
             Order::Mark => self.record(None, EventKind::Mark),
         }
         self.tell_media();
@@ -78,7 +86,7 @@ impl Driver {
             return self.warn(error.to_string());
         }
         self.media.set_camera(is_there);
-        self.update_takers();
+        self.adapt(Instant::now());
         if self.media.now().video != before {
             self.record(None, switched(Kind::Video, !before));
         }

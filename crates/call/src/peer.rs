@@ -102,12 +102,14 @@ impl PeerLink {
         let (commands, command_rx) = mpsc::channel(COMMANDS);
         let reporter = Reporter { peer: UserId(peer.id.clone()), generation, reports: context.reports };
         let hooks = inbound_hooks(&commands, &reporter);
-        let inbound = Arc::new(Inbound::new(peer, context.sinks, context.player, context.fanout.clone(), hooks));
-        let sources = LinkSources { link: Arc::default(), inbound, queue: context.fanout.add() };
+        let queue = context.fanout.add();
+        let PeerContext { sinks, player, fanout, .. } = context;
+        let inbound = Arc::new(Inbound::new(peer, sinks, player, fanout.clone(), queue.clone(), hooks));
+        let sources = LinkSources { link: Arc::default(), inbound, queue };
         let task = LinkTask {
             negotiation: Negotiation::new(polite),
             reporter,
-            fanout: context.fanout,
+            fanout,
             commands: command_rx,
             sources: sources.clone(),
         };
@@ -200,6 +202,7 @@ impl LinkTask {
     }
 
     async fn serve(&mut self, link: &Link, events: &mut mpsc::Receiver<LinkEvent>) {
+        let mut rate = link.rate();
         loop {
             tokio::select! {
                 command = self.commands.recv() => match command {
@@ -207,6 +210,7 @@ impl LinkTask {
                     Some(Command::RequestKeyframe(track)) => link.request_keyframe(&track).await,
                     None => return,
                 },
+                Ok(()) = rate.changed() => self.fanout.rates_changed.notify_one(),
                 event = events.recv() => match event {
                     Some(LinkEvent::Closed) | None => return self.reporter.report(PeerEvent::Closed).await,
                     Some(event) => self.on_link(link, event).await,
@@ -222,7 +226,7 @@ impl LinkTask {
             LinkEvent::Connected => {
                 self.sources.queue.open();
                 // Asked for here and not by the driver: each hop is part of the time to the first picture.
-                self.fanout.keyframe_wanted.notify_one();
+                self.fanout.ask_for(&self.sources.queue);
                 PeerEvent::Connected
             }
             LinkEvent::Disconnected => PeerEvent::Disconnected,

@@ -1,4 +1,4 @@
-//! Once a second: read all counters, make a snapshot of them, and tell the encoder what loss to expect.
+//! Once a second: read all counters and make a snapshot of them.
 //!
 //! Invariant: reading never holds the driver up; it is a task of its own, and a link that does not answer is left out.
 
@@ -6,13 +6,12 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use sightline_media::clock;
-use sightline_quality::{Direction, EventKind, Kind, TrackCounters};
+use sightline_quality::{Direction, EventKind, TrackCounters};
 use tokio::time::timeout;
 
 use crate::cpu;
 use crate::driver::Driver;
 use crate::event::CallEvent;
-use crate::loss::{ExpectedLoss, Reported};
 use crate::stats::{Assembler, OwnReading, PeerReading};
 
 /// A link answers in well under a millisecond; one that takes longer than this is stuck.
@@ -28,7 +27,6 @@ pub(crate) struct Readings {
 /// What is kept from one second to the next.
 pub(crate) struct Reporting {
     assembler: Assembler,
-    loss: ExpectedLoss,
     /// Sizes of pictures by peer, SSRC and direction.
     sizes: HashMap<(String, Option<u32>, Direction), (u32, u32)>,
     fps: u32,
@@ -39,14 +37,7 @@ pub(crate) struct Reporting {
 impl Reporting {
     /// `fps` and `dtx` are what we mean to send.
     pub(crate) fn new(fps: u32, dtx: bool) -> Self {
-        Self {
-            assembler: Assembler::default(),
-            loss: ExpectedLoss::new(),
-            sizes: HashMap::new(),
-            fps,
-            dtx,
-            most_encoders: 0,
-        }
+        Self { assembler: Assembler::default(), sizes: HashMap::new(), fps, dtx, most_encoders: 0 }
     }
 
     /// Most video encoders seen at work at a time.
@@ -86,17 +77,12 @@ impl Driver {
         }
     }
 
-    /// Makes the snapshot and acts on it.
+    /// Makes the snapshot and tells it.
     pub(crate) fn publish(&mut self, readings: Readings) {
         let Readings { at, peers, own } = readings;
         let encoders = own.video.as_ref().map_or(0, |video| video.encoders_running);
         self.reporting.most_encoders = self.reporting.most_encoders.max(encoders);
         let snapshot = self.reporting.assembler.assemble(at, clock::unix_micros(at) / 1000, peers, &own);
-        let reported = snapshot.tracks.iter().filter_map(reported_loss);
-        let percent = self.reporting.loss.update(reported);
-        if let Some(audio) = self.local.as_ref().and_then(|local| local.audio.as_ref()) {
-            audio.set_expected_loss(percent);
-        }
         self.record_sizes(&snapshot.tracks);
         self.events.emit(CallEvent::Snapshot(Box::new(snapshot)));
     }
@@ -115,11 +101,4 @@ impl Driver {
             }
         }
     }
-}
-
-/// What a peer reports about the sound it gets from us.
-fn reported_loss(track: &TrackCounters) -> Option<(String, Reported)> {
-    let is_ours = track.key.kind == Kind::Audio && track.key.direction == Direction::Outbound;
-    let reported = Reported { lost: track.packets_lost?, covered: track.packets_reported? };
-    is_ours.then(|| (track.key.peer.clone(), reported))
 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use sightline_media::audio::{AudioReceiveCounters, AudioSendCounters};
-use sightline_media::video::{VideoReceiveCounters, VideoSendCounters};
+use sightline_media::video::{LAYERS, LayerCounters, VideoReceiveCounters, VideoSendCounters};
 use sightline_protocol::MediaState;
 use sightline_quality::{Direction, Kind, ProcessCounters, Snapshot, TrackCounters};
 
@@ -34,11 +34,11 @@ pub(crate) struct OwnReading {
     pub process: ProcessCounters,
 }
 
-/// Shares the one encoder's time out among links, by the pictures each of them sent.
+/// Shares the time of a layer's encoder out among the links that take it, by the pictures each of them sent.
 #[derive(Debug, Default)]
 struct Share {
-    encoded: u64,
-    encode_time: Duration,
+    /// Pictures and time of each layer at the last reading.
+    layers: [(u64, Duration); LAYERS],
     sent: u64,
     time: Duration,
 }
@@ -97,15 +97,21 @@ impl Assembler {
 }
 
 impl Share {
-    /// Adds the time for what was sent since the last reading; an encoder that started anew counts from there.
-    fn update(&mut self, encoded: u64, encode_time: Duration, sent: u64) -> Duration {
-        let frames = encoded.saturating_sub(self.encoded);
+    /// Adds the time for what was sent since the last reading, all of it taken to be of the layer that is taken now.
+    fn update(&mut self, layers: &[LayerCounters; LAYERS], taken: Option<u8>, sent: u64) -> Duration {
+        let Some((layer, before)) =
+            taken.map(usize::from).and_then(|layer| layers.get(layer).zip(self.layers.get(layer)))
+        else {
+            return self.time;
+        };
+        let frames = layer.frames_encoded.saturating_sub(before.0);
         if frames > 0 {
-            let per_frame = encode_time.saturating_sub(self.encode_time).as_secs_f64() / frames as f64;
-            self.time += Duration::from_secs_f64(per_frame * sent.saturating_sub(self.sent) as f64);
-            (self.encoded, self.encode_time, self.sent) = (encoded, encode_time, sent);
-        } else if encoded < self.encoded {
-            (self.encoded, self.encode_time) = (encoded, encode_time);
+            let per_frame = layer.encode_time.saturating_sub(before.1).as_secs_f64() / frames as f64;
+            // More than were encoded: some were of another layer.
+            let shared = sent.saturating_sub(self.sent).min(frames);
+            self.time += Duration::from_secs_f64(per_frame * shared as f64);
+            self.layers = layers.map(|layer| (layer.frames_encoded, layer.encode_time));
+            self.sent = sent;
         }
         self.time
     }
@@ -116,10 +122,11 @@ fn outbound_video(track: &mut TrackCounters, queue: QueueCounters, video: &Video
     track.frames = Some(queue.frames);
     track.key_frames = Some(queue.key_frames);
     track.frames_dropped = Some(video.frames_dropped + queue.dropped);
-    track.target_bps = Some(video.target_bps.into());
-    track.total_codec_time = Some(share.update(video.frames_encoded, video.encode_time, queue.frames));
-    if video.frames_encoded > 0 {
-        (track.width, track.height) = (Some(video.width), Some(video.height));
+    track.total_codec_time = Some(share.update(&video.layers, queue.layer, queue.frames));
+    let layer = queue.layer.and_then(|layer| video.layers.get(usize::from(layer)));
+    track.target_bps = Some(layer.map_or(0, |layer| layer.target_bps).into());
+    if let Some(layer) = layer.filter(|layer| layer.frames_encoded > 0) {
+        (track.width, track.height) = (Some(layer.width), Some(layer.height));
     }
 }
 
@@ -210,22 +217,22 @@ mod tests {
     }
 
     fn encoder(frames_encoded: u64, encode_ms: u64) -> VideoSendCounters {
-        VideoSendCounters {
+        let layer = LayerCounters {
             frames_encoded,
-            frames_dropped: 2,
             encode_time: Duration::from_millis(encode_ms),
             width: 640,
             height: 360,
             target_bps: 500_000,
-            ..VideoSendCounters::default()
-        }
+        };
+        let other = LayerCounters { frames_encoded: 7, ..LayerCounters::default() };
+        VideoSendCounters { frames_dropped: 2, layers: [other, layer, other], ..VideoSendCounters::default() }
     }
 
     #[test]
     fn a_link_counts_its_own_pictures_and_its_share_of_the_encoder() {
         let mut assembler = Assembler::default();
         let mut read = |encoded, ms, sent| {
-            let queue = QueueCounters { frames: sent, key_frames: 1, dropped: 3 };
+            let queue = QueueCounters { frames: sent, key_frames: 1, dropped: 3, layer: Some(1) };
             let reading = peer(vec![track(Kind::Video, Direction::Outbound, 1)], queue, Vec::new());
             let mut snapshot = assembler.assemble(Instant::now(), 0, vec![reading], &own(Some(encoder(encoded, ms))));
             snapshot.tracks.remove(0)

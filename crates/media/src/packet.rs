@@ -27,6 +27,10 @@ pub struct EncodedVideo {
     pub keyframe: bool,
     /// 0 is the base; frames of layer 1 can be left out.
     pub temporal_layer: u8,
+    /// Which of the encoders made it: 0 is the full size, each further one halves it. Pictures of the same moment share
+    /// timestamp and picture id in all layers, so that a link may go over from one layer to another at a keyframe, and must
+    /// not send both.
+    pub spatial_layer: u8,
     /// Pixels.
     pub width: u32,
     /// Pixels.

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use sightline_media::device::{DeviceEvent, DeviceState};
 use sightline_media::video::{
-    DecodedFrame, LatestFrame, VideoReceiver, VideoSender, VideoSenderHooks, VideoSettings, VideoSink, VideoSource,
-    read_frame_counter, write_test_clip,
+    DecodedFrame, LAYERS, LatestFrame, LayerRates, VideoReceiver, VideoSender, VideoSenderHooks, VideoSettings,
+    VideoSink, VideoSource, read_frame_counter, write_test_clip,
 };
 use sightline_media::{EncodedVideo, RtpPacket};
 
@@ -17,6 +17,9 @@ use sightline_media::{EncodedVideo, RtpPacket};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 const SETTINGS: VideoSettings = VideoSettings { width: 320, height: 180, fps: 30, max_bps: 500_000 };
+
+/// One layer, the largest, at its highest rate.
+const FULL: LayerRates = [SETTINGS.max_bps, 0, 0];
 
 fn wait_until(what: &str, condition: impl Fn() -> bool) {
     let deadline = Instant::now() + PATIENCE;
@@ -114,7 +117,7 @@ fn keyframes_come_on_request_and_a_late_receiver_asks_for_one() {
     let counted = requests.clone();
     let request = Box::new(move || {
         counted.fetch_add(1, Ordering::Relaxed);
-        asks.request_keyframe();
+        asks.request_keyframe(0);
     });
     let seen = Arc::new(Seen::default());
     let receiver = VideoReceiver::start(seen.clone(), request).expect("a receiver");
@@ -142,13 +145,13 @@ fn nothing_is_encoded_without_takers_or_with_the_camera_off() {
         while frames.try_recv().is_ok() {}
         sender.counters()
     };
-    sender.set_takers(false);
+    sender.set_layers([0; LAYERS]);
     let before = settled(&sender);
     let after = settled(&sender);
     assert_eq!((after.frames_encoded, after.frames_dropped), (before.frames_encoded, before.frames_dropped));
     assert_eq!(after.encoders_running, 0);
     assert!(sender.latest().newer_than(0).is_some(), "the user still sees himself");
-    sender.set_takers(true);
+    sender.set_layers(FULL);
     assert!(next().keyframe, "new takers begin with a keyframe");
 
     sender.set_enabled(false);
@@ -159,10 +162,59 @@ fn nothing_is_encoded_without_takers_or_with_the_camera_off() {
     assert_eq!(sender.counters().frames_captured, captured);
     sender.set_enabled(true);
     wait_until("the camera to be on", || sender.counters().frames_captured > captured);
-    sender.set_bitrate(120_000);
+    sender.set_layers([120_000, 0, 0]);
     wait_until("the new rate", || sender.counters().target_bps == 120_000);
-    sender.set_bitrate(u32::MAX);
+    sender.set_layers([u32::MAX, 0, 0]);
     wait_until("the maximum", || sender.counters().target_bps == SETTINGS.max_bps);
+    sender.stop();
+}
+
+#[test]
+fn each_layer_that_is_taken_is_encoded_once_and_comes_and_goes_without_the_others() {
+    let (encoded, frames) = mpsc::channel();
+    let encoded = move |frame| drop(encoded.send(frame));
+    let sender = VideoSender::start(VideoSource::Pattern, SETTINGS, hooks(encoded)).expect("a sender");
+    let next = || -> Arc<EncodedVideo> { frames.recv_timeout(PATIENCE).expect("a picture") };
+    let until = |what: &str, wanted: &dyn Fn(&EncodedVideo) -> bool| {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let frame = next();
+            if wanted(&frame) {
+                return frame;
+            }
+            assert!(Instant::now() < deadline, "waited in vain for {what}");
+        }
+    };
+    let first = next();
+    assert_eq!((first.spatial_layer, first.keyframe, first.width, first.height), (0, true, 320, 180));
+
+    sender.set_layers([400_000, 0, 50_000]);
+    let small = until("the small layer", &|frame| frame.spatial_layer == 2);
+    assert_eq!((small.keyframe, small.width, small.height), (true, 80, 44), "a layer begins with a keyframe");
+    let large = until("the same moment", &|frame| frame.spatial_layer == 0);
+    assert!(!large.keyframe, "the other layer goes on as it was");
+    assert_eq!((large.timestamp, large.captured_us), (small.timestamp, small.captured_us));
+    // The descriptors (RFC 7741) say the same picture id, base picture and temporal layer.
+    assert_eq!(large.payloads[0][2..5], small.payloads[0][2..5]);
+    assert_eq!((large.temporal_layer, small.temporal_layer), (0, 0));
+    let counters = sender.counters();
+    assert_eq!((counters.encoders_running, counters.target_bps, counters.width), (2, 450_000, 320));
+    assert_eq!(counters.layers.map(|layer| layer.target_bps), [400_000, 0, 50_000]);
+    assert!(counters.layers[1].frames_encoded == 0 && counters.layers[2].frames_encoded > 0);
+
+    // A keyframe for one layer only, and before the others of its moment.
+    sender.request_keyframe(2);
+    let asked = until("the keyframe", &|frame| frame.spatial_layer == 2 && frame.keyframe);
+    let beside = next();
+    assert_eq!((beside.timestamp, beside.spatial_layer, beside.keyframe), (asked.timestamp, 0, false));
+
+    sender.set_layers([0, 0, 50_000]);
+    until("the small one alone", &|_| sender.counters().encoders_running == 1);
+    while frames.try_recv().is_ok() {}
+    let alone: Vec<_> = (0..10).map(|_| next()).collect();
+    assert!(alone.iter().all(|frame| frame.spatial_layer == 2 && !frame.keyframe), "it goes on as it was");
+    assert!(alone.windows(2).all(|pair| pair[1].timestamp != pair[0].timestamp));
+    sender.request_keyframe(LAYERS);
     sender.stop();
 }
 
@@ -222,7 +274,7 @@ fn garbage_from_the_network_is_survived() {
     let sequence = AtomicU16::new(40_000);
     while receiver.counters().frames_decoded < 5 {
         let frame: Arc<EncodedVideo> = frames.recv_timeout(PATIENCE).expect("a picture");
-        sender.request_keyframe();
+        sender.request_keyframe(0);
         for packet in packets(&frame, &sequence) {
             receiver.push(RtpPacket { captured_us: Some(i64::MIN), ..packet });
         }
@@ -298,9 +350,9 @@ fn a_picture_that_nothing_follows_is_taken_away() {
     sender.set_source(Some(VideoSource::Pattern));
     wait_until("pictures", || receiver.counters().frames_decoded >= 10 && !shown.is_empty());
     // The path is lost: nothing comes, and nobody can say why.
-    sender.set_takers(false);
+    sender.set_layers([0; LAYERS]);
     wait_until("the picture gone", || shown.is_empty());
-    sender.set_takers(true);
+    sender.set_layers(FULL);
     wait_until("pictures again", || !shown.is_empty());
     sender.stop();
     drop(receiver);

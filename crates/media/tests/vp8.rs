@@ -1,8 +1,8 @@
 //! VP8 through libvpx: quality, layers, rates, and bitstreams from enemies.
 
 use sightline_media::video::{
-    EncodedPicture, EncoderSettings, FramePool, Pattern, VideoDecoder, VideoEncoder, VideoFrame, Vp8Decoder,
-    Vp8Encoder, read_frame_counter,
+    EncodedPicture, EncoderSettings, FramePool, Pattern, PictureKind, VideoDecoder, VideoEncoder, VideoFrame,
+    Vp8Decoder, Vp8Encoder, read_frame_counter,
 };
 
 const WIDTH: u32 = 640;
@@ -42,6 +42,11 @@ fn keep(picture: Option<EncodedPicture<'_>>) -> Kept {
     Kept { data: picture.data.to_vec(), keyframe: picture.keyframe, layer: picture.temporal_layer }
 }
 
+/// The pattern of temporal layers as a sender makes it.
+fn kind(number: u64) -> PictureKind {
+    if number.is_multiple_of(2) { PictureKind::Base } else { PictureKind::Upper }
+}
+
 fn psnr(a: &VideoFrame, b: &VideoFrame) -> f64 {
     let squares = a.y().iter().zip(b.y()).map(|(a, b)| f64::from(a.abs_diff(*b)).powi(2));
     10.0 * (255.0 * 255.0 / (squares.sum::<f64>() / a.y().len() as f64)).log10()
@@ -53,7 +58,7 @@ fn pictures_come_back_with_their_number_at_a_low_rate() {
     let (mut bytes, mut quality) = (0, 0.0);
     for number in 0..90 {
         let source = clip.frame(number);
-        let encoded = keep(encoder.encode(&source, false).expect("encoded"));
+        let encoded = keep(encoder.encode(&source, kind(number)).expect("encoded"));
         assert_eq!(encoded.keyframe, number == 0);
         bytes += encoded.data.len();
         let decoded = decoder.decode(&encoded.data).expect("decoded").expect("shown");
@@ -70,7 +75,12 @@ fn the_upper_layer_can_be_left_out() {
     let (clip, mut encoder, mut decoder) = (Clip::new(), encoder(600_000), Vp8Decoder::new().expect("a decoder"));
     for number in 0..60 {
         // A keyframe in the place of an upper picture: it belongs to the base, and the pattern begins anew.
-        let encoded = keep(encoder.encode(&clip.frame(number), number == 31).expect("encoded"));
+        let wanted = match number {
+            31 => PictureKind::Key,
+            ..31 => kind(number),
+            _ => kind(number - 31),
+        };
+        let encoded = keep(encoder.encode(&clip.frame(number), wanted).expect("encoded"));
         let expected = if number < 31 { number % 2 } else { (number - 31) % 2 };
         assert_eq!((u64::from(encoded.layer), encoded.keyframe), (expected, number == 0 || number == 31));
         if encoded.layer == 0 {
@@ -85,7 +95,7 @@ fn the_rate_follows_and_keyframes_are_capped() {
     let (clip, mut encoder) = (Clip::new(), encoder(1_000_000));
     let kbits = |encoder: &mut Vp8Encoder, frames: std::ops::Range<u64>| -> u64 {
         let seconds = (frames.end - frames.start) / u64::from(FPS);
-        let bytes = frames.map(|number| keep(encoder.encode(&clip.frame(number), false).expect("encoded")).data.len());
+        let bytes = frames.map(|n| keep(encoder.encode(&clip.frame(n), kind(n)).expect("encoded")).data.len());
         bytes.sum::<usize>() as u64 * 8 / 1000 / seconds
     };
     let high = kbits(&mut encoder, 0..90);
@@ -96,7 +106,7 @@ fn the_rate_follows_and_keyframes_are_capped() {
     let low = kbits(&mut encoder, 120..180);
     assert!((150..390).contains(&low), "{low} kbit/s of 300");
 
-    let keyframe = keep(encoder.encode(&clip.frame(180), true).expect("encoded"));
+    let keyframe = keep(encoder.encode(&clip.frame(180), PictureKind::Key).expect("encoded"));
     // 300 % of a frame's share, 1250 bytes, and what rate control overshoots.
     assert!(keyframe.keyframe && keyframe.data.len() < 7500, "{} bytes", keyframe.data.len());
 }
@@ -110,6 +120,7 @@ fn the_rate_is_kept_while_pictures_are_dropped_or_late_and_afterwards() {
     let late_us = |number: u64| (number * 37 % 100) as i64 * 300;
     for (trouble, drops, wobbles) in [("dropped", true, false), ("late", false, true), ("both", true, true)] {
         let (clip, mut encoder) = (Clip::new(), encoder(BPS));
+        let mut encoded = 0;
         let mut kbits = |phase: u64, troubled: bool| {
             let frames = phase * SECONDS * u64::from(FPS)..(phase + 1) * SECONDS * u64::from(FPS);
             let mut bytes = 0;
@@ -117,7 +128,8 @@ fn the_rate_is_kept_while_pictures_are_dropped_or_late_and_afterwards() {
                 let late = if troubled && wobbles { late_us(number) } else { 0 };
                 let frame = clip.frame(number);
                 let frame = VideoFrame::from_i420(WIDTH, HEIGHT, frame.i420().to_vec(), frame.captured_us() + late);
-                bytes += keep(encoder.encode(&frame.expect("a picture"), false).expect("encoded")).data.len();
+                bytes += keep(encoder.encode(&frame.expect("a picture"), kind(encoded)).expect("encoded")).data.len();
+                encoded += 1;
             }
             bytes as u64 * 8 / 1000 / SECONDS
         };
@@ -132,18 +144,18 @@ fn the_rate_is_kept_while_pictures_are_dropped_or_late_and_afterwards() {
 fn a_picture_of_another_size_is_refused() {
     let mut encoder = encoder(300_000);
     let other = VideoFrame::from_i420(320, 180, vec![128; 320 * 180 * 3 / 2], 0).expect("a picture");
-    assert!(encoder.encode(&other, false).is_err());
+    assert!(encoder.encode(&other, PictureKind::Base).is_err());
     assert!(Vp8Encoder::new(EncoderSettings { width: 641, height: 360, fps: 30, bitrate_bps: 1 }).is_err());
     // Neither a rate nor a frame rate of 0 is a reason to fall over.
     let mut zero =
         Vp8Encoder::new(EncoderSettings { width: WIDTH, height: HEIGHT, fps: 0, bitrate_bps: 0 }).expect("made");
-    assert!(zero.encode(&Clip::new().frame(0), false).expect("encoded").is_some());
+    assert!(zero.encode(&Clip::new().frame(0), PictureKind::Upper).expect("encoded").is_some());
 }
 
 #[test]
 fn hostile_bitstreams_neither_crash_nor_take_memory() {
     let (clip, mut encoder) = (Clip::new(), encoder(500_000));
-    let genuine: Vec<Kept> = (0..12).map(|n| keep(encoder.encode(&clip.frame(n), false).expect("encoded"))).collect();
+    let genuine: Vec<Kept> = (0..12).map(|n| keep(encoder.encode(&clip.frame(n), kind(n)).expect("encoded"))).collect();
     let mut decoder = Vp8Decoder::new().expect("a decoder");
     assert!(decoder.decode(&genuine[1].data).is_err(), "without a keyframe before");
     for refused in [&[][..], &[0], &[0, 0], &[0, 0, 0], &[0x10, 0, 0, 0x9D, 0x01, 0x2A, 0, 0]] {

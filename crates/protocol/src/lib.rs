@@ -8,7 +8,7 @@ mod room;
 
 pub use error::{ErrorCode, Refusal};
 pub use message::{
-    Change, ClientMessage, IceCandidate, IceServer, LeaveReason, MediaState, Participant, ServerMessage, UserId,
+    Change, ClientMessage, Hint, IceCandidate, IceServer, LeaveReason, MediaState, Participant, ServerMessage, UserId,
 };
 pub use room::{NotACode, RoomCode, RoomCreated, RoomInfo};
 

@@ -60,6 +60,13 @@ pub enum ClientMessage {
         /// The candidate as RTCIceCandidateInit; an empty `candidate` text ends the gathering.
         candidate: IceCandidate,
     },
+    /// Something that one member of the room may want to know about the media between the two.
+    Hint {
+        /// Receiver's user id.
+        to: UserId,
+        /// What it is.
+        hint: Hint,
+    },
     /// Text for everybody in the room.
     Chat {
         /// The text, at most [`crate::limits::CHAT_CHARS`] characters.
@@ -139,6 +146,13 @@ pub enum ServerMessage {
         /// The candidate.
         candidate: IceCandidate,
     },
+    /// Relayed hint.
+    Hint {
+        /// Sender's user id.
+        from: UserId,
+        /// What it is.
+        hint: Hint,
+    },
     /// Relayed chat text; the sender gets it too, as its receipt.
     Chat {
         /// Sender's user id.
@@ -160,6 +174,28 @@ pub enum ServerMessage {
         /// A sentence for people: what happened and what to do.
         message: String,
     },
+}
+
+/// What one client tells another about the media between them, tagged by `kind`. The receiver heeds it or not, and nothing
+/// is broken where it does not arrive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Hint {
+    /// How large the sender shows the receiver's pictures, so that no more than that need be sent.
+    Tile {
+        /// Pixels of the screen; 0 where they are not shown.
+        width: u16,
+        /// Likewise.
+        height: u16,
+    },
+    /// The sender's pictures for the receiver pause, because the path carries no more than sound, or go on.
+    Pictures {
+        /// They pause.
+        paused: bool,
+    },
+    /// A hint that this program does not know yet, from a newer client.
+    #[serde(other)]
+    Other,
 }
 
 /// A change in a room, tagged by `action` inside the update.

@@ -24,7 +24,7 @@ const DETAIL_CHARS: usize = 160;
 impl ClientMessage {
     /// Every event a client may send.
     pub const EVENTS: &[&str] =
-        &["hello", "join", "leave", "update", "offer", "answer", "ice-candidate", "chat", "ping"];
+        &["hello", "join", "leave", "update", "offer", "answer", "ice-candidate", "hint", "chat", "ping"];
 
     /// Reads a client's message on the server.
     ///
@@ -43,7 +43,7 @@ impl ClientMessage {
 impl ServerMessage {
     /// Every event a server may send.
     pub const EVENTS: &[&str] =
-        &["welcome", "join", "leave", "update", "offer", "answer", "ice-candidate", "chat", "pong", "error"];
+        &["welcome", "join", "leave", "update", "offer", "answer", "ice-candidate", "hint", "chat", "pong", "error"];
 
     /// Reads a server's message on the client. A client that gets [`ErrorCode::UnknownEvent`] or
     /// [`ErrorCode::BadMessage`] here has met a newer server: it ignores the message and goes on.

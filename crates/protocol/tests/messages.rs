@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use sightline_protocol::{
-    Change, ClientMessage, ErrorCode, IceCandidate, IceServer, LeaveReason, MediaState, Participant, Refusal,
+    Change, ClientMessage, ErrorCode, Hint, IceCandidate, IceServer, LeaveReason, MediaState, Participant, Refusal,
     RoomCreated, RoomInfo, ServerMessage, UserId, VERSION,
 };
 
@@ -61,8 +61,16 @@ fn client_messages() -> Vec<(ClientMessage, &'static str)> {
             r#"{"event":"answer","data":{"to":"u3f9a0c7e51d2b864","sdp":"v=0\r\no=- 2 1 IN IP4 127.0.0.1\r\n"}}"#,
         ),
         (
-            ClientMessage::IceCandidate { to, candidate: candidate(host, Some("f4Qd")) },
+            ClientMessage::IceCandidate { to: to.clone(), candidate: candidate(host, Some("f4Qd")) },
             r#"{"event":"ice-candidate","data":{"to":"u3f9a0c7e51d2b864","candidate":{"candidate":"candidate:1 1 udp 2130706431 192.0.2.7 50000 typ host","sdpMid":"0","sdpMLineIndex":0,"usernameFragment":"f4Qd"}}}"#,
+        ),
+        (
+            ClientMessage::Hint { to: to.clone(), hint: Hint::Tile { width: 640, height: 360 } },
+            r#"{"event":"hint","data":{"to":"u3f9a0c7e51d2b864","hint":{"kind":"tile","width":640,"height":360}}}"#,
+        ),
+        (
+            ClientMessage::Hint { to, hint: Hint::Pictures { paused: true } },
+            r#"{"event":"hint","data":{"to":"u3f9a0c7e51d2b864","hint":{"kind":"pictures","paused":true}}}"#,
         ),
         (
             ClientMessage::Chat { text: "Can you hear me?".into() },
@@ -176,6 +184,14 @@ fn relayed() -> Vec<(ServerMessage, &'static str)> {
             r#"{"event":"ice-candidate","data":{"from":"u81b2d4c6e8f00a1c","candidate":{"candidate":"","sdpMid":"0","sdpMLineIndex":0,"usernameFragment":null}}}"#,
         ),
         (
+            ServerMessage::Hint { from: from(), hint: Hint::Tile { width: 0, height: 0 } },
+            r#"{"event":"hint","data":{"from":"u81b2d4c6e8f00a1c","hint":{"kind":"tile","width":0,"height":0}}}"#,
+        ),
+        (
+            ServerMessage::Hint { from: from(), hint: Hint::Pictures { paused: false } },
+            r#"{"event":"hint","data":{"from":"u81b2d4c6e8f00a1c","hint":{"kind":"pictures","paused":false}}}"#,
+        ),
+        (
             ServerMessage::Chat { from: from(), text: "Can you hear me?".into(), sent_at_ms: 1_780_000_000_000 },
             r#"{"event":"chat","data":{"from":"u81b2d4c6e8f00a1c","text":"Can you hear me?","sentAtMs":1780000000000}}"#,
         ),
@@ -207,6 +223,16 @@ fn the_lists_of_events_are_complete() {
     let listed = |events: &[&str]| events.iter().map(ToString::to_string).collect::<BTreeSet<_>>();
     assert_eq!(events(client_messages().into_iter().map(|m| m.1).collect()), listed(ClientMessage::EVENTS));
     assert_eq!(events(server_messages().into_iter().map(|m| m.1).collect()), listed(ServerMessage::EVENTS));
+}
+
+#[test]
+fn hints_of_newer_clients_are_no_errors() {
+    let newer = r#"{"event":"hint","data":{"from":"u1","hint":{"kind":"lighting","lux":[1,2]}}}"#;
+    assert_eq!(ServerMessage::parse(newer), Ok(ServerMessage::Hint { from: user("u1"), hint: Hint::Other }));
+    for bad in [r#"{"kind":"tile","width":-1,"height":1}"#, r#"{"kind":"tile","width":70000,"height":1}"#, r#"{}"#] {
+        let text = format!(r#"{{"event":"hint","data":{{"to":"u1","hint":{bad}}}}}"#);
+        assert_eq!(ClientMessage::parse(&text).map_err(|refusal| refusal.code), Err(ErrorCode::BadMessage), "{bad}");
+    }
 }
 
 #[test]

@@ -59,6 +59,9 @@ impl Hub {
             ClientMessage::IceCandidate { to, candidate } => {
                 self.relay(conn, &to, |from| ServerMessage::IceCandidate { from, candidate }, now, out)
             }
+            ClientMessage::Hint { to, hint } => {
+                self.relay(conn, &to, |from| ServerMessage::Hint { from, hint }, now, out)
+            }
             ClientMessage::Chat { text } => self.chat(conn, text, now, out),
         }
     }

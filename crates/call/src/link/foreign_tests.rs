@@ -230,6 +230,7 @@ fn frame() -> EncodedVideo {
         captured_us: 1_795_000_000_000_000,
         keyframe: true,
         temporal_layer: 0,
+        spatial_layer: 0,
         width: 16,
         height: 16,
     }

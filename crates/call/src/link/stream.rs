@@ -201,6 +201,7 @@ mod tests {
             captured_us: 1_795_000_000_000_001,
             keyframe,
             temporal_layer,
+            spatial_layer: 0,
             width: 640,
             height: 360,
         }

@@ -40,7 +40,10 @@ impl Outbox {
     /// We are somebody else now, and so may be the peers: what was meant for one of them would reach nobody.
     pub(crate) fn forget_peers(&mut self) {
         self.queue.retain(|message| match message {
-            ClientMessage::Offer { .. } | ClientMessage::Answer { .. } | ClientMessage::IceCandidate { .. } => false,
+            ClientMessage::Offer { .. }
+            | ClientMessage::Answer { .. }
+            | ClientMessage::IceCandidate { .. }
+            | ClientMessage::Hint { .. } => false,
             ClientMessage::Hello { .. }
             | ClientMessage::Join { .. }
             | ClientMessage::Leave {}

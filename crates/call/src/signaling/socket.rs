@@ -174,6 +174,7 @@ pub(crate) async fn enter(seat: &mut Seat) -> Result<(Socket, Entered), CallErro
             | ServerMessage::Offer { .. }
             | ServerMessage::Answer { .. }
             | ServerMessage::IceCandidate { .. }
+            | ServerMessage::Hint { .. }
             | ServerMessage::Chat { .. }
             | ServerMessage::Pong { .. } => tracing::debug!("ignoring a message that came before the room"),
         }

@@ -46,9 +46,11 @@ async fn all_see_each_other(names: &[&str]) {
     for (person, sent) in people.into_iter().zip(sent) {
         let (summary, _) = person.leave().await;
         let video = summary.video.expect("everybody sends pictures");
-        assert_eq!(summary.most_encoders, 1);
+        // Who comes in on a loaded machine takes a smaller layer for a moment.
+        assert!((1..=2).contains(&summary.most_encoders), "{} encoders", summary.most_encoders);
         assert!(sent >= PICTURES * others as u64, "{sent} pictures on {others} links");
-        assert!(video.frames_encoded <= video.frames_captured, "encoded once at most: {video:?}");
+        let once = video.layers.iter().all(|layer| layer.frames_encoded <= video.frames_captured);
+        assert!(once, "encoded once at most: {video:?}");
     }
 }
 

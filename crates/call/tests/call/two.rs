@@ -5,7 +5,7 @@ use crate::support::server::TestServer;
 use crate::support::{CLIP_FRAMES, HEIGHT, WIDTH};
 use sightline_call::{CallEvent, EndReason};
 use sightline_media::audio::{similarity, speech as make_speech};
-use sightline_quality::{Direction, EventKind, Kind};
+use sightline_quality::{Direction, EventKind, Kind, TrackCounters};
 
 /// The clip's frames came in order, whole turns of the clip aside.
 fn assert_in_order(pictures: &[Option<u64>]) {
@@ -105,6 +105,45 @@ async fn a_snapshot_has_both_halves_of_every_track() {
         }
     }
     grace.leave().await;
+    ada.leave().await;
+}
+
+/// The other side shows a small tile, and gets small pictures; and large ones again, without a gap in their order.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_receives_more_than_its_tile_shows() {
+    let server = TestServer::start().await;
+    let code = server.room().await;
+    let ada = Participant::join(&server.url(), &code, "Ada").await;
+    let grace = Participant::join(&server.url(), &code, "Grace").await;
+    let id = ada.events(|events| {
+        events.iter().find_map(|event| match event {
+            CallEvent::PeerJoined(peer) => Some(peer.id.clone()),
+            _ => None,
+        })
+    });
+    let id = id.expect("Grace is in, so Ada was told");
+    let receives = |wanted: (u32, u32)| {
+        move |events: &[CallEvent]| {
+            let video = |track: &&TrackCounters| track.key.kind == Kind::Video;
+            let inbound = |track: &&TrackCounters| track.key.direction == Direction::Inbound;
+            let newest = events.iter().rev().find_map(|event| match event {
+                CallEvent::Snapshot(snapshot) => Some(snapshot),
+                _ => None,
+            });
+            let tracks = newest.into_iter().flat_map(|snapshot| &snapshot.tracks).filter(video).filter(inbound);
+            tracks.map(|track| track.width.zip(track.height)).any(|size| size == Some(wanted))
+        }
+    };
+    ada.until("the full size", receives((WIDTH, HEIGHT))).await;
+    ada.call.set_tile_size(&id, 120, 90);
+    ada.until("half of it", receives((WIDTH / 2, HEIGHT / 2))).await;
+    ada.call.set_tile_size(&id, 1000, 1000);
+    ada.until("the full size again", receives((WIDTH, HEIGHT))).await;
+    // Nobody else has asked for less.
+    grace.until("the full size", receives((WIDTH, HEIGHT))).await;
+    let (summary, _) = grace.leave().await;
+    assert_eq!(summary.most_encoders, 1, "one link takes one layer at a time");
+    assert!(summary.video.is_some_and(|video| video.layers[1].frames_encoded > 0));
     ada.leave().await;
 }
 

@@ -238,6 +238,7 @@ fn picture(index: u32, keyframe: bool) -> EncodedVideo {
         captured_us: 1_795_000_000_000_000 + i64::from(index) * 33_333,
         keyframe,
         temporal_layer: 0,
+        spatial_layer: 0,
         width: 640,
         height: 360,
     }

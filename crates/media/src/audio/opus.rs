@@ -20,6 +20,8 @@ const COMPLEXITY: i32 = 7;
 pub trait AudioEncoder: Send {
     /// One frame of 20 ms into `payload`; `None` where discontinuous transmission leaves it out.
     fn encode(&mut self, frame: &[f32; FRAME], payload: &mut Vec<u8>) -> Result<Option<Encoded>, MediaError>;
+    /// Bits a second from the next frame on.
+    fn set_bitrate(&mut self, bps: u32) -> Result<(), MediaError>;
     /// How many of 100 packets are expected to be lost: steers how much redundancy is sent.
     fn set_expected_loss(&mut self, percent: u8) -> Result<(), MediaError>;
     /// Leave out silence.
@@ -66,11 +68,10 @@ impl OpusEncoder {
     /// `bitrate_bps` in bit/s.
     pub fn new(bitrate_bps: u32, expected_loss_percent: u8, dtx: bool) -> Result<Self, MediaError> {
         let mut encoder = Encoder::new(SAMPLE_RATE, Channels::Mono, Application::Voip).map_err(encoder_error)?;
-        let bitrate = Bitrate::Bits(bitrate_bps.clamp(6_000, 256_000) as i32);
-        encoder.set_bitrate(bitrate).map_err(encoder_error)?;
         encoder.set_inband_fec(true).map_err(encoder_error)?;
         encoder.set_complexity(COMPLEXITY).map_err(encoder_error)?;
         let mut this = Self { encoder, dtx: false, silent: false, left_out: false };
+        this.set_bitrate(bitrate_bps)?;
         this.set_expected_loss(expected_loss_percent)?;
         this.set_dtx(dtx)?;
         Ok(this)
@@ -93,6 +94,12 @@ impl AudioEncoder for OpusEncoder {
         let silence = silent || self.dtx && self.encoder.get_in_dtx().map_err(encoder_error)?;
         let marker = !silence && std::mem::take(&mut self.left_out);
         Ok(Some(Encoded { marker }))
+    }
+
+    fn set_bitrate(&mut self, bps: u32) -> Result<(), MediaError> {
+        // What Opus takes (RFC 6716, 2.1.1), but no more than speech can use.
+        let bitrate = Bitrate::Bits(bps.clamp(6_000, 256_000) as i32);
+        self.encoder.set_bitrate(bitrate).map_err(encoder_error)
     }
 
     fn set_expected_loss(&mut self, percent: u8) -> Result<(), MediaError> {

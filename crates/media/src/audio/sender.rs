@@ -4,7 +4,7 @@
 //! not sent and over time that was lost, also while one source is exchanged for another.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -89,6 +89,7 @@ pub struct AudioSender {
 struct Shared {
     stop: AtomicBool,
     muted: AtomicBool,
+    bitrate: AtomicU32,
     expected_loss: AtomicU8,
     counters: Mutex<AudioSendCounters>,
     level: Level,
@@ -129,6 +130,7 @@ impl AudioSender {
         let shared = Arc::new(Shared {
             stop: AtomicBool::new(false),
             muted: AtomicBool::new(false),
+            bitrate: AtomicU32::new(settings.bitrate_bps),
             expected_loss: AtomicU8::new(settings.expected_loss_percent),
             counters: Mutex::new(AudioSendCounters::default()),
             level: Level::default(),
@@ -150,6 +152,7 @@ impl AudioSender {
             meter: EnergyMeter::default(),
             timeline: None,
             muted: false,
+            bitrate: settings.bitrate_bps,
             expected_loss: settings.expected_loss_percent,
         };
         let thread = thread::Builder::new().name("audio-send".into()).spawn(move || worker.run());
@@ -176,6 +179,11 @@ impl AudioSender {
 
     fn wake(&self) {
         self.thread.iter().for_each(|thread| thread.thread().unpark());
+    }
+
+    /// Of the encoder, bit/s, from the next frame on; never more than the settings say.
+    pub fn set_bitrate(&self, bps: u32) {
+        self.shared.bitrate.store(bps, Ordering::Relaxed);
     }
 
     /// Of 100 packets, from the receivers' reports.
@@ -224,6 +232,7 @@ struct Worker {
     peaks: PeakMeter,
     timeline: Option<Timeline>,
     muted: bool,
+    bitrate: u32,
     expected_loss: u8,
 }
 
@@ -295,6 +304,11 @@ impl Worker {
         if muted != self.muted {
             self.encoder.set_dtx(muted || self.settings.dtx)?;
             self.muted = muted;
+        }
+        let bitrate = self.shared.bitrate.load(Ordering::Relaxed).min(self.settings.bitrate_bps);
+        if bitrate != self.bitrate {
+            self.encoder.set_bitrate(bitrate)?;
+            self.bitrate = bitrate;
         }
         let expected_loss = self.shared.expected_loss.load(Ordering::Relaxed);
         if expected_loss != self.expected_loss {

@@ -65,6 +65,7 @@ impl Sender {
         data.resize((self.packets_per_frame - 1) * 1144 + 700, self.number as u8);
         let picture =
             EncodedPicture { data: &data, keyframe, temporal_layer: u8::from(upper), layer_sync: upper || keyframe };
+        self.packetizer.advance(picture.temporal_layer);
         let mut payloads = self.packetizer.packetize(&picture);
         for payload in &mut payloads {
             *payload = match self.marks {

@@ -31,12 +31,23 @@ pub struct EncodedPicture<'a> {
     pub layer_sync: bool,
 }
 
+/// What a picture is to be to those that follow it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PictureKind {
+    /// Decodable without any other. The first picture of an encoder is one, whatever was asked for.
+    Key,
+    /// Of the base layer: refers to the last base picture and is referred to.
+    Base,
+    /// Of the upper temporal layer: refers to the last base picture, and no picture refers to it.
+    Upper,
+}
+
 /// Encodes pictures of one size.
 pub trait VideoEncoder: Send {
     /// Who encodes, for the record.
     fn name(&self) -> &'static str;
     /// Encodes a picture; `None` if the encoder chose to leave it out.
-    fn encode(&mut self, frame: &VideoFrame, force_keyframe: bool) -> Result<Option<EncodedPicture<'_>>, MediaError>;
+    fn encode(&mut self, frame: &VideoFrame, kind: PictureKind) -> Result<Option<EncodedPicture<'_>>, MediaError>;
     /// Changes the rate from the next picture on.
     fn set_bitrate(&mut self, bps: u32) -> Result<(), MediaError>;
 }

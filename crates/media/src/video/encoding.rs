@@ -1,13 +1,15 @@
 //! The thread of a sender that encodes.
 //!
-//! Invariant: it takes the newest picture, never a queue of them, and encodes it once for all links; what it missed is
-//! counted.
+//! Invariant: it takes the newest picture, never a queue of them, and encodes it once in each layer that is taken; what it
+//! missed is counted. All layers of a moment share its timestamp, its picture id and its temporal layer: a keyframe in one of
+//! them makes the moment a base picture in all.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::codec::{EncoderSettings, VideoEncoder};
+use super::codec::{EncodedPicture, EncoderSettings, PictureKind, VideoEncoder};
+use super::layers::{LAYERS, full_size, layer_size};
 use super::payload::Packetizer;
 use super::request::KeyframeGate;
 use super::sender::Shared;
@@ -24,18 +26,34 @@ pub(super) struct Encoding {
     shared: Arc<Shared>,
     settings: VideoSettings,
     hook: Box<dyn Fn(Arc<EncodedVideo>) + Send>,
-    encoder: Option<Encoder>,
+    encoders: [Option<LayerEncoder>; LAYERS],
     packetizer: Packetizer,
     scaler: Scaler,
-    keyframes: KeyframeGate,
     /// Of the last picture, so that the next one's is higher.
     timestamp: Option<u32>,
+    /// The last picture belonged to the upper temporal layer.
+    upper: bool,
 }
 
-struct Encoder {
+struct LayerEncoder {
     codec: Box<dyn VideoEncoder>,
     size: (u32, u32),
     bps: u32,
+    keyframes: KeyframeGate,
+}
+
+/// One picture to be encoded.
+struct Task {
+    layer: usize,
+    frame: VideoFrame,
+    keyframe: bool,
+}
+
+/// What all layers of a picture have in common.
+#[derive(Clone, Copy)]
+struct Moment {
+    timestamp: u32,
+    captured_us: i64,
 }
 
 impl Encoding {
@@ -48,11 +66,11 @@ impl Encoding {
             shared,
             settings,
             hook,
-            encoder: None,
+            encoders: Default::default(),
             packetizer: Packetizer::default(),
             scaler: Scaler::new(),
-            keyframes: KeyframeGate::default(),
             timestamp: None,
+            upper: false,
         }
     }
 
@@ -63,80 +81,148 @@ impl Encoding {
             let Some((sequence, frame)) = self.shared.slot.wait_newer_than(seen, IDLE) else { continue };
             let missed = sequence - seen - 1;
             seen = sequence;
-            if !self.shared.takers.load(Ordering::Relaxed) {
+            if self.shared.rates() == [0; LAYERS] {
+                self.encoders = Default::default();
                 idle = true;
                 continue;
             }
             if !std::mem::take(&mut idle) {
                 self.shared.counters().frames_dropped += missed;
             }
-            if let Err(error) = self.encode(&frame) {
+            if let Err(error) = self.encode_all(&frame) {
                 tracing::error!(%error, "a picture could not be encoded");
                 self.shared.counters().frames_dropped += 1;
-                self.encoder = None;
+                self.encoders = Default::default();
             }
         }
     }
 
-    fn encode(&mut self, frame: &VideoFrame) -> Result<(), MediaError> {
-        let frame = self.scaler.fit(frame, self.settings.width, self.settings.height)?;
-        let size = (frame.width(), frame.height());
-        let bps = self.shared.target_bps.load(Ordering::Relaxed);
-        self.encoder.take_if(|encoder| encoder.size != size);
-        let encoder = match &mut self.encoder {
+    fn encode_all(&mut self, frame: &VideoFrame) -> Result<(), MediaError> {
+        let tasks = self.prepare(frame)?;
+        let upper = !self.upper && !tasks.iter().any(|task| task.keyframe);
+        self.upper = upper;
+        self.packetizer.advance(u8::from(upper));
+        let moment = self.moment(frame.captured_us());
+        for task in tasks {
+            let kind = match (task.keyframe, upper) {
+                (true, _) => PictureKind::Key,
+                (false, false) => PictureKind::Base,
+                (false, true) => PictureKind::Upper,
+            };
+            self.encode(&task, kind, moment)?;
+        }
+        Ok(())
+    }
+
+    /// Scales the picture to each layer that is taken, and makes the encoders ready.
+    fn prepare(&mut self, frame: &VideoFrame) -> Result<Vec<Task>, MediaError> {
+        let full = full_size((frame.width(), frame.height()), (self.settings.width, self.settings.height));
+        let rates = self.shared.rates();
+        let mut tasks = Vec::with_capacity(LAYERS);
+        // Each layer is made from the next larger one that there is, which costs a quarter of making it from the source.
+        let mut above = frame.clone();
+        for (layer, bps) in rates.into_iter().enumerate() {
+            if bps == 0 {
+                self.encoders[layer] = None;
+                continue;
+            }
+            let size = layer_size(full, layer);
+            above = self.scaler.exact(&above, size)?;
+            let keyframe = self.make_ready(layer, size, bps)?;
+            tasks.push(Task { layer, frame: above.clone(), keyframe });
+        }
+        // Keyframes first: a link that waits for one to change its layer has not been given the same moment of the former.
+        tasks.sort_by_key(|task| !task.keyframe);
+        let mut counters = self.shared.counters();
+        (counters.full_width, counters.full_height) = full;
+        (counters.target_bps, counters.encoders_running) = (rates.iter().sum(), tasks.len() as u32);
+        counters.layers.iter_mut().zip(rates).for_each(|(layer, bps)| layer.target_bps = bps);
+        Ok(tasks)
+    }
+
+    /// Sees to the encoder of a layer. Says whether the next picture is to be a keyframe.
+    fn make_ready(&mut self, layer: usize, size: (u32, u32), bps: u32) -> Result<bool, MediaError> {
+        let wanted = &self.shared.keyframes[layer];
+        let slot = &mut self.encoders[layer];
+        slot.take_if(|encoder| encoder.size != size);
+        let encoder = match slot {
             Some(encoder) => encoder,
             none => {
                 let (width, height) = size;
                 let settings = EncoderSettings { width, height, fps: self.settings.fps, bitrate_bps: bps };
                 // Its first picture is a keyframe whether or not one is asked for.
-                self.shared.keyframe.store(true, Ordering::Relaxed);
-                self.keyframes = KeyframeGate::default();
-                none.insert(Encoder { codec: Box::new(Vp8Encoder::new(settings)?), size, bps })
+                wanted.store(true, Ordering::Relaxed);
+                let codec = Box::new(Vp8Encoder::new(settings)?);
+                none.insert(LayerEncoder { codec, size, bps, keyframes: KeyframeGate::default() })
             }
         };
         if encoder.bps != bps {
             encoder.codec.set_bitrate(bps)?;
             encoder.bps = bps;
         }
-        let begun = Instant::now();
-        let force = self.keyframes.grant(self.shared.keyframe.load(Ordering::Relaxed), begun);
-        if force {
-            self.shared.keyframe.store(false, Ordering::Relaxed);
+        let keyframe = encoder.keyframes.grant(wanted.load(Ordering::Relaxed), Instant::now());
+        if keyframe {
+            wanted.store(false, Ordering::Relaxed);
         }
-        let picture = encoder.codec.encode(&frame, force)?;
+        Ok(keyframe)
+    }
+
+    fn moment(&mut self, captured_us: i64) -> Moment {
+        // Capture time in units of 90 kHz; two pictures never share a timestamp.
+        let captured = (captured_us * 9 / 100) as u32;
+        let timestamp = match self.timestamp {
+            Some(before) if (captured.wrapping_sub(before) as i32) <= 0 => before.wrapping_add(1),
+            _ => captured,
+        };
+        self.timestamp = Some(timestamp);
+        Moment { timestamp, captured_us }
+    }
+
+    fn encode(&mut self, task: &Task, kind: PictureKind, moment: Moment) -> Result<(), MediaError> {
+        let Some(encoder) = &mut self.encoders[task.layer] else { return Ok(()) };
+        let begun = Instant::now();
+        let picture = encoder.codec.encode(&task.frame, kind)?;
         let took = begun.elapsed();
-        let encoded = picture.map(|picture| {
-            // Capture time in units of 90 kHz; two pictures never share a timestamp.
-            let captured = (frame.captured_us() * 9 / 100) as u32;
-            let timestamp = match self.timestamp {
-                Some(before) if (captured.wrapping_sub(before) as i32) <= 0 => before.wrapping_add(1),
-                _ => captured,
-            };
-            self.timestamp = Some(timestamp);
-            EncodedVideo {
-                payloads: self.packetizer.packetize(&picture),
-                timestamp,
-                captured_us: frame.captured_us(),
-                keyframe: picture.keyframe,
-                temporal_layer: picture.temporal_layer,
-                width: size.0,
-                height: size.1,
-            }
-        });
+        let size = (task.frame.width(), task.frame.height());
+        let encoded = picture.map(|picture| pack(&self.packetizer, &picture, task.layer, size, moment));
         let mut counters = self.shared.counters();
         counters.encode_time += took;
-        counters.target_bps = bps;
-        counters.encoders_running = 1;
-        (counters.width, counters.height) = size;
+        let layer = &mut counters.layers[task.layer];
+        layer.encode_time += took;
         let Some(encoded) = encoded else {
             counters.frames_dropped += 1;
             return Ok(());
         };
+        layer.frames_encoded += 1;
+        (layer.width, layer.height) = size;
         counters.frames_encoded += 1;
         counters.key_frames += u64::from(encoded.keyframe);
         counters.bytes += encoded.payloads.iter().map(|payload| payload.len() as u64).sum::<u64>();
+        let largest = counters.layers.iter().find(|layer| layer.target_bps > 0 && layer.frames_encoded > 0);
+        if let Some((width, height)) = largest.map(|layer| (layer.width, layer.height)) {
+            (counters.width, counters.height) = (width, height);
+        }
         drop(counters);
         (self.hook)(Arc::new(encoded));
         Ok(())
+    }
+}
+
+fn pack(
+    packetizer: &Packetizer,
+    picture: &EncodedPicture<'_>,
+    layer: usize,
+    size: (u32, u32),
+    moment: Moment,
+) -> EncodedVideo {
+    EncodedVideo {
+        payloads: packetizer.packetize(picture),
+        timestamp: moment.timestamp,
+        captured_us: moment.captured_us,
+        keyframe: picture.keyframe,
+        temporal_layer: picture.temporal_layer,
+        spatial_layer: layer as u8,
+        width: size.0,
+        height: size.1,
     }
 }

@@ -101,7 +101,8 @@ impl PayloadInfo {
     }
 }
 
-/// Cuts pictures into payloads.
+/// Cuts pictures into payloads. The numbers belong to the moment, not to the size: all spatial layers share them, so that who
+/// goes over from one to another sees them run on.
 #[derive(Debug, Default)]
 pub(crate) struct Packetizer {
     picture_id: u16,
@@ -109,12 +110,16 @@ pub(crate) struct Packetizer {
 }
 
 impl Packetizer {
-    /// Payloads of nearly equal size, so that no short last packet costs a header for little.
-    pub(crate) fn packetize(&mut self, picture: &EncodedPicture<'_>) -> Vec<Bytes> {
+    /// The next moment, whose pictures belong to this temporal layer, whatever their size.
+    pub(crate) fn advance(&mut self, temporal_layer: u8) {
         self.picture_id = self.picture_id.wrapping_add(1) & 0x7FFF;
-        if picture.temporal_layer == 0 {
+        if temporal_layer == 0 {
             self.base = self.base.wrapping_add(1);
         }
+    }
+
+    /// Payloads of nearly equal size, so that no short last packet costs a header for little.
+    pub(crate) fn packetize(&self, picture: &EncodedPicture<'_>) -> Vec<Bytes> {
         let [id_high, id_low] = (self.picture_id | 0x8000).to_be_bytes();
         // X; N for pictures that no other refers to, which the upper layer's are.
         let required = 0x80 | if picture.temporal_layer > 0 { 0x20 } else { 0 };
@@ -154,6 +159,7 @@ mod tests {
         let mut packetizer = Packetizer::default();
         for len in [1, 1144, 1145, 2288, 2289, 40_000] {
             let data: Vec<u8> = (0..len).map(|at: usize| (at % 251) as u8).collect();
+            packetizer.advance(0);
             let payloads = packetizer.packetize(&picture(&data, 0));
             let sizes = || payloads.iter().map(Bytes::len);
             assert!(sizes().all(|size| size <= MAX_PAYLOAD));
@@ -174,6 +180,7 @@ mod tests {
         let mut packetizer = Packetizer { picture_id: 0x7FFD, base: 254 };
         let mut before: Option<PictureId> = None;
         for (layer, base) in [(0, 255), (1, 255), (0, 0), (1, 0), (0, 1)] {
+            packetizer.advance(layer);
             let payload = &packetizer.packetize(&picture(&[1, 2, 3], layer))[0];
             let descriptor = parse(payload).expect("well formed");
             assert_eq!(descriptor.layer, Some(Layer { id: layer, sync: layer > 0, base }));

@@ -36,6 +36,11 @@ impl Scaler {
         self.stretch(frame, width, height)
     }
 
+    /// The picture in exactly this size, which is to be of the same shape but for rounding; the same one if it already is.
+    pub(super) fn exact(&mut self, frame: &VideoFrame, size: (u32, u32)) -> Result<VideoFrame, MediaError> {
+        if (frame.width(), frame.height()) == size { Ok(frame.clone()) } else { self.stretch(frame, size.0, size.1) }
+    }
+
     /// The picture in the middle of one of exactly `width` x `height`, with black bars where its shape differs.
     pub fn letterbox(&mut self, frame: &VideoFrame, width: u32, height: u32) -> Result<VideoFrame, MediaError> {
         let inner = fit_size((frame.width(), frame.height()), (width, height));
@@ -85,7 +90,7 @@ fn unscalable(error: impl std::fmt::Display) -> MediaError {
 }
 
 /// The largest even size of the shape of `from` that fits inside of `into`.
-fn fit_size(from: (u32, u32), into: (u32, u32)) -> (u32, u32) {
+pub(super) fn fit_size(from: (u32, u32), into: (u32, u32)) -> (u32, u32) {
     let (from_width, from_height) = (u64::from(from.0), u64::from(from.1));
     let (width, height) = (u64::from(into.0), u64::from(into.1));
     let even = |side: u64, limit: u32| ((side.div_ceil(2) * 2) as u32).clamp(2, limit.max(2));

@@ -1,8 +1,8 @@
 //! From a source to encoded, packetised pictures.
 //!
 //! Invariant: one thread owns the source, one the encoder; between them is a slot, so that an encoder that cannot keep up
-//! loses old pictures (counted) and delays none. However many links take the result, each picture is encoded once; if none
-//! takes it, not at all.
+//! loses old pictures (counted) and delays none. There is one encoder for each layer that somebody takes, and however many
+//! links take it, each picture is encoded once for all of them; a layer that none takes is not encoded.
 //!
 //! When a camera stalls or is lost nothing is sent: a repeated picture would look alive to the peers' counters. The
 //! [`DeviceEvent`] comes within 2.5 s, so that the call can tell them; the self-view is empty from then on.
@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use super::encoding::Encoding;
 use super::feed::{Command, Feed, Wiring};
+use super::layers::{LAYERS, LayerRates};
 use super::source::{FrameSink, VideoSettings, VideoSource, clearing};
 use super::{LatestFrame, VideoFrame};
 use crate::device::DeviceEvent;
@@ -42,7 +43,7 @@ pub struct VideoSenderHooks {
 pub struct VideoSendCounters {
     /// Pictures that entered the pipeline.
     pub frames_captured: u64,
-    /// Pictures encoded.
+    /// Pictures encoded, over all layers.
     pub frames_encoded: u64,
     /// Of these, keyframes.
     pub key_frames: u64,
@@ -52,14 +53,35 @@ pub struct VideoSendCounters {
     pub bytes: u64,
     /// Time spent in the encoder.
     pub encode_time: Duration,
+    /// Of the largest picture that was encoded last, pixels; 0 before the first.
+    pub width: u32,
+    /// Likewise.
+    pub height: u32,
+    /// Of layer 0, whether or not it is encoded, pixels; 0 before the first picture.
+    pub full_width: u32,
+    /// Likewise.
+    pub full_height: u32,
+    /// What the encoders were told, bits a second, all together.
+    pub target_bps: u32,
+    /// Encoders at work: one for each layer that is taken.
+    pub encoders_running: u32,
+    /// Each layer by itself.
+    pub layers: [LayerCounters; LAYERS],
+}
+
+/// What was counted for one layer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LayerCounters {
+    /// Pictures encoded.
+    pub frames_encoded: u64,
+    /// Time spent in the encoder.
+    pub encode_time: Duration,
     /// Of the last encoded picture, pixels; 0 before the first.
     pub width: u32,
     /// Likewise.
     pub height: u32,
-    /// What the encoder was told, bits a second.
+    /// What the encoder was told, bits a second; 0 while the layer is not encoded.
     pub target_bps: u32,
-    /// Encoders at work: 0 or 1.
-    pub encoders_running: u32,
 }
 
 /// What the sender and its threads share.
@@ -70,15 +92,20 @@ pub(super) struct Shared {
     enabled: AtomicBool,
     /// There is something to take them from.
     sourced: AtomicBool,
-    pub(super) takers: AtomicBool,
-    pub(super) keyframe: AtomicBool,
-    pub(super) target_bps: AtomicU32,
+    /// What each layer is to take, bits a second; 0 where it is not taken.
+    rates: [AtomicU32; LAYERS],
+    /// Somebody needs a keyframe of this layer.
+    pub(super) keyframes: [AtomicBool; LAYERS],
     pub(super) stopped: AtomicBool,
 }
 
 impl Shared {
     pub(super) fn counters(&self) -> MutexGuard<'_, VideoSendCounters> {
         self.counters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn rates(&self) -> LayerRates {
+        self.rates.each_ref().map(|rate| rate.load(Ordering::Relaxed))
     }
 }
 
@@ -91,7 +118,7 @@ pub struct VideoSender {
 }
 
 impl VideoSender {
-    /// Starts; fails at once for a missing or broken file or a missing camera. A camera that is lost or stalls later is
+    /// Starts, and encodes the full size at the highest rate until [`VideoSender::set_layers`] says otherwise. Fails at once for a missing or broken file or a missing camera. A camera that is lost or stalls later is
     /// reported by [`DeviceEvent`], looked for in the background, and resumes by itself.
     pub fn start(source: VideoSource, settings: VideoSettings, hooks: VideoSenderHooks) -> Result<Self, MediaError> {
         Self::make(Some(source), settings, hooks)
@@ -108,9 +135,8 @@ impl VideoSender {
             counters: Mutex::default(),
             enabled: AtomicBool::new(true),
             sourced: AtomicBool::new(source.is_some()),
-            takers: AtomicBool::new(true),
-            keyframe: AtomicBool::new(false),
-            target_bps: AtomicU32::new(settings.max_bps),
+            rates: std::array::from_fn(|layer| AtomicU32::new(if layer == 0 { settings.max_bps } else { 0 })),
+            keyframes: Default::default(),
             stopped: AtomicBool::new(false),
         });
         let VideoSenderHooks { encoded, captured, device } = hooks;
@@ -150,29 +176,30 @@ impl VideoSender {
         }
     }
 
-    /// Whether anybody takes what is encoded. The first picture for new takers is a keyframe.
-    pub fn set_takers(&self, any: bool) {
-        if !self.shared.takers.swap(any, Ordering::Relaxed) && any {
-            self.request_keyframe();
+    /// Which layers somebody takes, and the rate of each in bits a second, up to the maximum of the settings. A layer that is
+    /// new begins with a keyframe; the others go on as they are.
+    pub fn set_layers(&self, rates: LayerRates) {
+        for (layer, bps) in rates.into_iter().enumerate() {
+            let before = self.shared.rates[layer].swap(bps.min(self.max_bps), Ordering::Relaxed);
+            if before == 0 && bps > 0 {
+                self.request_keyframe(layer);
+            }
         }
     }
 
-    /// Changes the rate, in bits a second, up to the maximum of the settings.
-    pub fn set_bitrate(&self, bps: u32) {
-        self.shared.target_bps.store(bps.min(self.max_bps), Ordering::Relaxed);
-    }
-
-    /// Makes one of the next pictures a keyframe: the next, but at most one in 150 ms.
-    pub fn request_keyframe(&self) {
-        self.shared.keyframe.store(true, Ordering::Relaxed);
+    /// Makes one of the next pictures of a layer a keyframe: the next, but at most one in 150 ms.
+    pub fn request_keyframe(&self, layer: usize) {
+        if let Some(wanted) = self.shared.keyframes.get(layer) {
+            wanted.store(true, Ordering::Relaxed);
+        }
     }
 
     /// What was counted until now.
     pub fn counters(&self) -> VideoSendCounters {
-        let Shared { enabled, sourced, takers, .. } = &*self.shared;
-        let at_work = [enabled, sourced, takers].iter().all(|flag| flag.load(Ordering::Relaxed));
+        let Shared { enabled, sourced, .. } = &*self.shared;
+        let fed = [enabled, sourced].iter().all(|flag| flag.load(Ordering::Relaxed));
         let mut counters = *self.shared.counters();
-        if !at_work {
+        if !fed || self.shared.rates() == [0; LAYERS] {
             counters.encoders_running = 0;
         }
         counters

@@ -20,7 +20,7 @@ use vpx_sys::{
     vpx_img_wrap, vpx_kf_mode, vpx_rational, vpx_rc_mode,
 };
 
-use super::codec::{EncodedPicture, EncoderSettings, VideoDecoder, VideoEncoder};
+use super::codec::{EncodedPicture, EncoderSettings, PictureKind, VideoDecoder, VideoEncoder};
 use super::frame::{FrameBuffer, FramePool, MAX_SIDE, VideoFrame, check_size};
 use super::pace::Pace;
 use crate::MediaError;
@@ -82,7 +82,7 @@ fn empty_context() -> Box<vpx_codec_ctx_t> {
     Box::new(unsafe { MaybeUninit::zeroed().assume_init() })
 }
 
-/// Encodes VP8 in two temporal layers: every other picture can be left out.
+/// Encodes VP8 in two temporal layers, of which the upper one can be left out.
 pub struct Vp8Encoder {
     context: Context,
     config: vpx_codec_enc_cfg_t,
@@ -90,8 +90,6 @@ pub struct Vp8Encoder {
     /// Of the next picture, in frame intervals: libvpx sees them evenly spaced.
     pts: i64,
     pace: Pace,
-    /// The next picture belongs to layer 1.
-    upper_next: bool,
 }
 
 // SAFETY: the raw pointers in the configuration (for two-pass statistics) are null and never used.
@@ -130,7 +128,7 @@ impl Vp8Encoder {
         context.set(vp8e_enc_control_id::VP8E_SET_TOKEN_PARTITIONS, 0)?;
         context.set(vp8e_enc_control_id::VP8E_SET_MAX_INTRA_BITRATE_PCT, MAX_KEYFRAME_PERCENT)?;
         let pace = Pace::new(settings.fps);
-        Ok(Self { context, config, settings, pts: 0, pace, upper_next: false })
+        Ok(Self { context, config, settings, pts: 0, pace })
     }
 
     /// Tells libvpx what rate makes the pictures that really come take the wanted one.
@@ -188,7 +186,7 @@ impl VideoEncoder for Vp8Encoder {
         "libvpx"
     }
 
-    fn encode(&mut self, frame: &VideoFrame, force_keyframe: bool) -> Result<Option<EncodedPicture<'_>>, MediaError> {
+    fn encode(&mut self, frame: &VideoFrame, kind: PictureKind) -> Result<Option<EncodedPicture<'_>>, MediaError> {
         if (frame.width(), frame.height()) != (self.settings.width, self.settings.height) {
             let problem = format!("a picture of {}x{} came in", frame.width(), frame.height());
             return Err(MediaError::Codec { codec: ENCODER, problem });
@@ -196,9 +194,12 @@ impl VideoEncoder for Vp8Encoder {
         if self.pace.next(frame.captured_us()).is_some() {
             self.apply_rate()?;
         }
-        let upper = self.upper_next && !force_keyframe;
-        let flags = if force_keyframe { VPX_EFLAG_FORCE_KF } else { layer_flags(upper) };
-        self.upper_next = !upper;
+        let (upper, flags) = match kind {
+            PictureKind::Key => (false, VPX_EFLAG_FORCE_KF),
+            _ if self.pts == 0 => (false, VPX_EFLAG_FORCE_KF),
+            PictureKind::Base => (false, layer_flags(false)),
+            PictureKind::Upper => (true, layer_flags(true)),
+        };
         self.context.set(vp8e_enc_control_id::VP8E_SET_TEMPORAL_LAYER_ID, c_int::from(upper))?;
 
         // SAFETY: a plain C struct of numbers, null pointers and enums that have a value 0.
@@ -247,9 +248,6 @@ impl VideoEncoder for Vp8Encoder {
             // so that it cannot be.
             let data = unsafe { slice::from_raw_parts(encoded.buf.cast::<u8>(), encoded.sz as usize) };
             let keyframe = encoded.flags & VPX_FRAME_IS_KEY != 0;
-            if keyframe {
-                self.upper_next = true;
-            }
             let temporal_layer = u8::from(upper && !keyframe);
             return Ok(Some(EncodedPicture { data, keyframe, temporal_layer, layer_sync: upper || keyframe }));
         }

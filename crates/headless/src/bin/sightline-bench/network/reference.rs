@@ -7,7 +7,9 @@ use std::sync::OnceLock;
 
 use anyhow::Result;
 use sightline_headless::verify::Verifier;
-use sightline_media::video::{EncoderSettings, FramePool, Pattern, VideoDecoder, VideoEncoder, Vp8Decoder, Vp8Encoder};
+use sightline_media::video::{
+    EncoderSettings, FramePool, Pattern, PictureKind, VideoDecoder, VideoEncoder, Vp8Decoder, Vp8Encoder,
+};
 
 use super::{HEIGHT, WIDTH};
 
@@ -32,7 +34,8 @@ fn psnr_db() -> Result<f64> {
         let mut buffer = pool.buffer(WIDTH, HEIGHT)?;
         pattern.draw(number, buffer.planes_mut());
         let frame = buffer.freeze(i64::try_from(number)? * 1_000_000 / i64::from(FPS));
-        if let Some(encoded) = encoder.encode(&frame, false)?
+        let kind = if number.is_multiple_of(2) { PictureKind::Base } else { PictureKind::Upper };
+        if let Some(encoded) = encoder.encode(&frame, kind)?
             && let Some(shown) = decoder.decode(encoded.data)?
         {
             verifier.picture(&shown, number);
