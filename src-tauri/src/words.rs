@@ -38,6 +38,9 @@ pub(crate) const SERVER_LOST: &str =
     "The server cannot be reached. Who is here stays; Sightline keeps trying to get back.";
 pub(crate) const PATH_LOST: &str = "The connection broke. Sightline is looking for another way.";
 pub(crate) const PATH_TRIED: &str = "The connection broke. Sightline is trying another way.";
+pub(crate) const OURS_PAUSE: &str = "Your picture pauses for them: the connection carries no more than sound.";
+pub(crate) const THEIRS_PAUSE: &str = "Their picture pauses: the connection carries no more than sound.";
+pub(crate) const BOTH_PAUSE: &str = "Pictures pause both ways: the connection carries no more than sound.";
 pub(crate) const YOU_LEFT: &str = "You left the call.";
 pub(crate) const REPLACED: &str = "The call goes on in another window or on another computer.";
 

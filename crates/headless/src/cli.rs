@@ -53,6 +53,9 @@ pub struct JoinArgs {
     /// Most kbit/s of video
     #[arg(long, value_name = "KBPS", default_value_t = 1500, value_parser = clap::value_parser!(u32).range(30..=50_000))]
     pub max_kbps: u32,
+    /// Ask every peer for pictures of this size; without it, they send the largest that the connection carries
+    #[arg(long, value_name = "WxH")]
+    pub tile: Option<Size>,
     /// Sound to send: `none`, `tone`, `file:VOICE.wav` or `device[:ID]`
     #[arg(long, value_name = "SOURCE", default_value = "none")]
     pub microphone: Microphone,
@@ -137,7 +140,7 @@ mod tests {
     #[test]
     fn the_documented_command_line_parses() {
         let line = "sightline-headless join a-b-c-d --server ws://127.0.0.1:7788 --name N --camera pattern \
-                    --size 1280x720 --fps 30 --max-kbps 1500 --microphone tone --speaker none --record out \
+                    --size 1280x720 --fps 30 --max-kbps 1500 --tile 320x180 --microphone tone --speaker none --record out \
                     --history h.sqlite --seconds 5 --report -";
         assert!(Cli::try_parse_from(line.split_whitespace()).is_ok());
         let no_name = "sightline-headless join a-b-c-d --server ws://127.0.0.1:7788";

@@ -47,7 +47,7 @@ pub async fn run(args: &JoinArgs, stop: impl Future<Output = ()>) -> Result<Repo
         peers: Vec::new(),
         report: blank(args),
     };
-    let ended = follow(&mut watch, &mut events, args.seconds, started, stop).await;
+    let ended = follow(&mut watch, &call, &mut events, args.seconds, started, stop).await;
     // Threads end with the call, and their CPU time with them.
     watch.report.thread_cpu_seconds = usage::threads();
     let summary = call.leave().await;
@@ -125,6 +125,7 @@ fn blank(args: &JoinArgs) -> Report {
 /// Takes events until the time is up, the user stops, or the call ends by itself; gives the reason.
 async fn follow(
     watch: &mut Watch<'_>,
+    call: &Call,
     events: &mut mpsc::Receiver<CallEvent>,
     seconds: Option<u64>,
     started: Instant,
@@ -142,7 +143,12 @@ async fn follow(
         tokio::select! {
             event = events.recv() => match event {
                 Some(CallEvent::Ended { reason }) => return Ok(ended_by_itself(reason)),
-                Some(event) => watch.event(event)?,
+                Some(event) => {
+                    if let (CallEvent::PeerJoined(peer), Some(tile)) = (&event, watch.args.tile) {
+                        call.set_tile_size(&peer.id, tile.width, tile.height);
+                    }
+                    watch.event(event)?;
+                }
                 None => return Ok("the call ended".to_owned()),
             },
             () = &mut time_up => return Ok("left".to_owned()),
@@ -227,15 +233,26 @@ impl Watch<'_> {
                     history.event(&event);
                 }
             }
-            CallEvent::Warning(text) => {
-                tracing::warn!("{text}");
-                if self.report.warnings.len() < MAX_WARNINGS {
-                    self.report.warnings.push(text);
-                }
+            CallEvent::Warning(text) => self.warn(text),
+            CallEvent::PicturesPaused { peer, ours, paused } => {
+                let PeerInfo { name, .. } = peer;
+                self.warn(match (ours, paused) {
+                    (true, true) => format!("our pictures to {name} pause: the connection carries no more than sound"),
+                    (true, false) => format!("our pictures to {name} go on"),
+                    (false, true) => format!("the pictures of {name} pause: the connection carries no more than sound"),
+                    (false, false) => format!("the pictures of {name} go on"),
+                });
             }
             CallEvent::Chat { .. } | CallEvent::MediaState { .. } | CallEvent::Ended { .. } => {}
         }
         Ok(())
+    }
+
+    fn warn(&mut self, text: String) {
+        tracing::warn!("{text}");
+        if self.report.warnings.len() < MAX_WARNINGS {
+            self.report.warnings.push(text);
+        }
     }
 
     fn peer(&mut self, peer: PeerInfo) {

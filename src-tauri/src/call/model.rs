@@ -76,8 +76,25 @@ struct Peer {
     video: bool,
     connection: Connection,
     note: Option<String>,
+    /// Our pictures to it pause, because the connection carries no more than sound.
+    ours_pause: bool,
+    /// Its pictures to us do.
+    theirs_pause: bool,
     stats: Option<TileStats>,
     class: Option<QualityClass>,
+}
+
+impl Peer {
+    /// What is to be said about it.
+    fn note(&self) -> Option<String> {
+        let pause = match (self.ours_pause, self.theirs_pause) {
+            (false, false) => None,
+            (true, false) => Some(words::OURS_PAUSE),
+            (false, true) => Some(words::THEIRS_PAUSE),
+            (true, true) => Some(words::BOTH_PAUSE),
+        };
+        self.note.clone().or_else(|| pause.map(str::to_owned))
+    }
 }
 
 impl Model {
@@ -121,6 +138,11 @@ impl Model {
             CallEvent::MediaState { peer, audio, video } => {
                 if let Some(peer) = self.peer(&peer.id) {
                     (peer.audio, peer.video) = (*audio, *video);
+                }
+            }
+            CallEvent::PicturesPaused { peer, ours, paused } => {
+                if let Some(peer) = self.peer(&peer.id) {
+                    *(if *ours { &mut peer.ours_pause } else { &mut peer.theirs_pause }) = *paused;
                 }
             }
             CallEvent::Record(event) => self.recorded(event),
@@ -261,7 +283,7 @@ impl Model {
             speaking: number == 0 && peer.audio && self.speaks(&peer.info.id),
             class: peer.class,
             connection: peer.connection,
-            note: peer.note.clone(),
+            note: peer.note(),
             stats: peer.stats.clone(),
         };
         std::iter::once(first).chain(further).enumerate().map(tile).collect()
@@ -280,6 +302,8 @@ impl Model {
                 video: false,
                 connection: Connection::Connecting,
                 note: None,
+                ours_pause: false,
+                theirs_pause: false,
                 stats: None,
                 class: None,
             }),

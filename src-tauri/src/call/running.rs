@@ -4,7 +4,7 @@
 //! hears that the call is over. Shutdown: leave the call (goodbye, last counters, devices and links released), take in its
 //! last events, finish the record, take the tiles away, tell the page.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -161,6 +161,7 @@ pub(crate) async fn join(plan: Plan, tiles: Arc<Tiles>, page: Arc<dyn Page>, giv
         shown: shown.clone(),
         told: None,
         levels: SpeakingLevels::default(),
+        tile_sizes: BTreeMap::new(),
     };
     let task = tokio::spawn(owner.run(call, events, order_rx));
     Ok(Running { server: plan.server, orders, shown, task })
@@ -194,6 +195,8 @@ struct Owner {
     shown: Arc<Shown>,
     told: Option<CallState>,
     levels: SpeakingLevels,
+    /// What the peers were told of their tiles: pixels by peer.
+    tile_sizes: BTreeMap<String, (u32, u32)>,
 }
 
 impl Owner {
@@ -203,7 +206,10 @@ impl Owner {
         pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                _ = pulse.tick() => self.listen(&call),
+                _ = pulse.tick() => {
+                    self.listen(&call);
+                    self.tell_tiles(&call);
+                }
                 event = events.recv() => match event {
                     Some(CallEvent::Ended { reason }) => {
                         self.model.event(&CallEvent::Ended { reason }, unix_ms());
@@ -286,6 +292,19 @@ impl Owner {
             self.page.tell(PageEvent::Speaking(levels.clone()));
             self.model.set_levels(levels.levels.clone());
             self.levels = levels;
+        }
+    }
+
+    /// Nobody need send more than the page shows. Before it has shown a peer for the first time, nothing is known of its tile.
+    fn tell_tiles(&mut self, call: &Call) {
+        let shown = self.tiles.shown();
+        for peer in self.sinks.pictures().into_keys() {
+            let told = self.tile_sizes.get(&peer).copied();
+            let size = shown.get(&peer).copied().or(told.map(|_| (0, 0)));
+            if let Some((width, height)) = size.filter(|size| Some(*size) != told) {
+                call.set_tile_size(&peer, width, height);
+                self.tile_sizes.insert(peer, (width, height));
+            }
         }
     }
 

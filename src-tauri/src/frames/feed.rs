@@ -61,6 +61,7 @@ impl Feeds {
     }
 
     fn show(&mut self, tiles: BTreeMap<String, Size>) {
+        self.tiles.set_shown(tiles.clone());
         let shared = &self.shared;
         self.feeds.retain(|tile, feed| {
             let kept = tiles.contains_key(tile);

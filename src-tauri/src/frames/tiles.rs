@@ -2,10 +2,12 @@
 //!
 //! Invariant: a tile's slot is the one it was last given; whoever looks a tile up anew never holds on to an old one.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sightline_media::video::LatestFrame;
+
+use super::wire::Size;
 
 /// Id of our own picture.
 pub(crate) const OWN_TILE: &str = "self";
@@ -14,6 +16,8 @@ pub(crate) const OWN_TILE: &str = "self";
 #[derive(Default)]
 pub(crate) struct Tiles {
     slots: Mutex<HashMap<String, Arc<LatestFrame>>>,
+    /// What the page shows, and in how many pixels. Bounded by [`super::wire::MAX_TILES`].
+    shown: Mutex<BTreeMap<String, Size>>,
 }
 
 impl Tiles {
@@ -35,6 +39,16 @@ impl Tiles {
     /// A tile's pictures.
     pub(crate) fn get(&self, id: &str) -> Option<Arc<LatestFrame>> {
         self.lock().get(id).cloned()
+    }
+
+    /// What the page shows from now on.
+    pub(super) fn set_shown(&self, shown: BTreeMap<String, Size>) {
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = shown;
+    }
+
+    /// What the page shows, and in how many pixels each.
+    pub(crate) fn shown(&self) -> BTreeMap<String, Size> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<LatestFrame>>> {

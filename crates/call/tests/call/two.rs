@@ -115,13 +115,6 @@ async fn nobody_receives_more_than_its_tile_shows() {
     let code = server.room().await;
     let ada = Participant::join(&server.url(), &code, "Ada").await;
     let grace = Participant::join(&server.url(), &code, "Grace").await;
-    let id = ada.events(|events| {
-        events.iter().find_map(|event| match event {
-            CallEvent::PeerJoined(peer) => Some(peer.id.clone()),
-            _ => None,
-        })
-    });
-    let id = id.expect("Grace is in, so Ada was told");
     let receives = |wanted: (u32, u32)| {
         move |events: &[CallEvent]| {
             let video = |track: &&TrackCounters| track.key.kind == Kind::Video;
@@ -135,6 +128,13 @@ async fn nobody_receives_more_than_its_tile_shows() {
         }
     };
     ada.until("the full size", receives((WIDTH, HEIGHT))).await;
+    let id = ada.events(|events| {
+        events.iter().find_map(|event| match event {
+            CallEvent::PeerJoined(peer) => Some(peer.id.clone()),
+            _ => None,
+        })
+    });
+    let id = id.expect("Grace is seen, so she is in");
     ada.call.set_tile_size(&id, 120, 90);
     ada.until("half of it", receives((WIDTH / 2, HEIGHT / 2))).await;
     ada.call.set_tile_size(&id, 1000, 1000);

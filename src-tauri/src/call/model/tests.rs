@@ -88,6 +88,23 @@ fn a_tile_shows_a_picture_only_while_there_is_one() {
 }
 
 #[test]
+fn a_tile_says_which_pictures_pause() {
+    let mut model = joined();
+    let note = |model: &Model| state(model).tiles.remove(1).note;
+    let pause = |model: &mut Model, ours, paused| {
+        model.event(&CallEvent::PicturesPaused { peer: ada(), ours, paused }, 0);
+        note(model)
+    };
+    assert!(pause(&mut model, true, true).is_some_and(|note| note.starts_with("Your picture pauses")));
+    assert!(pause(&mut model, false, true).is_some_and(|note| note.contains("both ways")));
+    assert!(pause(&mut model, true, false).is_some_and(|note| note.starts_with("Their picture pauses")));
+    record(&mut model, Some("a"), EventKind::Reconnecting { cause: "failed".into() });
+    assert!(note(&model).is_some_and(|note| note.starts_with("The connection broke")), "what is worse goes first");
+    record(&mut model, Some("a"), EventKind::Reconnected);
+    assert_eq!(pause(&mut model, false, false), None);
+}
+
+#[test]
 fn broken_connections_say_what_is_being_done() {
     let mut model = joined();
     record(&mut model, None, EventKind::Reconnecting { cause: "closed".into() });
