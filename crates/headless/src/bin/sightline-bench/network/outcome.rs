@@ -194,14 +194,12 @@ impl Outcome {
     }
 }
 
-/// A picture shown at or after the change ends the freeze that lasted then. Where none lasted, pictures went on.
+/// The end of what froze at the change, or within a second of it. Where nothing did, pictures went on.
 fn picture_after(peer: &PeerReport, change: &Moment) -> Option<f64> {
-    let around = peer.freezes.iter().find(|freeze| {
+    peer.video_in.as_ref()?;
+    let around = peer.freezes.iter().filter(|freeze| {
         let ended = freeze.ended_unix_ms as f64;
         ended >= change.unix_ms && ended - freeze.ms <= change.unix_ms + 1000.0
     });
-    match around {
-        Some(freeze) => Some((freeze.ended_unix_ms as f64 - change.unix_ms) / 1e3),
-        None => peer.video_in.as_ref().map(|_| 0.0),
-    }
+    Some(around.map(|freeze| (freeze.ended_unix_ms as f64 - change.unix_ms) / 1e3).fold(0.0, f64::max))
 }
