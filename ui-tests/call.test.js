@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { arrange, side } from '../ui/call/grid.js';
 import { actionOf, pushToTalk } from '../ui/call/keys.js';
 import { CHAT_LINES, NO_CHAT, news, received, restored } from '../ui/call/news.js';
-import { NOBODY, nextSpeaker } from '../ui/call/speaker.js';
+import { NOBODY, audible, nextSpeaker } from '../ui/call/speaker.js';
 
 test('the smallest square grid that holds all', () => {
   assert.deepEqual([0, 1, 2, 4, 5, 9, 10].map(side), [1, 1, 2, 2, 3, 3, 4]);
@@ -81,6 +81,15 @@ test('a pause in speech does not move the outline, someone else speaking does', 
 test('the one who left is not outlined for ever', () => {
   const speaker = nextSpeaker({ id: 'gone', heardMs: 0 }, { a: 0.2 }, 5000);
   assert.equal(speaker.id, 'a');
+});
+
+test('one who is muted is not outlined, whatever is heard', () => {
+  const tiles = [
+    { id: 'a', audio: false },
+    { id: 'b', audio: true },
+    { id: 'c', audio: true },
+  ];
+  assert.deepEqual(audible({ a: 0.5, b: 0.1, gone: 0.4 }, tiles), { b: 0.1 });
 });
 
 const tile = (id, extra = {}) => ({

@@ -261,6 +261,12 @@ function detail(id) {
         toMs: at + 480_000,
         class: 'ok',
       },
+      ...[1, 2, 3].map((n) => ({
+        sentence: `Li Wei's downlink passed on packets unevenly (${30 + n} ms of jitter) at 18:4${n}.`,
+        fromMs: at + 500_000 + n * 60_000,
+        toMs: at + 510_000 + n * 60_000,
+        class: 'ok',
+      })),
     ],
   };
 }

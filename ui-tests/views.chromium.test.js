@@ -269,6 +269,10 @@ view('the history searches, opens, shows charts and the same figures as a table'
   await browser.until("return document.querySelectorAll('.call-line').length === 1");
   await browser.click('.call-line');
   await says('Your uplink lost 6 % from 18:33 to 18:35.');
+  assert.equal(await visible('.findings .notice:nth-of-type(5)'), false, 'the charts are near');
+  await press('Show all 5 findings');
+  assert.equal(await visible('.findings .notice:nth-of-type(6)'), true);
+  await press('Show only the gravest');
   assert.match(await text('.findings .notice'), /^A bad call: only 71 %/, 'the whole comes first');
   await browser.until("return document.querySelectorAll('.legend button').length === 2");
   assert.equal(await visible('.legend button'), true, 'the legend is for everybody');
@@ -333,6 +337,23 @@ view('settings are stored when they change, and refused at their field', '', asy
   );
   await says('A number from 50 to 20000.');
   assert.equal((await calls('saveSettings')).length, 3, 'what is no number is not even asked for');
+});
+
+view('charts grow with the type of large screens, and are pointed at where they are', '', async () => {
+  await browser.size(3840, 2160);
+  await browser.click('.rail button:nth-child(2)');
+  await browser.click('[data-call="2"]');
+  await browser.until("return window.fake.calls.some(([name]) => name === 'chartInput')");
+  const [{ scale, width }] = await calls('chartOpen');
+  const box = await browser.run("return document.querySelector('.charts-box').clientWidth");
+  assert.ok(scale > 1.5 && Math.abs(width * scale - box) < 2, `${width} points of ${scale} in ${box} pixels`);
+  const sent = await browser.until(`
+    const canvas = document.querySelector('.charts-canvas');
+    const { left, top } = canvas.getBoundingClientRect();
+    canvas.dispatchEvent(new PointerEvent('pointermove', { clientX: left + 400, clientY: top + 40 }));
+    const moves = window.fake.calls.flatMap(([name, args]) => (name === 'chartInput' ? args.input.events : []));
+    return moves.find((event) => event.pointerMoved)?.pointerMoved`);
+  assert.ok(Math.abs(sent.x * scale - 400) < 1, JSON.stringify(sent));
 });
 
 view('nothing is wider than a small window', 'people=9&chat=1', async () => {

@@ -103,6 +103,7 @@ export const t = {
     reachable: 'reachable',
     notReachable: 'not reachable',
     roundTrip: 'Round trip',
+    milliseconds: (/** @type {number} */ ms) => (ms < 1 ? 'under 1 ms' : `${Math.round(ms)} ms`),
     udp: 'UDP possible',
     relay: 'Relay needed',
     cameraState: {
@@ -266,6 +267,8 @@ export const t = {
     deleteText: 'Its figures are removed from this computer. This cannot be undone.',
     deleted: 'Call deleted',
     findings: 'Findings',
+    allFindings: (/** @type {number} */ count) => `Show all ${count} findings`,
+    fewerFindings: 'Show only the gravest',
     show: 'Show',
     charts: 'Charts',
     table: 'Table',

@@ -11,6 +11,7 @@ use tokio::sync::{Mutex, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::ipc::Hosting;
+use crate::words;
 
 /// The server's port where it is free; as the program `sightline-server` has it.
 const PORT: u16 = 7788;
@@ -67,7 +68,7 @@ impl Host {
         Hosting {
             running: state.running.is_some(),
             addresses: state.running.as_ref().map(|running| reachable(running.address)).unwrap_or_default(),
-            problem: state.problem.clone(),
+            problem: state.problem.as_deref().map(words::sentence),
         }
     }
 
@@ -213,7 +214,7 @@ mod tests {
         let host = host(&dir, &taken.local_addr().unwrap().to_string());
         let problem = host.url().await.unwrap_err();
         assert!(problem.contains("cannot listen"), "{problem}");
-        assert_eq!(host.standing().await.problem, Some(problem));
+        assert_eq!(host.standing().await.problem, Some(words::sentence(&problem)));
     }
 
     #[tokio::test]

@@ -56,6 +56,7 @@ impl Lobby {
     }
 
     /// Opens what is wanted and closes what is not; what is held already, and works, stays. `devices` are those there are.
+    /// The page is told how it came out also where nothing has changed: it may know nothing yet.
     pub(crate) async fn open(&self, wanted: Wanted, devices: &[DeviceInfo]) {
         let mut held = self.held.lock().await;
         let before = held.wanted.replace(wanted.clone());
@@ -82,6 +83,7 @@ impl Lobby {
             held.levels = Some(tokio::spawn(tell_levels(meter.clone(), self.shared.page.clone())));
             held.microphone = Some(meter);
         }
+        self.shared.page.tell(PageEvent::Lobby(self.shared.lock().clone()));
     }
 
     /// Gives all devices back.
@@ -184,8 +186,8 @@ impl Shared {
 
     fn device(&self, event: &DeviceEvent) {
         let (standing, note) = match event.state {
-            DeviceState::Lost => (LobbyDevice::Missing, Some(event.detail.clone())),
-            DeviceState::Stalled => (LobbyDevice::Failed, Some(event.detail.clone())),
+            DeviceState::Lost => (LobbyDevice::Missing, Some(words::sentence(&event.detail))),
+            DeviceState::Stalled => (LobbyDevice::Failed, Some(words::sentence(&event.detail))),
             DeviceState::Back | DeviceState::Changed => (LobbyDevice::On, None),
         };
         self.change(|state| match event.kind {
@@ -223,9 +225,9 @@ fn failure(error: Result<Option<MediaError>, tokio::task::JoinError>) -> (LobbyD
         Ok(Some(MediaError::NoDevice { kind, name: Some(name) })) => {
             (LobbyDevice::Missing, words::device_is_away(kind, &name))
         }
-        Ok(Some(error)) => (LobbyDevice::Failed, error.to_string()),
+        Ok(Some(error)) => (LobbyDevice::Failed, words::sentence(&error.to_string())),
         Ok(None) => (LobbyDevice::Failed, String::new()),
-        Err(error) => (LobbyDevice::Failed, words::device_broke(&error.to_string())),
+        Err(error) => (LobbyDevice::Failed, words::sentence(&words::device_broke(&error.to_string()))),
     }
 }
 
@@ -281,6 +283,13 @@ mod tests {
         lobby.close().await;
         assert_eq!(last(&notes), LobbyState::default());
         assert!(tiles.get(OWN_TILE).is_none());
+    }
+
+    #[tokio::test]
+    async fn a_lobby_without_any_device_says_so() {
+        let (lobby, _, notes) = lobby();
+        lobby.open(wanted(None, None), &[]).await;
+        assert_eq!(last(&notes), LobbyState::default());
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

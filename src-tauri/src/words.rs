@@ -49,6 +49,15 @@ pub(crate) const NO_UDP: &str = "No UDP gets through here; calls need a relay.";
 pub(crate) const RELAY_NEEDED: &str = "This network's router makes a relay necessary.";
 pub(crate) const SPEAKER_IS_AWAY: &str = "The chosen speaker is not there. Plug it in, or choose another one.";
 
+/// A sentence of one that begins and ends as errors of programs do: without a capital letter and a full stop.
+pub(crate) fn sentence(text: &str) -> String {
+    let text = text.trim();
+    let mut letters = text.chars();
+    let Some(first) = letters.next() else { return String::new() };
+    let end = if text.ends_with(['.', '!', '?', '…']) { "" } else { "." };
+    format!("{}{}{end}", first.to_uppercase(), letters.as_str())
+}
+
 /// A further picture of a peer.
 pub(crate) fn further_picture(name: &str, number: usize) -> String {
     format!("{name} ({number})")
@@ -285,6 +294,13 @@ mod tests {
         assert_eq!(words(50.0), "packet loss, incoming video");
         assert_eq!(words(100.0), "a little packet loss, incoming video");
         assert_eq!(headline(&Headline::Unclassified(Unclassified::TooShort)), "too short to tell");
+    }
+
+    #[test]
+    fn errors_are_told_as_sentences() {
+        assert_eq!(sentence("no room has the code 'a-b'; check it"), "No room has the code 'a-b'; check it.");
+        assert_eq!(sentence(" Is it on?"), "Is it on?");
+        assert_eq!((sentence("ß"), sentence("")), ("SS.".to_owned(), String::new()));
     }
 
     #[test]

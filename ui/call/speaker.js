@@ -37,3 +37,14 @@ export function nextSpeaker(now, levels, nowMs) {
   if (heard) return { id: now.id, heardMs: nowMs };
   return free ? NOBODY : now;
 }
+
+/**
+ * The levels of those whose microphone is on: what is left in a buffer of one who is muted is no speech.
+ * @param {Record<string, number>} levels of each tile, 0 to 1
+ * @param {readonly {id: string, audio: boolean}[]} tiles
+ * @returns {Record<string, number>}
+ */
+export function audible(levels, tiles) {
+  const on = tiles.filter(({ id, audio }) => audio && id in levels);
+  return Object.fromEntries(on.map(({ id }) => [id, levels[id] ?? 0]));
+}

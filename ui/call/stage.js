@@ -1,7 +1,7 @@
 /** All tiles of a call in a square grid, or one large and the others in a strip. Invariant: one `TileView` a tile id. */
 import { h } from '../lib/dom.js';
 import { arrange, side } from './grid.js';
-import { NOBODY, nextSpeaker } from './speaker.js';
+import { NOBODY, audible, nextSpeaker } from './speaker.js';
 import { TileView } from './tile.js';
 import { t } from '../strings.js';
 
@@ -38,11 +38,8 @@ export class Stage {
    * @param {number} nowMs
    */
   hear(levels, nowMs) {
-    this.#speaker = nextSpeaker(this.#speaker, levels, nowMs);
-    for (const [id, view] of this.#views) {
-      view.speaking(id === this.#speaker.id);
-      view.level(levels[id] ?? 0);
-    }
+    this.#speaker = nextSpeaker(this.#speaker, audible(levels, this.#tiles), nowMs);
+    for (const [id, view] of this.#views) view.speaking(id === this.#speaker.id);
   }
 
   close() {

@@ -80,11 +80,6 @@ export class TileView {
     this.element.classList.toggle('speaking', speaking);
   }
 
-  /** @param {number} level 0 to 1 */
-  level(level) {
-    this.element.style.setProperty('--level', level.toFixed(2));
-  }
-
   close() {
     this.#showPicture(false);
     this.element.remove();

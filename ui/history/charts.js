@@ -19,6 +19,9 @@ import { t } from '../strings.js';
 /** Until the native side says what all charts need. */
 const FIRST_HEIGHT = 900;
 
+/** `--t2` on usual screens, in CSS pixels; it belongs to the sizes that the charts have. */
+const USUAL_TYPE = 13;
+
 export class Charts {
   /** @type {[number, number] | null} what of the time is shown */
   range = null;
@@ -121,10 +124,18 @@ export class Charts {
     }
   }
 
+  /** How much larger than usual the page's type is (large screens): the charts' is that, too. */
+  #zoom() {
+    const size = parseFloat(getComputedStyle(this.box).getPropertyValue('--t2'));
+    return size > 0 ? size / USUAL_TYPE : 1;
+  }
+
+  /** In points, of which the page's pixels are `#zoom` each. */
   #size() {
-    const scale = window.devicePixelRatio || 1;
-    const width = Math.max(1, Math.floor(this.box.clientWidth));
-    return { width, height: this.canvas.clientHeight || FIRST_HEIGHT, scale };
+    const zoom = this.#zoom();
+    const scale = (window.devicePixelRatio || 1) * zoom;
+    const width = Math.max(1, Math.floor(this.box.clientWidth / zoom));
+    return { width, height: this.canvas.clientHeight / zoom || FIRST_HEIGHT, scale };
   }
 
   /** @param {InputEvent} event */
@@ -177,7 +188,7 @@ export class Charts {
     this.range = head.rangeMs;
     this.#scene = scene ?? this.#scene;
     if (scene) this.#painter?.paint(scene);
-    const height = `${Math.round(head.heightPoints)}px`;
+    const height = `${Math.round(head.heightPoints * this.#zoom())}px`;
     if (this.canvas.style.height !== height) {
       this.canvas.style.height = height;
       this.#frame = requestAnimationFrame(() => {
@@ -227,8 +238,8 @@ export class Charts {
   #listen() {
     const { canvas } = this;
     const place = (/** @type {MouseEvent} */ event) => {
-      const box = canvas.getBoundingClientRect();
-      return { x: event.clientX - box.left, y: event.clientY - box.top };
+      const [box, zoom] = [canvas.getBoundingClientRect(), this.#zoom()];
+      return { x: (event.clientX - box.left) / zoom, y: (event.clientY - box.top) / zoom };
     };
     const button = (/** @type {PointerEvent} */ event, /** @type {boolean} */ pressed) =>
       this.#send({ button: { ...place(event), pressed, primary: event.button === 0 } });

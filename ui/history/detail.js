@@ -1,6 +1,6 @@
 /** One call: findings, charts or table, sessions with their breaks, people, events. */
 import { backend } from '../lib/backend.js';
-import { fill, h, set } from '../lib/dom.js';
+import { fill, h, set, setText } from '../lib/dom.js';
 import { date, duration, timeOfDay } from '../lib/format.js';
 import { headlineChip, iconButton, notice } from '../lib/parts.js';
 import { toast } from '../lib/toast.js';
@@ -13,6 +13,8 @@ import { t } from '../strings.js';
 
 /** Shown before and after a finding, so that one sees what it differs from. */
 const AROUND_MS = 60_000;
+/** More of them at once would push the charts out of sight. */
+const FINDINGS = 3;
 /** All of them stand in the export. */
 const EVENTS = 200;
 
@@ -113,7 +115,7 @@ export class Detail {
   #findings() {
     const { findings, summary } = this.call;
     const lines = findings.map((finding) => {
-      const show = h(
+      const evidence = h(
         'button',
         {
           type: 'button',
@@ -122,13 +124,24 @@ export class Detail {
         },
         t.history.show,
       );
-      return notice(finding.class, h('p', { class: 'grow' }, finding.sentence), show);
+      return notice(finding.class, h('p', { class: 'grow' }, finding.sentence), evidence);
     });
+    // To hide a single one would save nothing.
+    const rest = lines.length > FINDINGS + 1 ? lines.slice(FINDINGS) : [];
+    const more = h('button', { type: 'button', class: 'plain', 'aria-expanded': 'false' });
+    const show = (/** @type {boolean} */ all) => {
+      for (const line of rest) line.hidden = !all;
+      set(more, 'aria-expanded', String(all));
+      setText(more, all ? t.history.fewerFindings : t.history.allFindings(lines.length));
+    };
+    more.addEventListener('click', () => show(more.getAttribute('aria-expanded') === 'false'));
+    show(false);
     return h(
       'section',
       { class: 'col findings', 'aria-label': t.history.findings },
       notice(summary.class ?? 'plain', h('p', { class: 'grow summary' }, summary.sentence)),
       ...lines,
+      rest.length > 0 && more,
     );
   }
 

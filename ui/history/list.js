@@ -181,13 +181,14 @@ export class CallList {
    * @param {number} now
    */
   #line(call, now) {
+    const who = call.peers.length > 0 ? call.peers.join(', ') : call.code;
     const button = h(
       'button',
       { type: 'button', class: 'plain call-line', 'data-call': call.id, onclick: () => this.on.open(call.id) },
       h(
         'span',
         { class: 'grow' },
-        h('span', { class: 'call-who clip' }, call.peers.length > 0 ? call.peers.join(', ') : call.code),
+        h('span', { class: 'call-who clip', title: who }, who),
         h(
           'span',
           { class: 'soft small clip num' },

@@ -7,7 +7,6 @@ import { backend, on, problem } from '../lib/backend.js';
 import { announce } from '../lib/announce.js';
 import { KINDS, fillPicker, showSwitch } from '../lib/devices.js';
 import { fill, h, setText } from '../lib/dom.js';
-import { number } from '../lib/format.js';
 import { dot, field } from '../lib/parts.js';
 import { invitePart } from '../call/invite.js';
 import { icon } from '../icons.js';
@@ -279,7 +278,7 @@ function networkList(check) {
       line(
         check.roundTripMs === null ? null : slow ? 'ok' : 'good',
         t.lobby.roundTrip,
-        check.roundTripMs === null ? t.notKnown : `${number(check.roundTripMs)} ms`,
+        check.roundTripMs === null ? t.notKnown : t.lobby.milliseconds(check.roundTripMs),
       ),
       line(check.udp === null ? null : check.udp ? 'good' : 'bad', t.lobby.udp, yes(check.udp)),
       line(

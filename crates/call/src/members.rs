@@ -218,9 +218,11 @@ impl Driver {
         peer.presence = Presence::Here;
         peer.setup = SetupTimer::since_arrival(now);
         (peer.connected_at, peer.set_up) = (None, false);
-        let info = peer.info.clone();
+        let (info, MediaState { audio, video }) = (peer.info.clone(), peer.media);
         self.record(Some(&info.id), EventKind::PeerJoined { name: info.name.clone() });
-        self.events.emit(CallEvent::PeerJoined(info));
+        self.events.emit(CallEvent::PeerJoined(info.clone()));
+        // Who comes back says nothing of it again: nothing has changed there.
+        self.events.emit(CallEvent::MediaState { peer: info, audio, video });
         self.make_link(id, now);
     }
 

@@ -120,8 +120,17 @@ fn paint_line(painter: &Painter, from: Pos2, length: f32, color: Color32, style:
     }
 }
 
-/// Paints chips in rows, flush right. The first row is `first` wide, the others go back to `left`. Gives what can be
-/// clicked and how high it all is.
+/// Chips as they were painted.
+pub(crate) struct Flow {
+    /// What can be clicked.
+    pub(crate) actions: Vec<(Rect, Action)>,
+    /// Of all rows.
+    pub(crate) height: f32,
+    /// Where the leftmost chip begins; the right end where there is none.
+    pub(crate) left: f32,
+}
+
+/// Paints chips in rows, flush right. The first row is `first` wide, the others go back to `left`.
 pub(crate) fn flow(
     painter: &Painter,
     palette: &Palette,
@@ -129,7 +138,7 @@ pub(crate) fn flow(
     (left, right, top): (f32, f32, f32),
     first: f32,
     pointer: Option<Pos2>,
-) -> (Vec<(Rect, Action)>, f32) {
+) -> Flow {
     let mut rows: Vec<Vec<(&Chip, Measured)>> = vec![Vec::new()];
     let mut used = 0.0;
     for chip in chips {
@@ -144,20 +153,20 @@ pub(crate) fn flow(
             row.push((chip, measured));
         }
     }
-    let mut actions = Vec::new();
-    let height = rows.len() as f32 * ROW;
+    let mut flow = Flow { actions: Vec::new(), height: rows.len() as f32 * ROW, left: right };
     for (number, row) in rows.into_iter().enumerate() {
         let width: f32 = row.iter().map(|(_, measured)| measured.width + S2).sum::<f32>() - S2;
         let mut x = (right - width).max(left);
         for (chip, measured) in row {
             let rect = Rect::from_min_size(pos2(x, top + number as f32 * ROW), vec2(measured.width, HEIGHT));
             x = rect.right() + S2;
+            flow.left = flow.left.min(rect.left());
             let hovered = pointer.is_some_and(|at| rect.contains(at));
             chip.paint(painter, palette, rect, measured, hovered);
-            actions.extend(chip.action.map(|action| (rect.expand2(vec2(0.0, S1)), action)));
+            flow.actions.extend(chip.action.map(|action| (rect.expand2(vec2(0.0, S1)), action)));
         }
     }
-    (actions, height)
+    flow
 }
 
 /// A row of a note: a dot, words, and numbers at the right.

@@ -141,9 +141,9 @@ fn head(
         chips.push(Chip { name, value: None, sample: Sample::Nothing, hidden: false, action });
     }
     let right = width - RIGHT;
-    let (actions, height) = chip::flow(painter, palette, &chips, (0.0, right, 0.0), right - x - S3, state.pointer);
-    areas.actions.extend(actions);
-    height + S1
+    let flow = chip::flow(painter, palette, &chips, (0.0, right, 0.0), right - x - S3, state.pointer);
+    areas.actions.extend(flow.actions);
+    flow.height + S1
 }
 
 /// What is measured, in which unit, and the legend with the values at the crosshair.
@@ -178,14 +178,13 @@ fn title(painter: &Painter, shared: &Shared<'_>, chart: &Chart, rect: Rect, area
         })
         .collect();
     let right = rect.right() - RIGHT;
-    let (actions, _) = chip::flow(painter, palette, &chips, (x, right, rect.top()), right - x, state.pointer);
-    let used = actions.iter().map(|(rect, _)| rect.left()).fold(right, f32::min);
+    let flow = chip::flow(painter, palette, &chips, (x, right, rect.top()), right - x, state.pointer);
     let note = painter.layout_no_wrap(chart.kind.note().to_owned(), theme::small(), palette.faint);
-    if x + note.size().x + 140.0 < used {
+    if x + note.size().x + S3 < flow.left {
         painter.galley(pos2(x, middle - note.size().y / 2.0), note, palette.faint);
     }
     let clip = painter.clip_rect();
-    areas.actions.extend(actions.into_iter().map(|(rect, action)| (rect.intersect(clip), action)));
+    areas.actions.extend(flow.actions.into_iter().map(|(rect, action)| (rect.intersect(clip), action)));
 }
 
 fn scroll_bar(painter: &Painter, palette: &Palette, body: Rect, scroll: f32, scrollable: f32) {

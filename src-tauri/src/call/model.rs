@@ -147,8 +147,8 @@ impl Model {
             }
             CallEvent::Record(event) => self.recorded(event),
             // Trouble with a device is told twice; it stands where it belongs already.
-            CallEvent::Warning(sentence) if self.troubles().any(|trouble| trouble == sentence) => {}
-            CallEvent::Warning(sentence) => self.warning = Some((sentence.clone(), now_ms)),
+            CallEvent::Warning(text) if self.troubles().any(|trouble| *trouble == words::sentence(text)) => {}
+            CallEvent::Warning(text) => self.warning = Some((words::sentence(text), now_ms)),
             CallEvent::Chat { from, text } => {
                 self.written += 1;
                 return Some(ChatLine {
@@ -210,7 +210,7 @@ impl Model {
     /// The call did not come to be.
     pub(crate) fn failed(&mut self, reason: &str, sentence: &str) {
         self.phase = CallPhase::Ended;
-        self.ended = Some(Ended { reason: reason.to_owned(), sentence: sentence.to_owned() });
+        self.ended = Some(Ended { reason: reason.to_owned(), sentence: words::sentence(sentence) });
     }
 
     /// What the page shows; `pictures` are the tiles that each peer fills at the moment.
@@ -351,7 +351,7 @@ impl Model {
             }
             (EventKind::Device { media, direction, state, detail }, _) => {
                 let lost = matches!(state.as_str(), "lost" | "stalled");
-                *self.trouble_of(*media, *direction) = lost.then(|| detail.clone());
+                *self.trouble_of(*media, *direction) = lost.then(|| words::sentence(detail));
             }
             _ => {}
         }

@@ -17,6 +17,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::asked::Asked;
 use super::model::{Beginning, Model};
 use super::plan::Equipment;
 use super::record::Record;
@@ -161,7 +162,7 @@ pub(crate) async fn join(plan: Plan, tiles: Arc<Tiles>, page: Arc<dyn Page>, giv
         shown: shown.clone(),
         told: None,
         levels: SpeakingLevels::default(),
-        tile_sizes: BTreeMap::new(),
+        asked: BTreeMap::new(),
     };
     let task = tokio::spawn(owner.run(call, events, order_rx));
     Ok(Running { server: plan.server, orders, shown, task })
@@ -195,8 +196,8 @@ struct Owner {
     shown: Arc<Shown>,
     told: Option<CallState>,
     levels: SpeakingLevels,
-    /// What the peers were told of their tiles: pixels by peer.
-    tile_sizes: BTreeMap<String, (u32, u32)>,
+    /// What the peers were told of their tiles.
+    asked: BTreeMap<String, Asked>,
 }
 
 impl Owner {
@@ -298,12 +299,11 @@ impl Owner {
     /// Nobody need send more than the page shows. Before it has shown a peer for the first time, nothing is known of its tile.
     fn tell_tiles(&mut self, call: &Call) {
         let shown = self.tiles.shown();
-        for peer in self.sinks.pictures().into_keys() {
-            let told = self.tile_sizes.get(&peer).copied();
-            let size = shown.get(&peer).copied().or(told.map(|_| (0, 0)));
-            if let Some((width, height)) = size.filter(|size| Some(*size) != told) {
+        for (peer, pictures) in self.sinks.pictures() {
+            let is_live = pictures.iter().any(|picture| picture.live);
+            let asked = self.asked.entry(peer.clone()).or_default();
+            if let Some((width, height)) = asked.look(shown.get(&peer).copied(), is_live) {
                 call.set_tile_size(&peer, width, height);
-                self.tile_sizes.insert(peer, (width, height));
             }
         }
     }

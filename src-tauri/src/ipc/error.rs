@@ -50,7 +50,7 @@ pub(crate) type Answer<T> = Result<T, IpcError>;
 
 impl IpcError {
     pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self { code, message: words::sentence(&message.into()) }
     }
 
     pub(crate) fn not_now(message: &str) -> Self {

@@ -67,7 +67,7 @@ pub(crate) struct NetworkCheck {
 impl From<NetworkReport> for NetworkCheck {
     fn from(report: NetworkReport) -> Self {
         let note = match (&report.reachable, report.udp, report.relay_needed) {
-            (Err(why), _, _) => Some(why.clone()),
+            (Err(why), _, _) => Some(words::sentence(why)),
             (Ok(()), None, _) => Some(words::UDP_UNKNOWN.to_owned()),
             (Ok(()), Some(false), _) => Some(words::NO_UDP.to_owned()),
             (Ok(()), Some(true), Some(true)) => Some(words::RELAY_NEEDED.to_owned()),
@@ -102,6 +102,6 @@ mod tests {
         assert_eq!(NetworkCheck::from(fine).note, None);
         let gone = NetworkReport { reachable: Err("nobody there".into()), ..report };
         let check = NetworkCheck::from(gone);
-        assert_eq!((check.reachable, check.note.as_deref()), (false, Some("nobody there")));
+        assert_eq!((check.reachable, check.note.as_deref()), (false, Some("Nobody there.")));
     }
 }

@@ -165,6 +165,36 @@ fn a_peer_that_dies_without_a_word_is_noticed_and_the_call_goes_on() {
     survivors.block_on(ada.leave());
 }
 
+/// A computer that slept for a while, or a program that was stopped.
+#[test]
+fn one_who_was_given_up_comes_back_with_microphone_and_camera() {
+    let runtime = |workers| {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.worker_threads(workers).enable_all().build().expect("a runtime")
+    };
+    let (awake, sleepy) = (runtime(2), runtime(1));
+    let server = awake.block_on(TestServer::start());
+    let code = awake.block_on(server.room());
+    let ada = awake.block_on(Participant::join(&server.url(), &code, "Ada"));
+    let grace = sleepy.block_on(Participant::join(&server.url(), &code, "Grace"));
+    awake.block_on(ada.until_pictures("Grace", 10));
+
+    let (wake, asleep) = std::sync::mpsc::channel::<()>();
+    sleepy.spawn(async move { asleep.recv() });
+    let is_gone = |event: &CallEvent| matches!(event, CallEvent::PeerLeft { peer, .. } if peer.name == "Grace");
+    awake.block_on(ada.until("Grace is given up", |events| events.iter().any(is_gone)));
+    wake.send(()).expect("she sleeps");
+    awake.block_on(ada.until("Grace is back, with all she sends", |events| {
+        let is_told = |event: &CallEvent| {
+            matches!(event, CallEvent::MediaState { peer, audio: true, video: true } if peer.name == "Grace")
+        };
+        events.iter().skip_while(|event| !is_gone(event)).any(is_told)
+    }));
+    awake.block_on(ada.until_pictures("Grace", 10));
+    sleepy.block_on(grace.leave());
+    awake.block_on(ada.leave());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn leaving_is_quick_also_without_a_server() {
     let mut server = TestServer::start().await;

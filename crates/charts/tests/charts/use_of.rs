@@ -158,6 +158,14 @@ fn a_click_on_a_chip_toggles_it() {
 #[test]
 fn a_page_with_a_legend_of_its_own_is_the_only_one_that_toggles() {
     let record = eventful().record();
+    let looks = |view: View, width_points| {
+        let mut view = view;
+        view.frame(&Input { width_points, ..input(Vec::new()) }).bytes
+    };
+    for width in [480.0, 900.0] {
+        let outside = looks(View::new(record.clone(), Theme::Dark).with_legend_outside(), width);
+        assert!(looks(View::new(record.clone(), Theme::Dark), width) == outside, "with one peer they look alike");
+    }
     let mut page = Page::of(View::new(record.clone(), Theme::Dark).with_legend_outside());
     for row in 0..40 {
         for x in (300..880).step_by(20) {

@@ -134,7 +134,7 @@ fn a_lost_camera_is_off_and_said_until_it_is_back() {
     device(&mut model, Kind::Audio, Direction::Inbound, "lost");
     let now = state(&model);
     assert_eq!((now.me.camera, now.me.microphone, now.tiles[0].video), (false, true, false));
-    assert_eq!(now.me.note.as_deref(), Some("video lost audio lost"));
+    assert_eq!(now.me.note.as_deref(), Some("Video lost. Audio lost."));
     model.event(&CallEvent::Warning("video lost".into()), 1000);
     assert_eq!(state(&model).note, None, "said already, where it belongs");
     device(&mut model, Kind::Video, Direction::Outbound, "back");
@@ -153,7 +153,7 @@ fn a_warning_is_shown_for_a_while_and_gives_way_to_what_lasts() {
     model.not_recorded(Some("no space".into()));
     model.event(&CallEvent::Warning("careful".into()), 10_000);
     let note = |model: &Model, at| model.state(&BTreeMap::new(), at).note.unwrap_or_default();
-    assert_eq!(note(&model, 12_000), "careful");
+    assert_eq!(note(&model, 12_000), "Careful.");
     assert_eq!(note(&model, 18_001), "This call is not recorded: no space");
     record(&mut model, None, EventKind::Reconnecting { cause: "closed".into() });
     assert!(note(&model, 12_000).contains("server"));
@@ -205,7 +205,7 @@ fn an_end_says_why() {
     for (reason, word, part) in [
         (EndReason::Left, "left", "You left"),
         (EndReason::Replaced, "replaced", "goes on"),
-        (EndReason::Refused("the room is gone".into()), "connection-lost", "the room is gone"),
+        (EndReason::Refused("the room is gone".into()), "connection-lost", "The room is gone."),
     ] {
         let mut model = joined();
         record(&mut model, None, EventKind::Reconnecting { cause: "closed".into() });
