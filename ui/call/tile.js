@@ -102,7 +102,7 @@ export class TileView {
       this.quality,
       tile.class !== null && h('span', { class: `dot ${tile.class}`, 'aria-hidden': 'true' }),
       word && h('span', { class: 'hidden-text' }, `${word}: `),
-      h('span', { class: 'clip' }, words),
+      h('span', { class: words === tile.note ? 'tile-note' : 'clip', title: words }, words),
     );
   }
 
