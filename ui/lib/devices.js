@@ -43,5 +43,9 @@ export function showSwitch(button, isOn, label, icons) {
   set(button, 'aria-label', label);
   set(button, 'title', isOn ? t.call.turnOff(label) : t.call.turnOn(label));
   button.classList.toggle('off', !isOn);
-  fill(button, icon(icons[isOn ? 0 : 1]));
+  const name = icons[isOn ? 0 : 1];
+  if (button.dataset.icon === name) return;
+  // Only then: a picture that is replaced between press and release takes the click with it.
+  button.dataset.icon = name;
+  fill(button, icon(name));
 }
