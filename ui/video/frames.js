@@ -53,11 +53,11 @@ class Screen {
 
   /**
    * @param {import('./wire.js').Picture} picture
-   * @param {number} nowMs
    * @returns {boolean} whether the picture has another size than the last
    */
-  draw(picture, nowMs) {
+  draw(picture) {
     this.surface.draw(picture);
+    const nowMs = performance.timeOrigin + performance.now();
     const report = this.report;
     const resized = report.width !== picture.width || report.height !== picture.height;
     Object.assign(report, { seq: picture.seq, width: picture.width, height: picture.height });
@@ -190,12 +190,11 @@ export class Frames {
 
   #draw() {
     this.#tick = 0;
-    const nowMs = performance.timeOrigin + performance.now();
     for (const screen of this.#screens.values()) {
       const picture = screen.waiting;
       if (!picture) continue;
       screen.waiting = null;
-      if (screen.draw(picture, nowMs)) this.#resized();
+      if (screen.draw(picture)) this.#resized();
       this.#acknowledge(picture.seq);
     }
   }
