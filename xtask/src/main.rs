@@ -20,6 +20,8 @@ usage: cargo xtask COMMAND
   demo [SECONDS]      bundled server and two clients in a call (default 60 s), then the call's quality
   bench call [--quick]  measure calls in a release build and print the tables of the README
   bench network [--quick] [ROW...]  measure calls over bad paths, beside Chromium and the defaults of webrtc-rs
+  bench app [--quick] [--soak]
+                      the same of the app in its window, under Xvfb; with --soak, whether it gives back what calls took
   dist                build the installer of this platform: on Debian a .deb
   setup               only install what is missing";
 
@@ -42,6 +44,7 @@ fn dispatch(args: &[&str]) -> Result<()> {
         ["demo", rest @ ..] => demo(rest),
         ["test"] => test::run(),
         ["bench", what @ ("call" | "network"), rest @ ..] => bench(what, rest),
+        ["bench", "app", rest @ ..] => bench_app(rest),
         ["setup"] => {
             system::require(system::BUILD)?;
             system::offer(system::TEST);
@@ -75,4 +78,10 @@ fn bench(what: &str, args: &[&str]) -> Result<()> {
     system::require(system::BUILD)?;
     cargo::build_release()?;
     cargo::release_bin("sightline-bench", &[&[what], args].concat())
+}
+
+fn bench_app(args: &[&str]) -> Result<()> {
+    system::require(system::BUILD)?;
+    system::require(system::WINDOW)?;
+    cargo::status(cargo::cargo().args(["bench", "--quiet", "-p", "sightline", "--bench", "app", "--"]).args(args))
 }

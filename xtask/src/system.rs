@@ -67,6 +67,13 @@ pub(crate) const DIST: &[Need] = &[
     need("makes programs smaller", Probe::Program("strip"), "binutils", ""),
 ];
 
+/// What the app needs besides to be driven in its window.
+pub(crate) const WINDOW: &[Need] = &[
+    need("drives the app's page", Probe::Program("WebKitWebDriver"), "webkit2gtk-driver", ""),
+    need("a screen for it", Probe::Program("Xvfb"), "xvfb", ""),
+    need("message bus of its session", Probe::Program("dbus-daemon"), "dbus-daemon", ""),
+];
+
 /// A group of tests that needs programs of its own, and the part of their names by which they are left out without.
 pub(crate) struct TestGroup {
     /// What is tested.
@@ -97,14 +104,7 @@ pub(crate) const GROUPS: &[TestGroup] = &[
             need("ALSA applications on PipeWire", Probe::Library("libpipewire-alsa"), "pipewire-alsa", ""),
         ],
     },
-    TestGroup {
-        what: "the app in its window",
-        filter: "desktop",
-        needs: &[
-            need("drives the app's page", Probe::Program("WebKitWebDriver"), "webkit2gtk-driver", ""),
-            need("a screen for it", Probe::Program("Xvfb"), "xvfb", ""),
-        ],
-    },
+    TestGroup { what: "the app in its window", filter: "desktop", needs: WINDOW },
     TestGroup {
         what: "calls over a TURN server",
         filter: "turn_server",

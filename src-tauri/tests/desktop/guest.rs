@@ -17,6 +17,8 @@ use crate::page::until;
 
 /// The history has a row of its own for each 15 s of a call; this makes two of most.
 const MEASURED_SECONDS: u32 = 17;
+/// What the guest sends in the tests.
+pub(crate) const PICTURE: VideoSettings = VideoSettings { width: 640, height: 360, fps: 30, max_bps: 800_000 };
 
 /// What the guest has been told, and when.
 #[derive(Debug, Clone, Default)]
@@ -65,14 +67,14 @@ impl SinkFactory for Senses {
 }
 
 impl Guest {
-    pub(crate) async fn join(server: &str, code: &str, clip: PathBuf) -> Result<Self> {
+    pub(crate) async fn join(server: &str, code: &str, clip: PathBuf, picture: VideoSettings) -> Result<Self> {
         let senses = Arc::new(Senses::default());
         let config = CallConfig {
             server: server.to_owned(),
             code: code.to_owned(),
             name: "Ben".to_owned(),
             video: Some(VideoSource::File(clip)),
-            video_settings: VideoSettings { width: 640, height: 360, fps: 30, max_bps: 800_000 },
+            video_settings: picture,
             audio: Some(AudioSource::Tone),
             audio_settings: AudioSettings::default(),
             speaker: Speaker::None,

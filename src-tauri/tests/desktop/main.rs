@@ -5,9 +5,17 @@
 #![cfg(target_os = "linux")]
 
 mod guest;
+#[expect(dead_code, reason = "the bench uses the rest of it")]
+mod holdings;
+#[expect(dead_code, reason = "the bench uses the rest of it")]
 mod page;
 mod processes;
+mod setup;
 mod shot;
+mod soak;
+#[path = "../../../crates/media/tests/support/sound_session.rs"]
+mod sound_session;
+mod two;
 
 use std::path::Path;
 
@@ -16,7 +24,7 @@ use serde_json::{Value, json};
 use sightline_history::{CallId, History};
 use sightline_quality::{Metric, TrackMetric};
 
-use crate::guest::Guest;
+use crate::guest::{Guest, PICTURE};
 use crate::page::{Page, until};
 
 /// Pictures that have to come before they count as moving.
@@ -27,10 +35,8 @@ async fn desktop_app_makes_a_call_and_shows_its_record() -> Result<()> {
     let page = Page::open("Ada").await?;
     page.button("Start a call").await?;
     page.sees_motion("self", 1).await.context("the lobby's preview")?;
-    page.button("Join the call").await?;
-
-    let code = page.text(".bar-code .mono").await?;
-    let guest = Guest::join(&page.server().await?, &code, page.clip()).await?;
+    let code = page.enter().await?;
+    let guest = Guest::join(&page.server().await?, &code, page.clip(), PICTURE).await?;
     let tile = page.peer_tile().await?;
     page.sees_motion(&tile, MOVING).await.context("the guest's picture in its tile")?;
     page.sees_motion("self", MOVING).await.context("our own picture in its tile")?;
@@ -143,9 +149,8 @@ async fn desktop_app_takes_the_link_of_a_second_start() -> Result<()> {
 async fn desktop_app_leaves_its_call_when_it_is_told_to_end() -> Result<()> {
     let page = Page::open("Ada").await?;
     page.button("Start a call").await?;
-    page.button("Join the call").await?;
-    let code = page.text(".bar-code .mono").await?;
-    let guest = Guest::join(&page.server().await?, &code, page.clip()).await?;
+    let code = page.enter().await?;
+    let guest = Guest::join(&page.server().await?, &code, page.clip(), PICTURE).await?;
     page.sees_motion(&page.peer_tile().await?, 1).await?;
 
     page.terminate().await?;

@@ -9,11 +9,12 @@ use fantoccini::wd::TimeoutConfiguration;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
-use sightline_media::video::{VideoFrame, read_frame_counter, write_test_clip};
-use tempfile::TempDir;
+use sightline_media::video::{VideoFrame, read_frame_counter};
 use tokio::time::{Instant, sleep};
 
+use crate::holdings::Tree;
 use crate::processes::{Bus, Driver, Screen};
+use crate::setup::Setup;
 
 /// A busy machine takes its time.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -49,18 +50,29 @@ pub(crate) struct Page {
     _driver: Driver,
     bus: Bus,
     screen: Screen,
-    home: TempDir,
+    setup: Setup,
 }
 
 impl Page {
     /// Starts the app for the first time and tells it a name.
     pub(crate) async fn open(name: &str) -> Result<Self> {
-        let home = TempDir::with_prefix("sightline-desktop-")?;
-        write_test_clip(&home.path().join("clip.y4m"), 640, 360, 30, 4)?;
+        Self::open_with(name, Setup::with_clip(640, 360)?).await
+    }
+
+    /// The same with other devices.
+    pub(crate) async fn open_with(name: &str, setup: Setup) -> Result<Self> {
+        let page = Self::start(setup).await?;
+        page.write("main input", name).await?;
+        page.button("Continue").await?;
+        Ok(page)
+    }
+
+    /// Starts the app.
+    pub(crate) async fn start(setup: Setup) -> Result<Self> {
         let (screen, bus) = (Screen::start()?, Bus::start()?);
-        let surroundings = |command: &mut Command| surround(command, home.path(), &screen, &bus);
-        let driver = Driver::start(surroundings, &home.path().join("driver.log")).await?;
-        let options = json!({ "binary": APP, "args": arguments(home.path()) });
+        let surroundings = |command: &mut Command| setup.surround(command, &screen, &bus);
+        let driver = Driver::start(setup.priority, surroundings, &setup.home.path().join("driver.log")).await?;
+        let options = json!({ "binary": APP, "args": setup.arguments() });
         let Value::Object(capabilities) = json!({ "webkitgtk:browserOptions": options }) else {
             bail!("capabilities are an object")
         };
@@ -70,19 +82,16 @@ impl Page {
             .await
             .context("WebKitWebDriver starts no app")?;
         client.update_timeouts(TimeoutConfiguration::new(Some(PATIENCE), Some(PATIENCE), None)).await?;
-        let page = Self { client, _driver: driver, bus, screen, home };
-        page.write("main input", name).await?;
-        page.button("Continue").await?;
-        Ok(page)
+        Ok(Self { client, _driver: driver, bus, screen, setup })
     }
 
     /// The clip that the app's camera shows.
     pub(crate) fn clip(&self) -> PathBuf {
-        self.home.path().join("clip.y4m")
+        self.setup.clip()
     }
 
     pub(crate) fn history_file(&self) -> PathBuf {
-        self.home.path().join("data/history.sqlite")
+        self.setup.data().join("history.sqlite")
     }
 
     /// Address of the server inside the app.
@@ -90,6 +99,26 @@ impl Page {
         let boot = self.invoke("boot", json!({})).await?;
         let address = boot["hosting"]["addresses"][0].as_str().context("the server inside the app runs")?;
         Ok(format!("ws://{address}"))
+    }
+
+    /// Joins a room by its code, from the home screen.
+    pub(crate) async fn join(&self, code: &str) -> Result<String> {
+        self.write(".home form input", code).await?;
+        self.button("Join").await?;
+        self.enter().await
+    }
+
+    /// Goes from the lobby into the call; gives its code.
+    pub(crate) async fn enter(&self) -> Result<String> {
+        self.until("the lobby leads to the call", async || {
+            // While the network is looked at, what is shown of it moves the button away from under a pointer.
+            let path = Locator::XPath("//button[normalize-space()='Join the call']");
+            if let Ok(button) = self.client.find(path).await {
+                button.click().await?;
+            }
+            Ok(self.texts(".bar-code .mono").await?.into_iter().find(|text| !text.is_empty()))
+        })
+        .await
     }
 
     /// Presses the button of this name, as soon as there is one.
@@ -181,33 +210,42 @@ impl Page {
     /// The number that the clip shows in a tile, read from the pixels on the page.
     async fn counter(&self, tile: &str) -> Result<u64> {
         self.until(&format!("the clip's counter can be read in {tile}"), async || {
-            let answer = self.client.execute_async(PIXELS, vec![json!(tile)]).await?;
-            let side = |name: &str| answer[name].as_u64().and_then(|side| u32::try_from(side).ok());
-            let (Some(width), Some(height), Some(luma)) = (side("width"), side("height"), answer["luma"].as_str())
-            else {
-                return Ok(None);
-            };
-            let mut planes = decode_base64(luma)?;
-            planes.resize((width * height * 3 / 2) as usize, 128);
-            Ok(read_frame_counter(&VideoFrame::from_i420(width, height, planes, 0)?))
+            Ok(self.picture_in(tile).await?.as_ref().and_then(read_frame_counter))
         })
         .await
     }
 
-    /// Asks the app as its page does.
-    pub(crate) async fn invoke(&self, command: &str, args: Value) -> Result<Value> {
-        let mut answer = self.client.execute_async(INVOKE, vec![json!(command), args]).await?;
+    /// The next picture that is drawn in a tile, its luma as on the page, without colours.
+    pub(crate) async fn picture_in(&self, tile: &str) -> Result<Option<VideoFrame>> {
+        let answer = self.client.execute_async(PIXELS, vec![json!(tile)]).await?;
+        let side = |name: &str| answer[name].as_u64().and_then(|side| u32::try_from(side).ok());
+        let (Some(width), Some(height), Some(luma)) = (side("width"), side("height"), answer["luma"].as_str()) else {
+            return Ok(None);
+        };
+        let mut planes = decode_base64(luma)?;
+        planes.resize((width * height * 3 / 2) as usize, 128);
+        Ok(Some(VideoFrame::from_i420(width, height, planes, 0)?))
+    }
+
+    /// Runs a script in the page that ends by calling its last argument with `{ value }` or `{ error }`.
+    pub(crate) async fn run(&self, script: &str, arguments: Vec<Value>) -> Result<Value> {
+        let mut answer = self.client.execute_async(script, arguments).await?;
         if let Some(error) = answer.get("error") {
-            bail!("{command}: {error}");
+            bail!("{error}");
         }
         Ok(answer["value"].take())
+    }
+
+    /// Asks the app as its page does.
+    pub(crate) async fn invoke(&self, command: &str, args: Value) -> Result<Value> {
+        self.run(INVOKE, vec![json!(command), args]).await.with_context(|| command.to_owned())
     }
 
     /// Starts the app a second time, with a link; it hands it over and ends by itself.
     pub(crate) async fn second_start(&self, link: &str) -> Result<()> {
         let mut command = Command::new(APP);
-        command.args(arguments(self.home.path())).arg(link);
-        surround(&mut command, self.home.path(), &self.screen, &self.bus);
+        command.args(self.setup.arguments()).arg(link);
+        self.setup.surround(&mut command, &self.screen, &self.bus);
         let started = tokio::process::Command::from(command).kill_on_drop(true).status();
         let status = tokio::time::timeout(PATIENCE, started).await.context("the second start does not end")??;
         ensure!(status.success(), "the second start ended with {status}");
@@ -216,11 +254,7 @@ impl Page {
 
     /// Tells the app to end, as a desktop does that is closed, and waits until it has.
     pub(crate) async fn terminate(&self) -> Result<()> {
-        let folder = self.home.path().join("data");
-        let found =
-            Command::new("pgrep").args(["--full", "--oldest", &format!("{APP} .*{}", folder.display())]).output()?;
-        let id = String::from_utf8(found.stdout)?.trim().to_owned();
-        ensure!(!id.is_empty(), "the app does not run");
+        let id = self.processes()?.root().to_string();
         // std sends no signal but SIGKILL.
         let told = Command::new("kill").args(["-TERM", &id]).status()?;
         ensure!(told.success(), "the app cannot be told to end");
@@ -231,6 +265,14 @@ impl Page {
             Ok((state.is_empty() || state.contains(") Z ")).then_some(()))
         })
         .await
+    }
+
+    /// The app and the processes that it has started.
+    pub(crate) fn processes(&self) -> Result<Tree> {
+        let line = format!("^{APP} .*{}", self.setup.data().display());
+        let found = Command::new("pgrep").args(["--full", "--oldest", &line]).output()?;
+        let id = String::from_utf8(found.stdout)?.trim().parse().context("the app does not run")?;
+        Ok(Tree::of(id))
     }
 
     /// As [`until`]; where it does not come to pass, says what the page shows instead.
@@ -244,40 +286,18 @@ impl Page {
         }
     }
 
+    /// Makes the window wider and higher, by pixels of the page.
+    pub(crate) async fn grow_window(&self, (width, height): (i64, i64)) -> Result<()> {
+        let (now_width, now_height) = self.client.get_window_size().await?;
+        let side = |now: u64, more: i64| u32::try_from(now.saturating_add_signed(more)).unwrap_or(u32::MAX);
+        Ok(self.client.set_window_size(side(now_width, width), side(now_height, height)).await?)
+    }
+
     /// Ends the app, which has to tidy up behind itself.
     pub(crate) async fn close(self) -> Result<()> {
         self.client.close().await?;
         Ok(())
     }
-}
-
-/// Without a bus, a home and a screen of our own, the machine's would be used.
-fn surround(command: &mut Command, home: &Path, screen: &Screen, bus: &Bus) {
-    command
-        .env("DISPLAY", &screen.display)
-        .env("DBUS_SESSION_BUS_ADDRESS", &bus.address)
-        .env("TAURI_WEBVIEW_AUTOMATION", "true")
-        .env("WEBKIT_DISABLE_DMABUF_RENDERER", "1")
-        .env("GDK_BACKEND", "x11")
-        .env("NO_AT_BRIDGE", "1")
-        .env("HOME", home)
-        .env("XDG_RUNTIME_DIR", home)
-        .env_remove("WAYLAND_DISPLAY")
-        .env_remove("XDG_DATA_HOME")
-        .env_remove("XDG_CONFIG_HOME")
-        .env_remove("XDG_CACHE_HOME");
-}
-
-fn arguments(home: &Path) -> Vec<String> {
-    let path = |name: &str| home.join(name).display().to_string();
-    vec![
-        format!("--data-dir={}", path("data")),
-        format!("--export-dir={}", path("exports")),
-        format!("--camera=file:{}", path("clip.y4m")),
-        "--microphone=tone".to_owned(),
-        "--speaker=none".to_owned(),
-        "--listen=127.0.0.1:0".to_owned(),
-    ]
 }
 
 /// Tries again until there is a result; gives up after [`PATIENCE`] with the words for what was waited for.

@@ -45,7 +45,7 @@ impl Screen {
     /// On a free number, which Xvfb finds.
     pub(crate) fn start() -> Result<Self> {
         let mut command = Command::new("Xvfb");
-        command.args(["-displayfd", "1", "-screen", "0", "1280x900x24", "-nolisten", "tcp"]);
+        command.args(["-displayfd", "1", "-screen", "0", "1600x1000x24", "-nolisten", "tcp"]);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut process = Group::start(&mut command)?;
         let number = first_line(process.stdout()?)?;
@@ -85,11 +85,12 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    /// Starts it with the surroundings of its apps.
-    pub(crate) async fn start(surroundings: impl Fn(&mut Command), log: &Path) -> Result<Self> {
+    /// Starts it with the surroundings of its apps, and before other programs where that is wanted and allowed.
+    pub(crate) async fn start(priority: bool, surroundings: impl Fn(&mut Command), log: &Path) -> Result<Self> {
         // It takes no 0 for a free port.
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let mut command = Command::new("WebKitWebDriver");
+        let mut command = Command::new("nice");
+        command.args(["-n", if priority { "-11" } else { "0" }, "WebKitWebDriver"]);
         command.arg(format!("--port={port}")).stdin(Stdio::null());
         let log = std::fs::File::create(log)?;
         command.stdout(log.try_clone()?).stderr(log);

@@ -1,0 +1,59 @@
+//! What is measured, in which order, and how long.
+
+use anyhow::{Result, bail};
+
+use crate::table::Line;
+use crate::{call, fixture, history, home, machine, soak, table};
+
+/// How long and how often to measure.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Length {
+    pub(crate) starts: usize,
+    pub(crate) idle_seconds: u64,
+    pub(crate) openings: usize,
+    pub(crate) pan_seconds: u64,
+    pub(crate) call_seconds: u64,
+    pub(crate) soak_seconds: u64,
+    pub(crate) joins: usize,
+}
+
+/// What the README's table was measured with.
+const FULL: Length =
+    Length { starts: 7, idle_seconds: 30, openings: 9, pan_seconds: 5, call_seconds: 60, soak_seconds: 600, joins: 30 };
+/// A look while developing.
+const QUICK: Length =
+    Length { starts: 3, idle_seconds: 8, openings: 3, pan_seconds: 2, call_seconds: 12, soak_seconds: 20, joins: 4 };
+
+/// Measures what the command line asks for.
+pub(crate) fn run() -> Result<()> {
+    let (mut length, mut soaks) = (FULL, false);
+    for argument in std::env::args().skip(1) {
+        match argument.as_str() {
+            "--quick" => length = QUICK,
+            "--soak" => soaks = true,
+            // Cargo says so to every bench.
+            "--bench" => {}
+            other => bail!("unknown option {other}; there are --quick and --soak"),
+        }
+    }
+    println!("{}\n", machine::line());
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let lines = runtime.block_on(async {
+        match soaks {
+            true => soak::lines(length).await,
+            false => figures(length).await,
+        }
+    })?;
+    table::print(&lines);
+    Ok(())
+}
+
+async fn figures(length: Length) -> Result<Vec<Line>> {
+    let setup = fixture::history()?;
+    let (page, mut lines) = home::starts(&setup, length).await?;
+    lines.push(home::idle(&page, length).await?);
+    lines.extend(history::lines(&page, length).await?);
+    page.close().await?;
+    lines.extend(call::lines(length).await?);
+    Ok(lines)
+}
