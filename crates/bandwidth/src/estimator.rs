@@ -59,6 +59,8 @@ pub struct State {
     pub target: BitRate,
     /// What the link was measured to carry, if that is known of late.
     pub capacity: Option<BitRate>,
+    /// What arrives at the far end of late.
+    pub arriving: Option<BitRate>,
     /// Whether others send on the link too, so that its capacity says little.
     pub is_shared: bool,
     /// The queue that stands in the path.
@@ -202,6 +204,7 @@ impl Estimator {
         State {
             target: self.target,
             capacity: self.aimd.capacity_bps().map(BitRate::from_f64),
+            arriving: self.acked.rate(acked::LONG_US).map(BitRate::from_f64),
             is_shared: self.aimd.is_shared(now_us),
             queue: micros(self.reading.map_or(0.0, |reading| reading.queue_ms) * 1000.0),
             jitter: micros(self.delay.jitter_ms() * 1000.0),

@@ -22,6 +22,7 @@ mod repair;
 mod send_side;
 mod timeline;
 mod unwrap;
+mod uplink;
 
 pub use estimator::{Estimator, Limits, State};
 pub use judge::Outcome;
@@ -31,3 +32,4 @@ pub use probe::{Cluster, ProbeController};
 pub use repair::{Repair, RepairLimiter};
 pub use send_side::{SendSide, Statistics};
 pub use unwrap::{ReferenceTime, at_or_before};
+pub use uplink::Uplink;

@@ -95,6 +95,8 @@ pub struct Pacer<T> {
     debt_bits: f64,
     latest: Option<Instant>,
     is_held: bool,
+    /// When the last packet of a key frame left.
+    key_left: Option<Instant>,
     streams: BTreeMap<u32, Stream>,
     probes: VecDeque<Probe>,
     ended: Vec<(ProbeId, bool)>,
@@ -114,6 +116,7 @@ impl<T> Pacer<T> {
             debt_bits: 0.0,
             latest: None,
             is_held: false,
+            key_left: None,
             streams: BTreeMap::new(),
             probes: VecDeque::new(),
             ended: Vec::new(),
@@ -121,10 +124,10 @@ impl<T> Pacer<T> {
         }
     }
 
-    /// Sends at `usual`, and up to `most` when much is waiting.
+    /// Sends at `usual`, and at `most` when much is waiting: more, for it to leave in time, or less, for it to be left out.
     pub fn set_rates(&mut self, usual: BitRate, most: BitRate) {
         self.usual = usual.max(BitRate::kbps(1));
-        self.most = most.max(self.usual);
+        self.most = most.max(BitRate::kbps(1));
     }
 
     /// While held, only audio leaves, and video is left out: what would be sent then is out of date when it arrives.
@@ -224,7 +227,7 @@ impl<T> Pacer<T> {
         if self.probes.front().is_some_and(|probe| probe.started.is_some()) || self.debt_bits > 0.0 {
             return None;
         }
-        let packet = self.pop()?;
+        let packet = self.pop(now)?;
         Some(self.leave(packet, None))
     }
 
@@ -312,7 +315,9 @@ impl<T> Pacer<T> {
         }
         let Some(oldest) = self.video.front() else { return };
         let is_key = matches!(oldest.packet.kind, Kind::Video(Frame { key: true, .. }));
-        if !is_key && now.saturating_duration_since(oldest.since) > QUEUE_MOST {
+        // What waited behind a large key frame would, if it were dropped for that, only lead to the next one.
+        let since = self.key_left.map_or(oldest.since, |left| left.max(oldest.since));
+        if !is_key && now.saturating_duration_since(since) > QUEUE_MOST {
             self.drop_all();
         }
     }
@@ -379,7 +384,7 @@ impl<T> Pacer<T> {
         let bits = cluster.rate.as_f64() * cluster.duration.as_secs_f64() / f64::from(cluster.packets.max(1));
         let is_slow = cluster.rate < PADDING_SLOW;
         let wanted = if is_slow { ((bits / 8.0) as usize).clamp(PADDING.0, PADDING.1) } else { PADDING.1 };
-        let Some(packet) = self.pop().or_else(|| padding(wanted)) else {
+        let Some(packet) = self.pop(now).or_else(|| padding(wanted)) else {
             if started.is_some() {
                 self.ended.push((cluster.id, true));
                 self.probes.pop_front();
@@ -394,8 +399,11 @@ impl<T> Pacer<T> {
         Some(self.leave(packet, Some(cluster.id)))
     }
 
-    fn pop(&mut self) -> Option<Packet<T>> {
+    fn pop(&mut self, now: Instant) -> Option<Packet<T>> {
         let waiting = self.repair.pop_front().or_else(|| self.video.pop_front())?;
+        if let Kind::Video(Frame { key: true, .. }) = waiting.packet.kind {
+            self.key_left = Some(now);
+        }
         self.waiting_bytes = self.waiting_bytes.saturating_sub(waiting.packet.bytes);
         Some(waiting.packet)
     }

@@ -21,7 +21,12 @@ const TICK: Duration = Duration::from_millis(25);
 const PACE_MOST: f64 = 2.5;
 /// What is sent as a rule, against the capacity: no more than a trace above, or frames queue in the path.
 const PACE_USUAL: f64 = 1.05;
-/// The same against the target, where the capacity is unknown and more than this is lost, of 1.
+/// More new video than this share of what was asked for, while so much queue stands in the path, is sent at this share of the
+/// target, so that the queue goes.
+const EXCESS: f64 = 1.1;
+const STANDS: Duration = Duration::from_millis(25);
+const PACE_EXCESS: f64 = 0.9;
+/// What is sent as a rule against the target, where the capacity is unknown and more than this is lost, of 1.
 const PACE_LOSSY: f64 = 1.3;
 const LOSSY: f64 = 0.03;
 /// No feedback for so long and a round trip: an outage.
@@ -35,7 +40,9 @@ const DRAIN_MOST: Duration = Duration::from_millis(600);
 /// Repair and padding are counted up to this share of the target.
 const EXTRA_MOST: f64 = 0.3;
 
-/// Below, the padding of probes counts too.
+/// No UDP packet is larger; more would only spoil sums.
+const PACKET_MOST: usize = 65_535;
+/// Below, the padding of probes counts too, and encoders may be at their coarsest.
 const SLOW: BitRate = BitRate::kbps(500);
 
 /// What holds back video.
@@ -70,6 +77,8 @@ pub struct SendSide<T> {
     repairs: RepairLimiter,
     timeline: Timeline,
     audio: Meter,
+    /// New video, whether or not it was sent.
+    offered: Meter,
     repair: Meter,
     padding: Meter,
     /// Number of the next packet.
@@ -97,6 +106,7 @@ impl<T> SendSide<T> {
             repairs: RepairLimiter::new(),
             timeline: Timeline::default(),
             audio: Meter::default(),
+            offered: Meter::default(),
             repair: Meter::default(),
             padding: Meter::default(),
             next: 0,
@@ -112,6 +122,16 @@ impl<T> SendSide<T> {
     /// Other limits from now on.
     pub fn set_limits(&mut self, limits: Limits) {
         self.estimator.set_limits(limits);
+    }
+
+    /// The limits in force.
+    pub fn limits(&self) -> Limits {
+        self.estimator.limits()
+    }
+
+    /// What is known of the path.
+    pub fn state(&mut self, now: Instant) -> State {
+        self.estimator.state(now)
     }
 
     /// What may be sent, of everything together.
@@ -136,7 +156,10 @@ impl<T> SendSide<T> {
 
     /// Takes a packet that is to be sent.
     pub fn push(&mut self, now: Instant, packet: Packet<T>) -> Admission {
-        self.has_video |= matches!(packet.kind, Kind::Video(_));
+        if let Kind::Video(_) = packet.kind {
+            self.has_video = true;
+            self.offered.add(self.timeline.at(now), packet.bytes.min(PACKET_MOST));
+        }
         self.pacer.push(now, packet)
     }
 
@@ -265,6 +288,14 @@ impl<T> SendSide<T> {
         // A path that loses may be one with hardly a queue, for which bursts are too much; so may a share of one.
         let blind = if state.loss > LOSSY || state.is_shared { state.target.times(PACE_LOSSY) } else { most };
         let usual = state.capacity.map_or(blind, |capacity| capacity.times(PACE_USUAL).max(state.target).min(most));
+        // An encoder that makes more than it is told, at its coarsest on a slow link, must not keep a queue in the path: what it makes too much
+        // waits here until it is left out.
+        let is_excess = state.target < SLOW && state.queue > STANDS + state.jitter && {
+            let offered = self.offered.rate(self.timeline.at(now));
+            offered > EXCESS * self.video_target(now).as_f64()
+        };
+        let slow = state.target.times(PACE_EXCESS);
+        let (usual, most) = if is_excess { (slow, slow) } else { (usual, most) };
         self.pacer.set_rates(usual, most);
         self.pacer.hold(self.gate != Gate::Open);
     }

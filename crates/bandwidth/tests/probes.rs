@@ -11,6 +11,7 @@ fn state(kbps: u64) -> State {
     State {
         target: BitRate::kbps(kbps),
         capacity: None,
+        arriving: None,
         is_shared: false,
         queue: Duration::ZERO,
         jitter: Duration::ZERO,

@@ -17,6 +17,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout_at};
 use crate::adapt::Adaptation;
 use crate::config::{Entry, LinkOptions};
 use crate::event::{CallEvent, CallSummary, EndReason, Events};
+use crate::link::SharedUplink;
 use crate::local::{Equipment, LocalMedia};
 use crate::members::Peer;
 use crate::orders::Order;
@@ -69,6 +70,7 @@ pub(crate) struct Driver {
     pub(crate) pressed: Instant,
     pub(crate) options: LinkOptions,
     pub(crate) max_video_bps: u32,
+    pub(crate) uplink: SharedUplink,
     pub(crate) context: PeerContext,
     pub(crate) events: Events,
     pub(crate) signaling: Signaling,
@@ -109,6 +111,7 @@ impl Driver {
             pressed: setup.pressed,
             options: setup.options,
             max_video_bps: setup.max_video_bps,
+            uplink: SharedUplink::default(),
             context,
             events: setup.events,
             signaling: setup.signaling,

@@ -31,6 +31,7 @@ impl Driver {
             relay_only: self.options.relay_only,
             stock: self.options.stock,
             max_video_bps: self.max_video_bps,
+            uplink: self.uplink.clone(),
         };
         let link = PeerLink::start(peer.info.clone(), peer.polite, self.generation, config, self.context.clone());
         peer.generation = self.generation;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use sightline_bandwidth::{BitRate, Limits};
 use sightline_netpath::{Change, Conditions, Loss, Path};
 
-use crate::run::{MS, Measured, Terms, run};
+use crate::run::{MS, Measured, Terms, run, run_duplex};
 use crate::side::Side;
 use crate::source::{HEADERS, PAYLOAD_MOST};
 
@@ -19,6 +19,8 @@ pub(crate) struct Row {
     pub(crate) conditions: Conditions,
     /// Bits per second of video without headers.
     pub(crate) cap: u64,
+    /// The same of the encoder at its coarsest.
+    pub(crate) floor: u64,
     /// At which second what happens.
     pub(crate) changes: &'static [(u64, Change)],
 }
@@ -37,7 +39,7 @@ const fn ms(ms: u64) -> Duration {
 }
 
 const fn row(name: &'static str, cap: u64, conditions: Conditions) -> Row {
-    Row { name, conditions, cap, changes: &[] }
+    Row { name, conditions, cap, floor: 0, changes: &[] }
 }
 
 pub(crate) const CLEAN: Row = row("clean 10 M", 1_500_000, Conditions { delay: ms(10), ..BASE });
@@ -54,10 +56,16 @@ pub(crate) const STEPS: Row = Row {
     name: "3 -> 1 -> 3 M",
     conditions: Conditions { rate: Some(3_000_000), ..BASE },
     cap: 2_500_000,
+    floor: 0,
     changes: &[(30, Change::Rate(Some(1_000_000))), (55, Change::Rate(Some(3_000_000)))],
 };
-pub(crate) const OUTAGE: Row =
-    Row { name: "3 s outage", conditions: BASE, cap: 1_500_000, changes: &[(40, Change::Down), (43, Change::Up)] };
+pub(crate) const OUTAGE: Row = Row {
+    name: "3 s outage",
+    conditions: BASE,
+    cap: 1_500_000,
+    floor: 0,
+    changes: &[(40, Change::Down), (43, Change::Up)],
+};
 /// From here on paths that people have too: slow with loss or jitter, another route in mid-call, a short queue.
 pub(crate) const LOSSY_SLOW: Row = row(
     "2 M + 5 % loss",
@@ -75,6 +83,7 @@ pub(crate) const SOUND_ONLY: Row = Row {
     name: "90 k -> 2 M",
     conditions: Conditions { rate: Some(90_000), ..BASE },
     cap: 1_500_000,
+    floor: 0,
     changes: &[(40, Change::Rate(Some(2_000_000)))],
 };
 pub(crate) const SHALLOW: Row =
@@ -99,6 +108,22 @@ impl Row {
         self.run_shared(1, side, seed).swap_remove(0)
     }
 
+    /// Both sides of a call, each on a path of its own.
+    pub(crate) fn run_duplex(&self, side: impl Fn(Limits, Instant) -> Box<dyn Side>, seed: u64) -> Vec<Figures> {
+        let start = Instant::now();
+        let terms = Terms {
+            start,
+            length: LENGTH,
+            delay: self.conditions.delay,
+            cap: self.encoder_cap(),
+            floor: BitRate::bps(self.floor),
+            seed,
+        };
+        let sides = [side(self.limits(), start), side(self.limits(), start)];
+        let paths = [Path::new(self.conditions, seed), Path::new(self.conditions, !seed)];
+        run_duplex(sides, paths, terms).into_iter().map(|measured| Figures { row: *self, measured }).collect()
+    }
+
     /// As many calls as `count` on the one path.
     pub(crate) fn run_shared(
         &self,
@@ -116,7 +141,14 @@ impl Row {
                 back.schedule(at, *change);
             }
         }
-        let terms = Terms { start, length: LENGTH, delay: self.conditions.delay, cap: self.encoder_cap(), seed };
+        let terms = Terms {
+            start,
+            length: LENGTH,
+            delay: self.conditions.delay,
+            cap: self.encoder_cap(),
+            floor: BitRate::bps(self.floor),
+            seed,
+        };
         let sides = (0..count).map(|_| side(self.limits(), start)).collect();
         let measured = run(sides, forth, &back, terms);
         measured.into_iter().map(|measured| Figures { row: *self, measured }).collect()

@@ -23,8 +23,10 @@ const BACK_EVERY: Duration = Duration::from_millis(7);
 const PATIENCE: Duration = Duration::from_millis(5);
 /// Timers wake late.
 const LATE: Duration = Duration::from_millis(1);
-/// Video is paused below.
-const PAUSE: BitRate = BitRate::kbps(40);
+/// Video is paused while less than the first may be sent of everything, until it is the second.
+const PAUSE: (BitRate, BitRate) = (BitRate::kbps(100), BitRate::kbps(130));
+/// Of sound, 16 kbit/s then.
+const SOUND_LEAST: usize = SOUND / 2;
 /// Packets kept as padding for probes.
 const RECENT: usize = 24;
 
@@ -64,7 +66,9 @@ struct Run {
     now: Instant,
     side: Box<dyn Side>,
     forth: Rc<RefCell<Path>>,
-    back: Path,
+    back: Rc<RefCell<Path>>,
+    /// The other side's media are on the way back as well, by a run of their own.
+    is_duplex: bool,
     back_delay: Duration,
     source: Source,
     /// What the encoder is never given more than.
@@ -78,6 +82,7 @@ struct Run {
     next_number: u64,
     recent: VecDeque<Media>,
     padded: usize,
+    is_paused: bool,
     measured: Measured,
 }
 
@@ -90,17 +95,34 @@ pub(crate) struct Terms {
     pub(crate) delay: Duration,
     /// What the encoder is never given more than, headers included.
     pub(crate) cap: BitRate,
+    /// What the encoder makes at its coarsest, without headers.
+    pub(crate) floor: BitRate,
     pub(crate) seed: u64,
 }
 
 /// Runs calls whose `sides` share the path `forth`, each with a way back of its own.
 pub(crate) fn run(sides: Vec<Box<dyn Side>>, forth: Path, back: &Path, terms: Terms) -> Vec<Measured> {
     let forth = Rc::new(RefCell::new(forth));
-    let mut runs: Vec<Run> = sides
-        .into_iter()
-        .zip(0..)
-        .map(|(side, index)| Run::new(side, forth.clone(), back.clone(), Terms { seed: terms.seed + index, ..terms }))
-        .collect();
+    let runs = sides.into_iter().zip(0..).map(|(side, index)| {
+        let back = Rc::new(RefCell::new(back.clone()));
+        Run::new(side, forth.clone(), back, Terms { seed: terms.seed + index, ..terms })
+    });
+    run_all(runs.collect(), terms)
+}
+
+/// Runs both sides of a call: the way back of each is the other's way forth.
+pub(crate) fn run_duplex(sides: [Box<dyn Side>; 2], paths: [Path; 2], terms: Terms) -> Vec<Measured> {
+    let [one, other] = paths.map(|path| Rc::new(RefCell::new(path)));
+    let [first, second] = sides;
+    let mut runs = vec![
+        Run::new(first, one.clone(), other.clone(), terms),
+        Run::new(second, other, one, Terms { seed: terms.seed + 1, ..terms }),
+    ];
+    runs.iter_mut().for_each(|run| run.is_duplex = true);
+    run_all(runs, terms)
+}
+
+fn run_all(mut runs: Vec<Run>, terms: Terms) -> Vec<Measured> {
     // Whichever has something to do first, so that the shared path sees packets in order of time.
     while let Some(run) = runs.iter_mut().min_by_key(|run| run.next())
         && run.next() < terms.start + terms.length
@@ -111,16 +133,19 @@ pub(crate) fn run(sides: Vec<Box<dyn Side>>, forth: Path, back: &Path, terms: Te
 }
 
 impl Run {
-    fn new(side: Box<dyn Side>, forth: Rc<RefCell<Path>>, back: Path, terms: Terms) -> Self {
+    fn new(side: Box<dyn Side>, forth: Rc<RefCell<Path>>, back: Rc<RefCell<Path>>, terms: Terms) -> Self {
         let start = terms.start;
+        let mut source = Source::new(terms.seed);
+        source.least = source.least.max(terms.floor.as_bps() as f64 / 8.0 / 30.0);
         let mut run = Self {
             start,
             now: start,
             side,
             forth,
             back,
+            is_duplex: false,
             back_delay: terms.delay,
-            source: Source::new(terms.seed),
+            source,
             cap: terms.cap,
             receiver: Receiver::new(start, 2 * terms.delay),
             events: BinaryHeap::new(),
@@ -130,6 +155,7 @@ impl Run {
             next_number: 0,
             recent: VecDeque::new(),
             padded: 0,
+            is_paused: false,
             measured: Measured::default(),
         };
         // Calls do not keep step with each other.
@@ -179,7 +205,9 @@ impl Run {
                 let rate = self.side.video_target(now).min(self.cap);
                 self.measured.encoder.push((now - self.start, rate.as_bps() as f64));
                 // A sender pauses video then, for the sake of sound.
-                if rate >= PAUSE {
+                let target = self.side.target();
+                self.is_paused = if self.is_paused { target < PAUSE.1 } else { target < PAUSE.0 };
+                if !self.is_paused {
                     for packet in self.source.frame(rate) {
                         self.side.push(now, packet);
                     }
@@ -187,15 +215,18 @@ impl Run {
                 self.at(now + FRAME, Event::Frame);
             }
             Event::Sound => {
-                let packet = self.source.sound();
+                let bytes = if self.is_paused { SOUND_LEAST } else { SOUND };
+                let packet = self.source.sound(bytes);
                 self.side.push(now, packet);
                 self.measured.targets.push((now - self.start, self.side.target().as_bps() as f64));
                 self.at(now + SOUND_EVERY, Event::Sound);
             }
             Event::Back => {
                 // The other side's media take part in the loss of the way back.
-                self.back.send(now, SOUND + HEADERS);
-                self.at(now + BACK_EVERY, Event::Back);
+                if !self.is_duplex {
+                    self.back.borrow_mut().send(now, SOUND + HEADERS);
+                    self.at(now + BACK_EVERY, Event::Back);
+                }
             }
             Event::Feedback => {
                 if let Some(reports) = self.receiver.feedback(now) {
@@ -225,7 +256,8 @@ impl Run {
     }
 
     fn send_back(&mut self, now: Instant, bytes: usize, event: Event) {
-        if let Some(at) = self.back.send(now, bytes).arrival() {
+        let arrival = self.back.borrow_mut().send(now, bytes).arrival();
+        if let Some(at) = arrival {
             self.at(at, event);
         }
     }

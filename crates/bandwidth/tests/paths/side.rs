@@ -1,8 +1,10 @@
 //! What is compared: a send side, ours or another's.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::Instant;
 
-use sightline_bandwidth::{BitRate, Departure, Limits, Packet, Repair, Report, SendSide};
+use sightline_bandwidth::{BitRate, Departure, Limits, Packet, Repair, Report, SendSide, Uplink};
 
 use crate::source::Media;
 
@@ -25,6 +27,58 @@ pub(crate) struct Ours(SendSide<Media>);
 impl Ours {
     pub(crate) fn new(limits: Limits) -> Self {
         Self(SendSide::new(limits))
+    }
+}
+
+/// Ours, among links of one call that know of each other.
+pub(crate) struct Coupled {
+    side: Ours,
+    limits: Limits,
+    link: u32,
+    uplink: Rc<RefCell<Uplink>>,
+}
+
+impl Coupled {
+    pub(crate) fn new(limits: Limits, link: u32, uplink: Rc<RefCell<Uplink>>) -> Self {
+        Self { side: Ours::new(limits), limits, link, uplink }
+    }
+}
+
+impl Side for Coupled {
+    fn push(&mut self, now: Instant, packet: Packet<Media>) {
+        self.side.push(now, packet);
+    }
+
+    fn repair(&mut self, now: Instant, bytes: usize, media: Media) -> bool {
+        self.side.repair(now, bytes, media)
+    }
+
+    fn poll(&mut self, now: Instant, padding: Padding) -> Option<(u64, Departure<Media>)> {
+        self.side.poll(now, padding)
+    }
+
+    fn feedback(&mut self, now: Instant, reports: &[Report]) {
+        self.side.feedback(now, reports);
+        let mut uplink = self.uplink.borrow_mut();
+        uplink.report(now, self.link, &self.side.0.state(now));
+        let max = uplink.share(now, self.link).map_or(self.limits.max, |share| share.min(self.limits.max));
+        self.side.0.set_limits(Limits { max, ..self.limits });
+    }
+
+    fn wake(&self) -> Option<Instant> {
+        self.side.wake()
+    }
+
+    fn target(&self) -> BitRate {
+        self.side.target()
+    }
+
+    fn video_target(&mut self, now: Instant) -> BitRate {
+        self.side.video_target(now)
+    }
+
+    fn wants_key_frame(&mut self, now: Instant) -> bool {
+        self.side.wants_key_frame(now)
     }
 }
 

@@ -41,22 +41,21 @@ pub(crate) struct Source {
     debt: f64,
     pub(crate) wants_key: bool,
     pub(crate) key_frames: u32,
+    /// What it makes at its coarsest, bytes of payload for a frame of the mean; a key frame is eight times as large.
+    pub(crate) least: f64,
 }
 
 impl Source {
     pub(crate) fn new(seed: u64) -> Self {
         let dice = Dice::new(seed);
-        Self { dice, next_packet: 0, next_frame: 0, lowest: 0, debt: 0.0, wants_key: true, key_frames: 0 }
+        Self { dice, next_packet: 0, next_frame: 0, lowest: 0, debt: 0.0, wants_key: true, key_frames: 0, least: 60.0 }
     }
 
-    pub(crate) fn sound(&mut self) -> Packet<Media> {
+    /// Of so many bytes.
+    pub(crate) fn sound(&mut self, payload: usize) -> Packet<Media> {
         let id = self.next_packet;
         self.next_packet += 1;
-        Packet {
-            kind: Kind::Audio,
-            bytes: SOUND + HEADERS,
-            body: Media { id, payload: SOUND, picture: None, number: None },
-        }
+        Packet { kind: Kind::Audio, bytes: payload + HEADERS, body: Media { id, payload, picture: None, number: None } }
     }
 
     /// The packets of the next frame at `rate`, headers included.
@@ -74,7 +73,8 @@ impl Source {
             let share = if layer == 0 { 1.2 } else { 0.8 };
             share * mean * (0.25 * self.dice.normal()).exp() - 0.25 * self.debt
         };
-        let bytes = bytes.max(60.0) as usize;
+        let least = if key { 8.0 } else { 1.0 } * self.least;
+        let bytes = bytes.max(least) as usize;
         self.debt += bytes as f64 - mean;
         // An encoder forgives what it cannot make good.
         self.debt = self.debt.clamp(-6.0 * mean, 6.0 * mean);

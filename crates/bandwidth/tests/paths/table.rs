@@ -1,8 +1,11 @@
 //! The table, and what each of its rows must hold. `cargo test -p sightline-bandwidth --test paths -- --nocapture` prints it.
 
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use sightline_bandwidth::Limits;
+use sightline_bandwidth::{Limits, Uplink};
+use sightline_netpath::Conditions;
 
 use crate::google::Google;
 use crate::rows::{
@@ -10,7 +13,7 @@ use crate::rows::{
     STEADY, STEPS, WARM_UP, WIFI,
 };
 use crate::run::MS;
-use crate::side::{Ours, Side};
+use crate::side::{Coupled, Ours, Side};
 
 const START: Duration = Duration::ZERO;
 const SECOND: Duration = Duration::from_secs(1);
@@ -189,5 +192,64 @@ fn ours_wins_or_ties_every_row_against_goog_cc() {
             let after = ours.full_after(START).expect("ours reaches the cap too");
             assert!(after <= theirs.max(SECOND / 5) + 100 * MS, "{}: {after:?} against {theirs:?}", row.name);
         }
+    }
+}
+
+/// Links of one call on one way out of `rate`, that know of each other.
+fn run_call(count: usize, rate: u64, seed: u64) -> Vec<Figures> {
+    let row = Row { conditions: Conditions { rate: Some(rate), ..SLOW.conditions }, ..SLOW };
+    let (uplink, links) = (Rc::<RefCell<Uplink>>::default(), Cell::new(0));
+    let side = |limits, _| -> Box<dyn Side> {
+        links.set(links.get() + 1);
+        Box::new(Coupled::new(limits, links.get(), uplink.clone()))
+    };
+    row.run_shared(count, side, seed)
+}
+
+#[test]
+fn links_of_one_call_share_their_way_out_evenly() {
+    for seed in [1, 2] {
+        for figures in run_call(5, 1_000_000, seed) {
+            println!("5 links on 1 M: {}", figures.line());
+            // On their own, from 65 to 230 kbit/s, with pictures that stand still for seconds.
+            assert!(figures.video(WARM_UP, LENGTH) >= 100_000.0);
+            assert!(figures.freeze(WARM_UP, LENGTH) < 200 * MS);
+            assert!(figures.round_trip(0.95, WARM_UP, LENGTH) < 90 * MS);
+        }
+    }
+}
+
+#[test]
+fn links_of_one_call_leave_sound_alone_where_there_is_no_room_for_pictures() {
+    for seed in [1, 2] {
+        for figures in run_call(5, 400_000, seed) {
+            println!("5 links on 400 k: {}", figures.line());
+            // Twice as much where pictures come and go on each of them.
+            assert!(figures.round_trip(0.95, WARM_UP, LENGTH) < 70 * MS);
+        }
+    }
+}
+
+#[test]
+fn both_ways_of_a_call_stay_empty() {
+    for (row, trip, rate) in [(SLOW, 110 * MS, 185_000.0), (STEADY, 75 * MS, 1_700_000.0)] {
+        for figures in SEEDS.into_iter().flat_map(|seed| row.run_duplex(ours, seed)) {
+            println!("both ways, {}: {}", row.name, figures.line());
+            assert!(figures.round_trip(0.95, WARM_UP, LENGTH) < trip);
+            assert!(figures.video(WARM_UP, LENGTH) >= rate);
+        }
+    }
+}
+
+/// At 300 kbit/s it kept the path's queue full, and asked for a key frame each half second.
+#[test]
+fn an_encoder_that_makes_too_much_fills_no_queue() {
+    for floor in [220_000, 260_000, 320_000] {
+        hold(&Row { floor, ..SLOW }, |figures| {
+            assert!(figures.round_trip(0.95, WARM_UP, LENGTH) < 160 * MS);
+            assert!(figures.frame_rate(WARM_UP, LENGTH) >= 15.0);
+            assert!(figures.freeze(WARM_UP, LENGTH) < 200 * MS);
+            assert!(figures.measured.key_frames < 30);
+        });
     }
 }

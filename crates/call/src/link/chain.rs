@@ -8,7 +8,7 @@ use rtc::interceptor::{ReceiverReportBuilder, Registry, SenderReportBuilder, Slo
 
 use super::nack::NackStage;
 use super::rtx_unwrap::RtxUnwrap;
-use super::send_side::{Outlook, SendStage};
+use super::send_side::{Outlook, SendStage, SharedUplink};
 use super::stage::Stage;
 use super::sticky::Sticky;
 use super::tap::{Counts, Tap};
@@ -24,8 +24,8 @@ const FEEDBACK: usize = 6_300;
 const RTX_UNWRAP: usize = 6_500;
 
 /// The chain of a link whose pictures take `max_video_bps` at most.
-pub(super) fn registry(counts: &Counts, outlook: Outlook, max_video_bps: u32) -> Registry {
-    let send_side = SendStage::new(max_video_bps, outlook, counts.keyframe.clone());
+pub(super) fn registry(counts: &Counts, outlook: Outlook, uplink: SharedUplink, max_video_bps: u32) -> Registry {
+    let send_side = SendStage::new(max_video_bps, uplink, outlook, counts.keyframe.clone());
     Registry::new()
         .with(Slot::from(TAP), Stage::new(Tap::new(counts.clone())))
         .with(Slot::TwccSender, send_side)
@@ -43,7 +43,7 @@ mod tests {
 
     /// Half a megabit of pictures at once, and sound behind them.
     fn flooded() -> Wire {
-        let mut wire = Wire::new(registry(&Counts::default(), Outlook::default(), 2_500_000));
+        let mut wire = Wire::new(registry(&Counts::default(), Outlook::default(), SharedUplink::default(), 2_500_000));
         wire.chain.bind_local_stream(&video_stream());
         wire.chain.bind_local_stream(&audio_stream());
         for sequence in 0..300 {

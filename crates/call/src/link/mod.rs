@@ -57,6 +57,7 @@ use self::send_side::Outlook;
 use self::tap::Counts;
 
 pub(crate) use ice::{own_addresses, udp_servers};
+pub use send_side::SharedUplink;
 pub use types::{LinkConfig, LinkError, LinkEvent, LinkRate, LinkReport, MediaSink, RemoteTrack, Sent, Unsent};
 
 /// How long the link's task may take to say its last word when the link is closed.
@@ -126,7 +127,7 @@ impl Link {
             (Outlook::fixed(config.max_video_bps), stock::registry(counts.clone()))
         } else {
             let outlook = Outlook::default();
-            (outlook.clone(), chain::registry(&counts, outlook, config.max_video_bps))
+            (outlook.clone(), chain::registry(&counts, outlook, config.uplink, config.max_video_bps))
         };
         let mut builder = PeerConnectionBuilder::new();
         if let Some(runtime) = sockets::Roomy::runtime() {

@@ -4,6 +4,8 @@ use sightline_media::RtpPacket;
 use sightline_protocol::{IceCandidate, IceServer};
 use sightline_quality::{Kind, LinkCounters, Path, TrackCounters};
 
+use super::send_side::SharedUplink;
+
 /// How a link is to be set up.
 #[derive(Debug, Clone)]
 pub struct LinkConfig {
@@ -19,13 +21,23 @@ pub struct LinkConfig {
     pub stock: bool,
     /// What pictures take at most, RTP payload bit/s: nothing is probed far beyond.
     pub max_video_bps: u32,
+    /// Shared with the other links of the call.
+    pub uplink: SharedUplink,
 }
 
 impl LinkConfig {
     /// A link to `peer` over every interface.
     pub fn new(peer: impl Into<String>, ice_servers: Vec<IceServer>) -> Self {
         let udp_bind = vec!["0.0.0.0:0".to_owned()];
-        Self { peer: peer.into(), ice_servers, udp_bind, relay_only: false, stock: false, max_video_bps: 2_500_000 }
+        Self {
+            peer: peer.into(),
+            ice_servers,
+            udp_bind,
+            relay_only: false,
+            stock: false,
+            max_video_bps: 2_500_000,
+            uplink: SharedUplink::default(),
+        }
     }
 }
 

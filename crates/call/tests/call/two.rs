@@ -11,9 +11,9 @@ use sightline_quality::{Direction, EventKind, Kind, TrackCounters};
 fn assert_in_order(pictures: &[Option<u64>]) {
     let numbers: Vec<u64> = pictures.iter().map(|number| number.expect("every picture carries its number")).collect();
     let forward = |pair: &[u64]| (pair[1] + CLIP_FRAMES - pair[0]) % CLIP_FRAMES;
-    // A step back would look like a step of nearly a whole clip.
+    // A step back would look like a step of nearly a whole clip; a machine that stands still for a second is none.
     let steps: Vec<u64> = numbers.windows(2).map(forward).collect();
-    assert!(steps.iter().all(|step| (1..CLIP_FRAMES / 2).contains(step)), "out of order: {numbers:?}");
+    assert!(steps.iter().all(|step| (1..CLIP_FRAMES - 8).contains(step)), "out of order: {numbers:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

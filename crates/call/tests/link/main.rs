@@ -4,3 +4,4 @@ mod media;
 mod negotiation;
 mod pair;
 mod paths;
+mod rate;

@@ -99,11 +99,14 @@ impl End {
 
     /// Sends a picture as an encoder makes them: a keyframe where one was asked for, else one that needs those before it.
     pub(crate) async fn send_next(&self, index: u32) {
+        self.send_next_of(index, 1_000, 2).await;
+    }
+
+    /// The same, in so many packets of so many bytes.
+    pub(crate) async fn send_next_of(&self, index: u32, bytes: usize, packets: u8) {
         let asked = self.basket.keyframe_requests.load(Ordering::Relaxed);
-        if self.answered.swap(asked, Ordering::Relaxed) != asked {
-            return self.send(index).await;
-        }
-        let sent = self.link.send_video(&dependent(index)).await;
+        let is_key = self.answered.swap(asked, Ordering::Relaxed) != asked;
+        let sent = self.link.send_video(&picture(index, is_key, bytes, packets)).await;
         assert!(sent == Sent::Ok || self.basket.keyframe_requests.load(Ordering::Relaxed) > asked, "{sent:?}");
     }
 }
@@ -215,25 +218,21 @@ pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut is_so: impl 
 
 /// A keyframe of two packets that name it.
 pub(crate) fn frame(index: u32) -> EncodedVideo {
-    picture(index, true)
+    picture(index, true, 1_000, 2)
 }
 
-/// The same, needing the one before.
-fn dependent(index: u32) -> EncodedVideo {
-    picture(index, false)
-}
-
-fn picture(index: u32, keyframe: bool) -> EncodedVideo {
+/// A picture of so many packets of so many bytes that name it.
+fn picture(index: u32, keyframe: bool, bytes: usize, packets: u8) -> EncodedVideo {
     let payload = |part: u8| {
         // The shortest descriptor (RFC 7741, 4.2), a start or not, and the bit that tells a keyframe (RFC 6386, 9.1).
         let mut payload = vec![if part == 0 { 0x10 } else { 0 }, u8::from(!keyframe)];
         payload.extend(index.to_be_bytes());
         payload.push(part);
-        payload.resize(1_000, part);
+        payload.resize(bytes.max(payload.len()), part);
         Bytes::from(payload)
     };
     EncodedVideo {
-        payloads: vec![payload(0), payload(1)],
+        payloads: (0..packets).map(payload).collect(),
         timestamp: index.wrapping_mul(3_000),
         captured_us: 1_795_000_000_000_000 + i64::from(index) * 33_333,
         keyframe,

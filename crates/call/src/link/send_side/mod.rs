@@ -14,6 +14,7 @@ mod rate;
 mod tests;
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -27,7 +28,7 @@ use rtc::rtp;
 use rtc::sansio::Protocol;
 use rtc::shared::TransportContext;
 use rtc::shared::error::Error;
-use sightline_bandwidth::{BitRate, Departure, Kind, Limits, Packet, SendSide};
+use sightline_bandwidth::{BitRate, Departure, Kind, Limits, Packet, SendSide, State, Uplink};
 use tokio::sync::{Notify, watch};
 
 use self::feedback::FeedbackReader;
@@ -82,6 +83,46 @@ impl Outlook {
     }
 }
 
+/// What the links of one call have in common: each is given the same. Links that leave by one slow line are held to even shares
+/// of it.
+#[derive(Debug, Clone, Default)]
+pub struct SharedUplink {
+    uplink: Arc<Mutex<Uplink>>,
+    links: Arc<AtomicU32>,
+}
+
+impl SharedUplink {
+    fn lock(&self) -> MutexGuard<'_, Uplink> {
+        self.uplink.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One link's place in it.
+struct Place {
+    shared: SharedUplink,
+    number: u32,
+}
+
+impl Place {
+    fn new(shared: SharedUplink) -> Self {
+        let number = shared.links.fetch_add(1, Ordering::Relaxed);
+        Self { shared, number }
+    }
+
+    /// Tells what the link knows, and takes what it may send, if that is known.
+    fn report(&self, now: Instant, state: &State) -> Option<BitRate> {
+        let mut uplink = self.shared.lock();
+        uplink.report(now, self.number, state);
+        uplink.share(now, self.number)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.shared.lock().leave(self.number);
+    }
+}
+
 /// The limits of a link whose pictures take `max_video_bps` at most, without headers.
 fn limits(max_video_bps: u32) -> Limits {
     let pictures = BitRate::bps(u64::from(max_video_bps)).times(HEADROOM.0);
@@ -100,6 +141,8 @@ struct Body {
 /// The stage.
 pub(super) struct SendStage {
     side: SendSide<Body>,
+    limits: Limits,
+    place: Place,
     /// By SSRC. As many as the session description makes.
     streams: HashMap<u32, LocalStream>,
     feedback: FeedbackReader,
@@ -113,9 +156,12 @@ pub(super) struct SendStage {
 
 impl SendStage {
     /// `keyframe` is rung when a keyframe has to be made, because pictures were left out.
-    pub(super) fn new(max_video_bps: u32, outlook: Outlook, keyframe: Arc<Notify>) -> Self {
+    pub(super) fn new(max_video_bps: u32, uplink: SharedUplink, outlook: Outlook, keyframe: Arc<Notify>) -> Self {
+        let limits = limits(max_video_bps);
         Self {
-            side: SendSide::new(limits(max_video_bps)),
+            side: SendSide::new(limits),
+            limits,
+            place: Place::new(uplink),
             streams: HashMap::new(),
             feedback: FeedbackReader::default(),
             is_reported: false,
@@ -184,6 +230,9 @@ impl SendStage {
             let reports = self.feedback.read(feedback, |low| self.side.sequence(low));
             self.is_reported = true;
             self.side.feedback(now, &reports);
+            let share = self.place.report(now, &self.side.state(now));
+            let max = share.map_or(self.limits.max, |share| share.min(self.limits.max));
+            self.side.set_limits(Limits { max, ..self.limits });
         } else if let Some(nack) = any.downcast_ref::<TransportLayerNack>() {
             self.repair(now, nack);
         } else if let Some(report) = any.downcast_ref::<ReceiverReport>() {

@@ -87,10 +87,12 @@ impl Source {
 impl Run {
     fn new(forth: Conditions, seed: u64) -> Self {
         let (counts, outlook) = (Counts::default(), Outlook::default());
-        let mut near: Box<dyn Interceptor> = Box::new(registry(&counts, outlook.clone(), CAP).build());
+        let mut near: Box<dyn Interceptor> =
+            Box::new(registry(&counts, outlook.clone(), SharedUplink::default(), CAP).build());
         near.bind_local_stream(&video_stream());
         near.bind_local_stream(&audio_stream());
-        let mut far: Box<dyn Interceptor> = Box::new(registry(&Counts::default(), Outlook::default(), CAP).build());
+        let mut far: Box<dyn Interceptor> =
+            Box::new(registry(&Counts::default(), Outlook::default(), SharedUplink::default(), CAP).build());
         far.bind_remote_stream(&video_stream());
         far.bind_remote_stream(&audio_stream());
         let start = Instant::now();
@@ -335,7 +337,7 @@ fn an_outage_costs_no_rate() {
 
 #[test]
 fn a_picture_that_broke_off_leaves_a_gap_to_see() {
-    let mut wire = Chain::new(registry(&Counts::default(), Outlook::default(), CAP));
+    let mut wire = Chain::new(registry(&Counts::default(), Outlook::default(), SharedUplink::default(), CAP));
     wire.chain.bind_local_stream(&video_stream());
     let mut source = Source::default();
     let mut whole = source.picture(700_000, true);
@@ -429,10 +431,10 @@ fn feedback_about_nothing_or_about_what_was_never_sent_is_harmless() {
         ..Default::default()
     };
     reader.read(&lies, |_| Some(1 << 40));
-    let mut stage = Chain::new(
-        Registry::new()
-            .with(rtc::interceptor::Slot::TwccSender, SendStage::new(CAP, Outlook::default(), Arc::default())),
-    );
+    let mut stage = Chain::new(Registry::new().with(
+        rtc::interceptor::Slot::TwccSender,
+        SendStage::new(CAP, SharedUplink::default(), Outlook::default(), Arc::default()),
+    ));
     stage.receive_rtcp(lies);
     stage.send(video(1));
     assert_eq!(stage.sent_media().len(), 1, "a stream that is not ours passes");
