@@ -19,7 +19,8 @@ usage: cargo xtask COMMAND
   test                install what is missing, then fmt, clippy, rustdoc and all tests
   demo [SECONDS]      bundled server and two clients in a call (default 60 s), then the call's quality
   bench call [--quick]  measure calls in a release build and print the tables of the README
-  bench network [--quick] [ROW...]  measure calls over bad paths, beside Chromium and the defaults of webrtc-rs
+  bench network [--keep FOLDER] [--quick] [ROW...]
+                      measure calls over bad paths, beside Chromium and the defaults of webrtc-rs
   bench app [--quick] [--soak]
                       the same of the app in its window, under Xvfb; with --soak, whether it gives back what calls took
   dist                build the installer of this platform: on Debian a .deb

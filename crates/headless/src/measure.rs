@@ -25,6 +25,8 @@ pub struct TrackTotals {
     pub reported: u64,
     /// Frames.
     pub frames: u64,
+    /// Frames lost before display (`TrackCounters::frames_dropped`).
+    pub dropped: u64,
     /// Time in the codec.
     pub codec_time: Duration,
     /// Freezes.
@@ -119,6 +121,7 @@ impl TrackTotals {
             lost: 0,
             reported: 0,
             frames: 0,
+            dropped: 0,
             codec_time: Duration::ZERO,
             freezes: 0,
             frozen: Duration::ZERO,
@@ -144,6 +147,7 @@ impl TrackTotals {
         self.lost += u64::try_from(lost).unwrap_or(0);
         self.reported += rise(before.packets_reported, now.packets_reported);
         self.frames += rise(before.frames, now.frames);
+        self.dropped += rise(before.frames_dropped, now.frames_dropped);
         self.codec_time += rise_time(before.total_codec_time, now.total_codec_time);
         self.freezes += rise(before.freeze_count, now.freeze_count);
         self.frozen += rise_time(before.total_freezes, now.total_freezes);

@@ -129,10 +129,10 @@ pub struct ClipOrder {
 }
 
 impl ClipOrder {
-    /// Pictures that were filmed and not seen, percent.
-    pub fn missing_percent(&self) -> Option<f64> {
-        let seen = self.read + self.unread;
-        (seen > 0).then(|| self.skipped as f64 * 100.0 / (seen + self.skipped) as f64)
+    /// Pictures that were sent and not seen, percent, where the sender left out so many of those it filmed.
+    pub fn missing_percent(&self, left_out: u64) -> Option<f64> {
+        let (seen, missing) = (self.read + self.unread, self.skipped.saturating_sub(left_out));
+        (seen > 0).then(|| missing as f64 * 100.0 / (seen + missing) as f64)
     }
 }
 
@@ -149,6 +149,8 @@ pub struct TrackReport {
     pub frames: Option<u64>,
     /// Frames per second.
     pub fps: Option<f64>,
+    /// Frames left out: at the camera, in the encoder and on the way to the link, or in assembly and decoder.
+    pub dropped: Option<u64>,
     /// Width in pixels of the last frame.
     pub width: Option<u32>,
     /// Height in pixels of the last frame.
@@ -196,6 +198,7 @@ impl TrackReport {
             kbps: last.bytes.and_then(|_| per_second(totals.bytes as f64 * 8e-3)),
             frames: last.frames.map(|_| totals.frames),
             fps: last.frames.and_then(|_| per_second(totals.frames as f64)),
+            dropped: last.frames_dropped.map(|_| totals.dropped),
             width: last.width,
             height: last.height,
             loss_percent: last.packets_lost.and_then(|_| percent(totals.lost, expected)),
@@ -346,6 +349,14 @@ mod tests {
         assert_eq!(report.packets, 300);
         assert!((report.loss_percent.unwrap() - 50.0 * 100.0 / 350.0).abs() < 1e-9);
         assert_eq!(report.freezes, None);
+    }
+
+    #[test]
+    fn what_the_sender_left_out_is_not_missing() {
+        let order = ClipOrder { read: 90, unread: 5, skipped: 12, ..ClipOrder::default() };
+        assert_eq!(order.missing_percent(7), Some(5.0));
+        assert_eq!(order.missing_percent(20), Some(0.0));
+        assert_eq!(ClipOrder::default().missing_percent(0), None);
     }
 
     #[test]

@@ -34,6 +34,8 @@ fn dispatch(args: &[&str]) -> Result<()> {
         ["call"] => call::run(call::Length::FULL),
         ["call", "--quick"] => call::run(call::Length::QUICK),
         ["network", rest @ ..] => network::run(rest),
-        _ => bail!("usage: sightline-bench demo [SECONDS] | call [--quick] | network [--quick] [ROW...]"),
+        _ => {
+            bail!("usage: sightline-bench demo [SECONDS] | call [--quick] | network [--keep FOLDER] [--quick] [ROW...]")
+        }
     }
 }

@@ -9,11 +9,13 @@ mod rows;
 mod six;
 mod wire;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use sightline_headless::report::Report;
+use sightline_headless::run::write_report;
 use sightline_netpath::{Door, Line, Loses, Party, Relay};
 use sightline_server::{Config, Server};
 use tokio::runtime::Runtime;
@@ -52,7 +54,7 @@ impl Length {
 }
 
 /// Whose send side.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stack {
     Ours,
     /// The crate's default interceptors and a fixed rate.
@@ -61,6 +63,10 @@ pub(crate) enum Stack {
 
 /// Runs the rows named, or all, and prints one table.
 pub(crate) fn run(args: &[&str]) -> Result<()> {
+    let (keep, args) = match args {
+        ["--keep", folder, rest @ ..] => (Some(PathBuf::from(folder)), rest),
+        all => (None, all),
+    };
     let (length, named) = match args {
         ["--quick", named @ ..] => (Length::QUICK, named),
         ["--smoke", named @ ..] => (Length::SMOKE, named),
@@ -71,7 +77,7 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
         bail!("there is no row '{unknown}'; rows are {}", known.join(", "));
     }
     let wanted = |name: &str| named.is_empty() || named.contains(&name);
-    let stage = Stage::start()?;
+    let stage = Stage::start(keep)?;
     println!("{}", machine::line());
     let Length { warm_up, measured } = length;
     println!("{WIDTH}x{HEIGHT} at 30, {} s after {} s of warm-up\n", measured.as_secs(), warm_up.as_secs());
@@ -107,18 +113,22 @@ fn print(what: &str, ours: &[Check], stock: &[Check]) -> usize {
 /// Files, and the runtime in which the server runs and doors stand open.
 pub(crate) struct Stage {
     scene: Scene,
+    /// Where reports are to stay.
+    keep: Option<PathBuf>,
     runtime: Runtime,
 }
 
 /// What a client is told besides where to go.
 pub(crate) struct Terms {
+    /// The row's name.
+    pub(crate) row: &'static str,
     pub(crate) length: Length,
     pub(crate) stack: Stack,
     pub(crate) max_kbps: u32,
 }
 
 impl Stage {
-    fn start() -> Result<Self> {
+    fn start(keep: Option<PathBuf>) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let scene = {
             let _here = runtime.enter();
@@ -127,7 +137,10 @@ impl Stage {
             runtime.spawn(server.run_until(std::future::pending()));
             scene
         };
-        Ok(Self { scene, runtime })
+        if let Some(folder) = &keep {
+            std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        }
+        Ok(Self { scene, keep, runtime })
     }
 
     /// A call between two over a row's path.
@@ -136,7 +149,7 @@ impl Stage {
         let (line, changes) = row.line(SEED, begin, length.measured);
         let relay = Arc::new(Relay::start(vec![line, Line::perfect()], Loses::Everything)?);
         let wire = Wire::tap(&relay);
-        let terms = Terms { length, stack, max_kbps: row.cap_kbps };
+        let terms = Terms { row: row.name, length, stack, max_kbps: row.cap_kbps };
         let reports = self.call(&relay, &["sender", "receiver"], &terms)?;
         let [sender, receiver]: [Report; 2] = reports.try_into().ok().context("two clients have two reports")?;
         let end = begin.after(length.measured);
@@ -164,6 +177,13 @@ impl Stage {
         let doors: Vec<Door> = doors.collect::<std::io::Result<_>>()?;
         let clients = names.iter().zip(&doors).map(|(name, door)| self.scene.join_at(&door.url(), &code, name, &args));
         let clients: Vec<_> = clients.collect::<Result<_>>()?;
-        clients.into_iter().map(|client| client.report()).collect()
+        let reports: Vec<Report> = clients.into_iter().map(|client| client.report()).collect::<Result<_>>()?;
+        for report in &reports {
+            if let Some(folder) = &self.keep {
+                let file = format!("{}-{:?}-{}.json", terms.row, terms.stack, report.name).to_lowercase();
+                write_report(report, &folder.join(file))?;
+            }
+        }
+        Ok(reports)
     }
 }

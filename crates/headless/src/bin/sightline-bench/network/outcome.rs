@@ -143,9 +143,10 @@ impl Outcome {
         self.heard()?.concealed_percent
     }
 
-    /// Pictures filmed and not seen, percent.
+    /// Pictures sent and not seen, percent.
     pub(crate) fn missing_percent(&self) -> Option<f64> {
-        self.from()?.clip?.missing_percent()
+        let left_out = self.to()?.video_out.as_ref()?.dropped?;
+        self.from()?.clip?.missing_percent(left_out)
     }
 
     /// Pictures seen per second.

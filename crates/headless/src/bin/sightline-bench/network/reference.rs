@@ -1,7 +1,8 @@
 //! What Chromium's picture on the slow path is worth in dB: no figure of it is on record but its rate and 'QP 62', so the
 //! same pictures are encoded here by the same codec at the rate that it had.
 //!
-//! Invariant: an encoder that keeps every picture at 30 a second, as Chromium did; no network, no other influence.
+//! Invariant: an encoder that keeps every picture at 30 a second, as Chromium did; no network, no other influence. It is ours,
+//! with its two temporal layers, where Chromium had one.
 
 use std::sync::OnceLock;
 

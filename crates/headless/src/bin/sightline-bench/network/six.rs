@@ -28,7 +28,7 @@ pub(crate) fn checks(stage: &Stage, length: Length, stack: Stack) -> Result<Vec<
     let mut lines = vec![line(400_000, SEED)];
     lines.extend((1..6).map(|index| line(20_000_000, SEED + index)));
     let relay = Arc::new(Relay::start(lines, Loses::Everything)?);
-    let reports = stage.call(&relay, &NAMES, &Terms { length, stack, max_kbps: CAP_KBPS })?;
+    let reports = stage.call(&relay, &NAMES, &Terms { row: NAME, length, stack, max_kbps: CAP_KBPS })?;
     Ok(figures(&reports))
 }
 
