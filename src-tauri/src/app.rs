@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result};
-use sightline_call::{create_room, find_room, parse_invitation};
+use sightline_call::{CallError, create_room, find_room, parse_invitation};
 use sightline_charts::Input;
 use sightline_history::{Recorder, keep_for};
 use sightline_media::audio::{Speaker, play_test_tone};
@@ -164,18 +164,20 @@ impl App {
     /// Makes a room.
     pub(crate) async fn start_call(&self) -> Answer<Invitation> {
         let server = self.server().await?;
-        let code = create_room(&server).await?;
+        let code = create_room(&server).await.map_err(|error| self.about_own_server(error))?;
         self.invitation(&server, &code).await
     }
 
     /// Finds the room that a code or a link means.
     pub(crate) async fn open_invitation(&self, text: &str) -> Answer<Invitation> {
         let parsed = parse_invitation(text)?;
+        let is_named = parsed.server.is_some();
         let server = match parsed.server {
             Some(server) => server,
             None => self.server().await?,
         };
-        let room = find_room(&server, &parsed.code).await?;
+        let found = find_room(&server, &parsed.code).await;
+        let room = found.map_err(|error| if is_named { error.into() } else { self.about_own_server(error) })?;
         self.invitation(&server, &room.code).await
     }
 
@@ -409,6 +411,15 @@ impl App {
             return Ok(settings.server);
         }
         self.host.url().await.map_err(|problem| IpcError::new(ErrorCode::NoServer, words::no_server(&problem)))
+    }
+
+    /// Trouble with the server that is used where none is named; whoever set its address may have mistyped it.
+    fn about_own_server(&self, error: CallError) -> IpcError {
+        let mut error = IpcError::from(error);
+        if error.code == ErrorCode::NoServer && !self.settings.get().server.is_empty() {
+            error.message = format!("{} {}", error.message, words::SERVER_IS_SET);
+        }
+        error
     }
 
     async fn invitation(&self, server: &str, code: &str) -> Answer<Invitation> {

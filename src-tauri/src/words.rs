@@ -84,6 +84,8 @@ pub(crate) fn device_broke(error: &str) -> String {
     format!("opening it broke: {error}")
 }
 
+pub(crate) const SERVER_IS_SET: &str = "Its address is set in Settings; without one, this computer is the server.";
+
 /// The server inside the app does not run.
 pub(crate) fn no_server(problem: &str) -> String {
     format!("{problem}; or set the address of another server in Settings")

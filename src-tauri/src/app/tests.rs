@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Duration, timeout};
 
 use super::*;
+use crate::history::testing::{START_MS, record};
 use crate::ipc::{CallPhase, ChatLine, Connection};
 use crate::testing::Notes;
 
@@ -216,8 +217,29 @@ async fn the_server_of_the_settings_is_checked_and_the_one_inside_runs_when_it_i
     assert_eq!(app.save_settings(set("two words")).await.unwrap_err().code, ErrorCode::NoServer);
     app.save_settings(set("calls.example:7788")).await.unwrap();
     assert!(!app.hosting().await.running, "another one is set");
+    app.save_settings(set("127.0.0.1:1")).await.unwrap();
+    for failed in [app.start_call().await, app.open_invitation("amber-canoe-violet-magnet").await] {
+        let error = failed.unwrap_err();
+        assert!(error.code == ErrorCode::NoServer && error.message.contains("Settings"), "{error}");
+    }
+    let elsewhere = app.open_invitation("sightline://join/127.0.0.1:1/a-b").await.unwrap_err();
+    assert!(!elsewhere.message.contains("Settings"), "{elsewhere}");
     app.save_settings(set("")).await.unwrap();
     assert!(app.hosting().await.running);
+    app.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_are_kept_for_as_long_as_is_set() {
+    let Stage { _dir, app, .. } = stage().await;
+    record(&app.folders.history(), START_MS, 0);
+    let kept = async |keep_days| {
+        let settings = Settings { name: "Ada".into(), keep_days, ..Settings::default() };
+        app.save_settings(settings).await.unwrap();
+        app.history_calls(HistoryFilter::default(), 10, 0).await.unwrap().len()
+    };
+    assert_eq!(kept(36_500).await, 1);
+    assert_eq!(kept(7).await, 0, "it was in 2025");
     app.shut_down().await;
 }
 
