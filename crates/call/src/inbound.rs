@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use sightline_media::audio::{AudioPlayer, AudioReceiveCounters, AudioReceiver, AudioSink, Speaker};
 use sightline_media::video::{DecodedFrame, VideoReceiveCounters, VideoReceiver, VideoSink};
-use sightline_media::{MediaError, RtpPacket};
+use sightline_media::{LipSync, MediaError, RtpPacket};
 use sightline_quality::Kind;
 
 use crate::forward::{Fanout, MediaQueue};
@@ -47,8 +47,13 @@ impl PlayerSlot {
         }
     }
 
-    fn add(&self, peer: &str, sink: impl FnOnce() -> Option<Arc<dyn AudioSink>>) -> Option<AudioReceiver> {
-        let receiver = self.lock().as_ref().map(|player| player.add(sink()))?;
+    fn add(
+        &self,
+        peer: &str,
+        sink: impl FnOnce() -> Option<Arc<dyn AudioSink>>,
+        sync: LipSync,
+    ) -> Option<AudioReceiver> {
+        let receiver = self.lock().as_ref().map(|player| player.add(sink(), sync))?;
         self.levels.add(peer, receiver.level());
         Some(receiver)
     }
@@ -89,6 +94,8 @@ pub(crate) struct Inbound {
     /// What goes the other way.
     queue: Arc<MediaQueue>,
     hooks: InboundHooks,
+    /// All that this peer sends was captured by one clock.
+    sync: LipSync,
     /// By SSRC. `None` once closed.
     receivers: Mutex<Option<HashMap<u32, Receiver>>>,
 }
@@ -102,7 +109,8 @@ impl Inbound {
         queue: Arc<MediaQueue>,
         hooks: InboundHooks,
     ) -> Self {
-        Self { peer, sinks, player, fanout, queue, hooks, receivers: Mutex::new(Some(HashMap::new())) }
+        let sync = LipSync::default();
+        Self { peer, sinks, player, fanout, queue, hooks, sync, receivers: Mutex::new(Some(HashMap::new())) }
     }
 
     /// Counters of every receiver by SSRC.
@@ -148,7 +156,10 @@ impl Inbound {
     fn receiver(&self, track: &RemoteTrack) -> Option<Receiver> {
         let made = match track.kind {
             Kind::Video => self.video(track).map(Receiver::Video),
-            Kind::Audio => Ok(Receiver::Audio(self.player.add(&self.peer.id, || self.sinks.audio(&self.peer, track))?)),
+            Kind::Audio => {
+                let sink = || self.sinks.audio(&self.peer, track);
+                Ok(Receiver::Audio(self.player.add(&self.peer.id, sink, self.sync.clone())?))
+            }
         };
         Some(made.unwrap_or_else(|error| {
             tracing::error!(%error, "a remote track cannot be taken");
@@ -163,7 +174,7 @@ impl Inbound {
             hook: self.hooks.first_frame.clone(),
         };
         let (request, track) = (self.hooks.request_keyframe.clone(), track.clone());
-        VideoReceiver::start(Arc::new(sink), Box::new(move || request(&track)))
+        VideoReceiver::start(Arc::new(sink), Box::new(move || request(&track)), self.sync.clone())
     }
 }
 

@@ -9,7 +9,9 @@ pub mod device;
 mod error;
 mod packet;
 mod stop;
+mod sync;
 pub mod video;
 
 pub use error::MediaError;
 pub use packet::{AUDIO_CLOCK_HZ, EncodedAudio, EncodedVideo, MAX_PAYLOAD, RtpPacket, VIDEO_CLOCK_HZ};
+pub use sync::LipSync;

@@ -11,7 +11,7 @@ use sightline_media::audio::{
 };
 use sightline_media::clock::unix_micros;
 use sightline_media::device::{DeviceEvent, DeviceState};
-use sightline_media::{EncodedAudio, RtpPacket};
+use sightline_media::{EncodedAudio, LipSync, RtpPacket};
 
 /// For what takes a few seconds where the machine is not loaded.
 const SOON: Duration = Duration::from_secs(60);
@@ -62,7 +62,7 @@ fn speech_comes_through_the_whole_chain() {
     let player = silent_player();
     let recorder = Arc::new(WavRecorder::create(&recorded).expect("the folder can be written"));
     let sink: Arc<dyn AudioSink> = recorder.clone();
-    let receiver = Arc::new(player.add(Some(sink)));
+    let receiver = Arc::new(player.add(Some(sink), LipSync::default()));
     let sender = file_sender(&spoken, AudioSettings::default(), wire(Arc::clone(&receiver)));
     wait_for("eight seconds of sound", || receiver.counters().samples_played >= 8 * 48_000);
     let (sent, received) = (sender.counters(), receiver.counters());
@@ -152,7 +152,8 @@ fn peers_are_mixed_without_clipping_and_leave_when_dropped() {
     let processor = Arc::new(AudioProcessor::new());
     let player = AudioPlayer::start(Speaker::None, Some(processor), Box::new(|_| {})).expect("no speaker is needed");
     let sinks: Vec<Arc<Last>> = (0..3).map(|_| Arc::new(Last(Mutex::new((0, 0.0))))).collect();
-    let mut receivers: Vec<_> = sinks.iter().map(|sink| Arc::new(player.add(Some(sink.clone())))).collect();
+    let mut receivers: Vec<_> =
+        sinks.iter().map(|sink| Arc::new(player.add(Some(sink.clone()), LipSync::default()))).collect();
     let hooks = AudioSenderHooks { encoded: Box::new(wire(Arc::clone(&receivers[0]))), device: Box::new(|_| {}) };
     let sender = AudioSender::start(AudioSource::Tone, AudioSettings::default(), None, hooks).expect("a tone");
     wait_for("a tone", || sinks[0].0.lock().expect("nobody panics with it").1 > 0.15);
@@ -222,7 +223,7 @@ fn a_speaker_that_is_not_there_is_told_and_the_sound_goes_on() {
     let told = Arc::clone(&events);
     let note = move |event: DeviceEvent| told.lock().expect("nobody panics with it").push(event.state);
     let player = AudioPlayer::start(Speaker::None, None, Box::new(note)).expect("no speaker is needed");
-    let receiver = Arc::new(player.add(None));
+    let receiver = Arc::new(player.add(None, LipSync::default()));
     let level = receiver.level();
     let hooks = AudioSenderHooks { encoded: Box::new(wire(Arc::clone(&receiver))), device: Box::new(|_| {}) };
     let sender = AudioSender::start(AudioSource::Tone, AudioSettings::default(), None, hooks).expect("a tone");

@@ -11,7 +11,7 @@ use sightline_media::video::{
     DecodedFrame, LAYERS, LatestFrame, LayerRates, VideoReceiver, VideoSender, VideoSenderHooks, VideoSettings,
     VideoSink, VideoSource, read_frame_counter, write_test_clip,
 };
-use sightline_media::{EncodedVideo, RtpPacket};
+use sightline_media::{EncodedVideo, LipSync, RtpPacket};
 
 /// Far longer than anything here takes, even on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -67,7 +67,8 @@ fn pictures_of_a_clip_arrive_in_order_with_their_times() {
     write_test_clip(&clip, 640, 360, 30, 1).expect("written");
 
     let seen = Arc::new(Seen::default());
-    let receiver = Arc::new(VideoReceiver::start(seen.clone(), Box::new(|| {})).expect("a receiver"));
+    let receiver =
+        Arc::new(VideoReceiver::start(seen.clone(), Box::new(|| {}), LipSync::default()).expect("a receiver"));
     let (into, sequence) = (receiver.clone(), AtomicU16::new(65_500));
     let (captured, captures) = mpsc::channel();
     let hooks = VideoSenderHooks {
@@ -120,7 +121,7 @@ fn keyframes_come_on_request_and_a_late_receiver_asks_for_one() {
         asks.request_keyframe(0);
     });
     let seen = Arc::new(Seen::default());
-    let receiver = VideoReceiver::start(seen.clone(), request).expect("a receiver");
+    let receiver = VideoReceiver::start(seen.clone(), request, LipSync::default()).expect("a receiver");
     let sequence = AtomicU16::new(7);
     while receiver.counters().frames_decoded < 10 {
         packets(&next(), &sequence).into_iter().for_each(|packet| receiver.push(packet));
@@ -250,7 +251,7 @@ fn broken_files_fail_at_once_with_their_reason() {
 #[test]
 fn garbage_from_the_network_is_survived() {
     let seen = Arc::new(Seen::default());
-    let receiver = VideoReceiver::start(seen.clone(), Box::new(|| {})).expect("a receiver");
+    let receiver = VideoReceiver::start(seen.clone(), Box::new(|| {}), LipSync::default()).expect("a receiver");
     let mut bits = 99u32;
     let mut random = move || {
         bits = bits.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -294,7 +295,8 @@ struct Pair {
 
 fn idle_pair() -> Pair {
     let shown = Arc::new(LatestFrame::new());
-    let receiver = Arc::new(VideoReceiver::start(shown.clone(), Box::new(|| {})).expect("a receiver"));
+    let receiver =
+        Arc::new(VideoReceiver::start(shown.clone(), Box::new(|| {}), LipSync::default()).expect("a receiver"));
     let (into, sequence, last) = (receiver.clone(), AtomicU16::new(0), AtomicU32::new(0));
     let encoded = move |frame: Arc<EncodedVideo>| {
         let last = last.swap(frame.timestamp, Ordering::Relaxed);

@@ -87,6 +87,7 @@ pub(super) fn media_engine() -> Result<MediaEngine, Error> {
         (extension::TRANSPORT_CC, RtpCodecKind::Audio),
         (extension::TRANSPORT_CC, RtpCodecKind::Video),
         (extension::AUDIO_LEVEL, RtpCodecKind::Audio),
+        (extension::ABS_CAPTURE_TIME, RtpCodecKind::Audio),
         (extension::ABS_CAPTURE_TIME, RtpCodecKind::Video),
     ] {
         engine.register_header_extension(RTCRtpHeaderExtensionCapability { uri: uri.to_owned() }, kind, None)?;

@@ -26,6 +26,9 @@ pub(super) trait Wire: Send + Sync {
     async fn write(&self, packet: rtp::Packet) -> Result<(), Error>;
 }
 
+/// One in so many packets of sound says when it was captured: twice a second is enough for lip sync, and 0.3 kbit/s.
+const SOUND_STAMPS: u32 = 25;
+
 /// What the negotiation settled for a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Negotiated {
@@ -53,12 +56,14 @@ pub(super) struct Stream {
     offset: Option<u32>,
     /// Pictures wait for a keyframe, last asked for then.
     waiting: Option<Option<Instant>>,
+    /// Packets of sound so far.
+    sounds: u32,
 }
 
 impl Stream {
     pub(super) fn new(ssrc: u32) -> Self {
         // Numbers begin below 2^15, so that the first loss cannot confuse the roll-over counter (RFC 3711, 3.3.1).
-        Self { ssrc, sequence: rand::random::<u16>() >> 1, offset: None, waiting: Some(None) }
+        Self { ssrc, sequence: rand::random::<u16>() >> 1, offset: None, waiting: Some(None), sounds: 0 }
     }
 
     /// Sends one picture.
@@ -77,7 +82,7 @@ impl Stream {
         let packets = frame.payloads.iter().enumerate().map(|(index, payload)| Packet {
             payload,
             marker: index == last,
-            extension: capture_time.clone().filter(|_| index == 0),
+            extensions: [capture_time.clone().filter(|_| index == 0), None],
         });
         match self.write(wire, negotiated.payload_type, frame.timestamp, packets).await {
             Ok(()) => Outcome::Sent,
@@ -92,8 +97,12 @@ impl Stream {
 
     /// Sends one Opus packet; false when it was left out.
     pub(super) async fn audio(&mut self, wire: &dyn Wire, negotiated: Negotiated, packet: &EncodedAudio) -> bool {
-        let extension = negotiated.audio_level.map(|id| (id, extension::audio_level(packet.level)));
-        let packets = std::iter::once(Packet { payload: &packet.payload, marker: packet.marker, extension });
+        let level = negotiated.audio_level.map(|id| (id, extension::audio_level(packet.level)));
+        let stamped = self.sounds.is_multiple_of(SOUND_STAMPS);
+        self.sounds = self.sounds.wrapping_add(1);
+        let capture_time = negotiated.capture_time.filter(|_| stamped).zip(extension::capture_time(packet.captured_us));
+        let extensions = [level, capture_time];
+        let packets = std::iter::once(Packet { payload: &packet.payload, marker: packet.marker, extensions });
         self.write(wire, negotiated.payload_type, packet.timestamp, packets).await.is_ok()
     }
 
@@ -134,7 +143,7 @@ impl Stream {
 struct Packet<'a> {
     payload: &'a Bytes,
     marker: bool,
-    extension: Option<(u8, Bytes)>,
+    extensions: [Option<(u8, Bytes)>; 2],
 }
 
 impl Packet<'_> {
@@ -148,10 +157,10 @@ impl Packet<'_> {
             ssrc,
             ..Default::default()
         };
-        if let Some((id, value)) = self.extension
-            && let Err(error) = header.set_extension(id, value)
-        {
-            tracing::debug!(%error, "a header extension is left out");
+        for (id, value) in self.extensions.into_iter().flatten() {
+            if let Err(error) = header.set_extension(id, value) {
+                tracing::debug!(%error, "a header extension is left out");
+            }
         }
         rtp::Packet { header, payload: self.payload.clone() }
     }
@@ -272,6 +281,7 @@ mod tests {
         assert!(stream.audio(&wire, NEGOTIATED, &packet).await);
         assert!(!stream.audio(&wire, NEGOTIATED, &packet).await);
         let taken = wire.taken();
+        assert_eq!(taken[0].header.get_extension(4), extension::capture_time(0), "the first one is stamped");
         assert_eq!(taken[0].header.get_extension(3).as_deref(), Some(&[37u8][..]));
         assert!(taken[0].header.marker);
     }

@@ -17,9 +17,10 @@ use super::opus::OpusDecoder;
 use super::output::Output;
 use super::pace::Pace;
 use super::processing::AudioProcessor;
+use crate::clock::unix_micros;
 use crate::device::sound::Events;
 use crate::device::{DeviceEvent, DeviceKind};
-use crate::{MediaError, RtpPacket};
+use crate::{LipSync, MediaError, RtpPacket};
 
 const BLOCK_TIME: Duration = Duration::from_millis(10);
 /// Packets of one peer that may wait for the player: 5 s, of which the jitter buffer would keep 3.
@@ -119,8 +120,8 @@ impl AudioPlayer {
         *lock(&self.shared.speaker) = Some(speaker);
     }
 
-    /// One for each remote audio track; dropping what is returned removes it.
-    pub fn add(&self, sink: Option<Arc<dyn AudioSink>>) -> AudioReceiver {
+    /// One for each remote audio track; dropping what is returned removes it. `sync` is shared with the peer's pictures.
+    pub fn add(&self, sink: Option<Arc<dyn AudioSink>>, sync: LipSync) -> AudioReceiver {
         let slot = Arc::new(Slot {
             packets: Mutex::new(VecDeque::with_capacity(QUEUE)),
             counters: Mutex::new(AudioReceiveCounters::default()),
@@ -131,7 +132,7 @@ impl AudioPlayer {
             Ok(decoder) => {
                 let buffer = JitterBuffer::new(Box::new(decoder));
                 let (meter, peaks) = (EnergyMeter::default(), PeakMeter::new(slot.level.clone()));
-                lock(&self.shared.added).push(Track { slot: Arc::clone(&slot), sink, buffer, meter, peaks });
+                lock(&self.shared.added).push(Track { slot: Arc::clone(&slot), sink, sync, buffer, meter, peaks });
             }
             // Out of memory; the others go on.
             Err(error) => tracing::error!(%error, "a peer will not be heard"),
@@ -197,13 +198,15 @@ struct Slot {
 struct Track {
     slot: Arc<Slot>,
     sink: Option<Arc<dyn AudioSink>>,
+    sync: LipSync,
     buffer: JitterBuffer,
     meter: EnergyMeter,
     peaks: PeakMeter,
 }
 
 impl Track {
-    fn pull(&mut self, now: Instant, block: &mut [f32; BLOCK]) {
+    /// `output` is how long it takes from here to the ear.
+    fn pull(&mut self, now: Instant, output: Duration, block: &mut [f32; BLOCK]) {
         let started = Instant::now();
         let mut first_packet = None;
         for packet in lock(&self.slot.packets).drain(..) {
@@ -212,6 +215,11 @@ impl Track {
         }
         let before = self.buffer.counters().samples_played;
         self.buffer.pull(now, block);
+        if let Some(captured_us) = self.buffer.heard() {
+            let played_us = unix_micros(now + output);
+            played_us.checked_sub(captured_us).into_iter().for_each(|delay_us| self.sync.heard(now, delay_us));
+            self.buffer.set_least_delay(self.sync.least_for_sound(now, self.buffer.target_delay()));
+        }
         let counts = self.buffer.counters();
         if counts.samples_played > before {
             self.meter.add(block);
@@ -264,9 +272,9 @@ impl Worker {
                     pace.wait();
                 }
             }
-            let mixed = self.mix(Instant::now());
+            let delay = self.output.as_ref().map_or(Duration::ZERO, Output::delay);
+            let mixed = self.mix(Instant::now(), delay);
             if let Some(processor) = &self.processor {
-                let delay = self.output.as_ref().map_or(Duration::ZERO, Output::delay);
                 processor.render(&mixed, delay);
             }
             if let Some(output) = self.output.as_mut().filter(|_| by_speaker) {
@@ -275,12 +283,12 @@ impl Worker {
         }
     }
 
-    fn mix(&mut self, now: Instant) -> [f32; BLOCK] {
+    fn mix(&mut self, now: Instant, output: Duration) -> [f32; BLOCK] {
         self.tracks.append(&mut lock(&self.shared.added));
         self.tracks.retain(|track| !track.slot.gone.load(Ordering::Relaxed));
         let (mut mixed, mut block) = ([0.0; BLOCK], [0.0; BLOCK]);
         for track in &mut self.tracks {
-            track.pull(now, &mut block);
+            track.pull(now, output, &mut block);
             mixed.iter_mut().zip(&block).for_each(|(sum, sample)| *sum += sample);
         }
         self.limiter.apply(&mut mixed);

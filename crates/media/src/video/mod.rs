@@ -14,6 +14,7 @@ mod layers;
 mod pace;
 mod pattern;
 mod payload;
+mod playout;
 mod preview;
 mod receiver;
 mod recorder;

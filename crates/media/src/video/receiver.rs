@@ -1,7 +1,8 @@
 //! From RTP packets to pictures.
 //!
 //! Invariant: one thread per remote track reassembles and decodes; it sleeps until a packet comes or a wait runs out, and a
-//! picture is decoded as soon as its last packet is there. The sink never keeps a picture that nothing follows.
+//! picture is decoded as soon as its last packet is there. It is shown then, or when its sound is heard, which also evens out
+//! what came unevenly. The sink never keeps a picture that nothing follows.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,10 +12,11 @@ use std::time::{Duration, Instant};
 use super::assembly::{Assembly, CompleteFrame};
 use super::codec::VideoDecoder;
 use super::freeze::FreezeMeter;
+use super::playout::Playout;
 use super::stillness::Stillness;
 use super::vpx::Vp8Decoder;
 use super::{DecodedFrame, VideoFrame, VideoSink};
-use crate::{MediaError, RtpPacket, clock};
+use crate::{LipSync, MediaError, RtpPacket, clock};
 
 /// Packets that wait for the decode thread: 4 s at 2.5 Mbit/s. What does not fit is lost, and repaired like any loss.
 const QUEUED_PACKETS: usize = 1024;
@@ -71,8 +73,13 @@ pub struct VideoReceiver {
 }
 
 impl VideoReceiver {
-    /// Starts. `sink` and `request_keyframe` are called on the decode thread and must be quick.
-    pub fn start(sink: Arc<dyn VideoSink>, request_keyframe: Box<dyn Fn() + Send>) -> Result<Self, MediaError> {
+    /// Starts. `sink` and `request_keyframe` are called on the decode thread and must be quick; `sync` is shared with the
+    /// peer's sound.
+    pub fn start(
+        sink: Arc<dyn VideoSink>,
+        request_keyframe: Box<dyn Fn() + Send>,
+        sync: LipSync,
+    ) -> Result<Self, MediaError> {
         let counters = Arc::new(Mutex::default());
         let decoding = Decoding {
             sink,
@@ -82,6 +89,8 @@ impl VideoReceiver {
             decoder: Box::new(Vp8Decoder::new()?),
             freezes: FreezeMeter::default(),
             stillness: Stillness::default(),
+            sync,
+            playout: Playout::default(),
             skipped: 0,
         };
         let (queue, packets) = sync_channel(QUEUED_PACKETS);
@@ -139,6 +148,8 @@ struct Decoding {
     decoder: Box<dyn VideoDecoder>,
     freezes: FreezeMeter,
     stillness: Stillness,
+    sync: LipSync,
+    playout: Playout<DecodedFrame>,
     /// Pictures that were whole and not shown.
     skipped: u64,
 }
@@ -147,7 +158,7 @@ impl Decoding {
     fn run(mut self, messages: &Receiver<Message>) {
         loop {
             let now = Instant::now();
-            let deadlines = [self.assembly.deadline(now), self.stillness.deadline()];
+            let deadlines = [self.assembly.deadline(now), self.stillness.deadline(), self.playout.deadline()];
             let received = match deadlines.into_iter().flatten().min() {
                 Some(deadline) => messages.recv_timeout(deadline.saturating_duration_since(now)),
                 None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
@@ -162,6 +173,7 @@ impl Decoding {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             self.emit();
+            self.present();
             if self.stillness.is_over(Instant::now()) {
                 self.sink.interrupted();
             }
@@ -198,6 +210,20 @@ impl Decoding {
         }
     }
 
+    /// Shows what is due.
+    fn present(&mut self) {
+        loop {
+            let now = Instant::now();
+            let Some(decoded) = self.playout.next(now) else { return };
+            self.freezes.shown(now);
+            self.stillness.shown(now);
+            let mut counters = lock(&self.counters);
+            (counters.freeze_count, counters.total_freezes) = (self.freezes.count, self.freezes.total);
+            drop(counters);
+            self.sink.frame(&decoded);
+        }
+    }
+
     fn decode(&mut self, complete: &CompleteFrame, now: Instant) {
         let waited = now.saturating_duration_since(complete.first_arrival);
         if complete.temporal_layer > 0 && waited > TOO_OLD {
@@ -212,11 +238,14 @@ impl Decoding {
         counters.jitter_buffer_emitted += 1;
         match decoded {
             Ok(Some(frame)) => {
-                self.freezes.shown(done);
-                self.stillness.shown(done);
-                let decoded = show(&mut counters, &self.freezes, complete, frame, done);
+                // The first one is waited for by people.
+                let waits = counters.first_frame.is_some();
+                let decoded = count(&mut counters, complete, frame, done);
                 drop(counters);
-                self.sink.frame(&decoded);
+                let delay = decoded.captured_us.and_then(|captured| decoded.decoded_us.checked_sub(captured));
+                let hold = delay.map_or(Duration::ZERO, |delay| self.sync.decoded(done, delay));
+                self.playout.push(if waits { done + hold } else { done }, decoded);
+                self.present();
             }
             Ok(None) => {}
             Err(error) => {
@@ -229,9 +258,8 @@ impl Decoding {
     }
 }
 
-fn show(
+fn count(
     counters: &mut VideoReceiveCounters,
-    freezes: &FreezeMeter,
     complete: &CompleteFrame,
     frame: VideoFrame,
     done: Instant,
@@ -240,7 +268,6 @@ fn show(
     counters.frames_decoded += 1;
     counters.key_frames += u64::from(complete.keyframe);
     (counters.width, counters.height) = (frame.width(), frame.height());
-    (counters.freeze_count, counters.total_freezes) = (freezes.count, freezes.total);
     counters.first_frame.get_or_insert(done);
     let latency = complete.captured_us.and_then(|captured| decoded_us.checked_sub(captured));
     if let Some(latency) = latency.filter(|latency| (0..=MAX_LATENCY_US).contains(latency)) {
@@ -249,4 +276,60 @@ fn show(
     }
     let frame = frame.captured_at(complete.captured_us.unwrap_or(decoded_us));
     DecodedFrame { frame, rtp_timestamp: complete.timestamp, decoded_us, captured_us: complete.captured_us }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::super::{VideoSender, VideoSenderHooks, VideoSettings, VideoSource};
+    use super::*;
+    use crate::EncodedVideo;
+
+    struct Shown(mpsc::Sender<Duration>);
+
+    impl VideoSink for Shown {
+        fn frame(&self, frame: &DecodedFrame) {
+            let captured = frame.captured_us.expect("on the wire");
+            let later = Duration::from_micros((clock::now_micros() - captured) as u64);
+            self.0.send(later).expect("the test listens");
+        }
+    }
+
+    #[test]
+    fn pictures_are_shown_when_their_sound_is_heard() {
+        const SOUND: Duration = Duration::from_millis(200);
+        let (shown, shows) = mpsc::channel();
+        let sync = LipSync::default();
+        let receiver =
+            Arc::new(VideoReceiver::start(Arc::new(Shown(shown)), Box::new(|| {}), sync.clone()).expect("made"));
+        let (into, sequence) = (receiver.clone(), Mutex::new(0_u16));
+        let encoded = move |frame: Arc<EncodedVideo>| {
+            sync.heard(Instant::now(), SOUND.as_micros() as i64);
+            let last = frame.payloads.len() - 1;
+            for (index, payload) in frame.payloads.iter().enumerate() {
+                let mut sequence = sequence.lock().expect("not poisoned");
+                *sequence = sequence.wrapping_add(1);
+                into.push(RtpPacket {
+                    sequence: *sequence,
+                    timestamp: frame.timestamp,
+                    marker: index == last,
+                    payload: payload.clone(),
+                    arrived: Instant::now(),
+                    captured_us: (index == 0).then_some(frame.captured_us),
+                });
+            }
+        };
+        let hooks = VideoSenderHooks {
+            encoded: Box::new(encoded),
+            captured: None,
+            device: Box::new(|event| panic!("no device is in use: {event:?}")),
+        };
+        let settings = VideoSettings { width: 160, height: 90, fps: 30, max_bps: 200_000 };
+        let sender = VideoSender::start(VideoSource::Pattern, settings, hooks).expect("a sender");
+        let patience = Duration::from_secs(60);
+        let later: Vec<Duration> = (0..20).map(|_| shows.recv_timeout(patience).expect("a picture")).collect();
+        sender.stop();
+        assert!(later[1..].iter().all(|later| *later >= SOUND - Duration::from_millis(2)), "{later:?}");
+    }
 }

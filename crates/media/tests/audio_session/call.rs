@@ -11,7 +11,7 @@ use sightline_media::audio::{
     WavRecorder, play_test_tone,
 };
 use sightline_media::device::{DeviceEvent, DeviceInfo, DeviceKind, DeviceState, list_devices, watch};
-use sightline_media::{EncodedAudio, MediaError, RtpPacket};
+use sightline_media::{EncodedAudio, LipSync, MediaError, RtpPacket};
 
 use crate::cases::{FOLDER, START_SERVER, STOP_SERVER};
 
@@ -55,7 +55,7 @@ impl Call {
         };
         let player = AudioPlayer::start(Speaker::Device(None), None, note(&events))?;
         let sink: Arc<dyn AudioSink> = recorder.clone();
-        let receiver = Arc::new(player.add(Some(sink)));
+        let receiver = Arc::new(player.add(Some(sink), LipSync::default()));
         let (taker, sequence) = (Arc::clone(&receiver), Mutex::new(0_u16));
         let encoded = move |packet: Arc<EncodedAudio>| {
             let mut sequence = sequence.lock().unwrap_or_else(PoisonError::into_inner);

@@ -33,6 +33,8 @@ pub(super) struct Queued {
     pub(super) redundant: bool,
     pub(super) payload: Bytes,
     pub(super) arrived: Instant,
+    /// When its first sample was captured, in the sender's clock, where the packet says so.
+    pub(super) captured_us: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,8 +140,8 @@ impl Arrivals {
     }
 
     fn queue(&mut self, packet: RtpPacket, sequence: i64, media: i64, samples: usize, redundant: bool) {
-        let RtpPacket { payload, arrived, .. } = packet;
-        self.waiting.insert(sequence, Queued { sequence, media, samples, redundant, payload, arrived });
+        let RtpPacket { payload, arrived, captured_us, .. } = packet;
+        self.waiting.insert(sequence, Queued { sequence, media, samples, redundant, payload, arrived, captured_us });
     }
 
     /// The packet to be played first.

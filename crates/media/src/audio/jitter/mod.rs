@@ -67,6 +67,12 @@ pub struct JitterBuffer {
     state: State,
     /// Delay at which the last packets were needed, newest last.
     delays: Vec<i64>,
+    /// Delay that is wanted for other reasons than jitter, microseconds.
+    least_us: i64,
+    /// A sample whose capture time is known: media time in samples, and microseconds since the Unix epoch.
+    captured: Option<(i64, i64)>,
+    /// See [`JitterBuffer::heard`].
+    heard: Option<i64>,
     since_change: u32,
     scratch: Vec<f32>,
 }
@@ -108,6 +114,9 @@ impl JitterBuffer {
             counters: JitterCounters::default(),
             state: State::Waiting,
             delays: Vec::new(),
+            least_us: 0,
+            captured: None,
+            heard: None,
             since_change: 0,
             scratch: Vec::new(),
         }
@@ -140,6 +149,7 @@ impl JitterBuffer {
                 self.state = State::Waiting;
                 self.decoder.reset();
                 self.delays.clear();
+                self.captured = None;
             }
         }
     }
@@ -181,7 +191,22 @@ impl JitterBuffer {
 
     /// The delay that is steered for: from the fastest packet to playing.
     pub fn target_delay(&self) -> Duration {
-        Duration::from_micros(self.arrivals.target_us() as u64)
+        Duration::from_micros(self.target_us() as u64)
+    }
+
+    /// The delay that is steered for where jitter asks for less.
+    pub fn set_least_delay(&mut self, least: Duration) {
+        self.least_us = least.as_micros() as i64;
+    }
+
+    /// When the first sample of the last block was captured, microseconds since the Unix epoch by the sender's clock; once for
+    /// each packet that was decoded for a block, and only where packets carry capture times.
+    pub fn heard(&mut self) -> Option<i64> {
+        self.heard.take()
+    }
+
+    fn target_us(&self) -> i64 {
+        self.arrivals.target_us().max(self.least_us)
     }
 
     /// Whether there is anything to play; begins with the first packet that has waited long enough, ends when nothing
@@ -201,7 +226,7 @@ impl JitterBuffer {
                 let Some(first) = self.arrivals.first() else { return false };
                 let (next, sequence) = (first.media, first.sequence - 1);
                 let delay_us = self.arrivals.delay_us(now, next);
-                if delay_us + DUE_US < self.arrivals.target_us() {
+                if delay_us + DUE_US < self.target_us() {
                     return false;
                 }
                 self.state = State::Playing { next, sequence, silence: false, quiet: false, delay_us };
@@ -218,7 +243,7 @@ impl JitterBuffer {
         };
         let gap = first.media - next;
         let delay = self.arrivals.delay_us(now, first.media);
-        let target = self.arrivals.target_us();
+        let target = self.target_us();
         let lost = first.sequence != sequence + 1;
         let wanted = if lost { target.min(delay_us) } else { target };
         let recovered = delay + micros(first.samples);
@@ -248,6 +273,13 @@ impl JitterBuffer {
                 if packet.samples == 0 {
                     return;
                 }
+                if let Some(captured_us) = packet.captured_us {
+                    self.captured = Some((packet.media, captured_us));
+                }
+                // What is decoded already is played before it.
+                let first = packet.media - self.playout.len() as i64;
+                self.heard =
+                    self.captured.map(|(media, captured_us)| captured_us.saturating_add((first - media) * 125 / 6));
                 *silence = self.decoder.is_silence(&packet.payload);
                 let made = self.decoder.decode(&packet.payload, &mut self.scratch);
                 *quiet = mean_square(&self.scratch) < QUIET;

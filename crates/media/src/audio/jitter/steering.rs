@@ -51,7 +51,7 @@ impl JitterBuffer {
             return;
         }
         let lowest = self.delays.iter().copied().min().unwrap_or_default();
-        let error = lowest - self.arrivals.target_us();
+        let error = lowest - self.target_us();
         let haste = error.abs() > HASTE_US;
         let calm = if haste { CALM_BLOCKS_IN_HASTE } else { CALM_BLOCKS };
         if error > SKIP_US {
@@ -65,7 +65,7 @@ impl JitterBuffer {
 
     /// Leaves out one period, decoding ahead for it only what is in order.
     fn shorten(&mut self, lowest: i64, haste: bool) {
-        let most = samples(lowest - self.arrivals.target_us() + SHORTEN_BELOW_US);
+        let most = samples(lowest - self.target_us() + SHORTEN_BELOW_US);
         while self.playout.len() < stretch::NEEDED {
             let State::Playing { next, sequence, .. } = self.state else { return };
             let in_order = |first: &Queued| first.sequence == sequence + 1 && first.media == next;
@@ -79,7 +79,7 @@ impl JitterBuffer {
             return;
         };
         let by_us = needed_later_us(self.playout.len(), self.playout.len() - removed);
-        if lowest + by_us >= self.arrivals.target_us() - SHORTEN_BELOW_US {
+        if lowest + by_us >= self.target_us() - SHORTEN_BELOW_US {
             self.playout.replace(drop, &self.scratch);
             self.counters.samples_removed += removed as u64;
             self.changed(by_us);
@@ -88,7 +88,7 @@ impl JitterBuffer {
 
     /// Repeats one period of at most `most` samples.
     fn lengthen(&mut self, lowest: i64, haste: bool) {
-        let target = self.arrivals.target_us();
+        let target = self.target_us();
         let most = samples(target + LENGTHEN_ABOVE_US - lowest);
         let (before, ahead) = self.playout.around();
         let Some((drop, added)) = stretch::lengthen(before, ahead, most, haste, &mut self.scratch) else { return };
