@@ -38,6 +38,8 @@ export function shaderPainter(canvas) {
     antialias: false,
     depth: false,
     desynchronized: true,
+    // Without it WebKitGTK shows black when the layout changes between two pictures.
+    preserveDrawingBuffer: true,
     failIfMajorPerformanceCaveat: true,
   });
   if (!gl) return null;
