@@ -118,7 +118,7 @@ export class Frames {
     if (!screen) return;
     this.#screens.delete(tile);
     this.#observer.unobserve(screen.host);
-    if (screen.waiting) this.#acknowledge(screen.waiting.seq);
+    if (screen.waiting) this.#done(screen.waiting);
     screen.surface.release();
     this.#show();
     if (this.#screens.size === 0) this.#disconnect();
@@ -182,8 +182,8 @@ export class Frames {
     const picture = data instanceof ArrayBuffer ? parsePicture(data) : null;
     if (!picture) return;
     const screen = this.#screens.get(picture.tile);
-    if (!screen) return this.#acknowledge(picture.seq);
-    if (screen.waiting) this.#acknowledge(screen.waiting.seq);
+    if (!screen) return this.#done(picture);
+    if (screen.waiting) this.#done(screen.waiting);
     screen.waiting = picture;
     if (!this.#tick) this.#tick = requestAnimationFrame(() => this.#draw());
   }
@@ -195,13 +195,19 @@ export class Frames {
       if (!picture) continue;
       screen.waiting = null;
       if (screen.draw(picture)) this.#resized();
-      this.#acknowledge(picture.seq);
+      this.#done(picture);
     }
   }
 
-  /** @param {number} seq */
-  #acknowledge(seq) {
-    this.#send({ ack: seq });
+  /**
+   * Gives credit back, and memory: two tiles are 20 MB of pictures a second, and the collector would let hundreds of MB come
+   * together before it takes them.
+   * @param {import('./wire.js').Picture} picture
+   */
+  #done(picture) {
+    this.#send({ ack: picture.seq });
+    const { buffer } = picture.y;
+    if (buffer instanceof ArrayBuffer && 'transfer' in buffer) buffer.transfer(0);
   }
 
   #resized() {
