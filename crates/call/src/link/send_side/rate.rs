@@ -1,6 +1,6 @@
 //! From what a link carries to what its encoders may make.
 //!
-//! Invariant: sound first. What is told goes down at once, and up only when it has held.
+//! Invariant: sound first. Rates go down at once, and up only when it has held.
 
 use std::time::{Duration, Instant};
 
@@ -8,8 +8,10 @@ use sightline_bandwidth::BitRate;
 
 use super::super::types::LinkRate;
 
-/// Below, pictures pause: what is left beside sound makes none that is worth looking at.
+/// Below, pictures pause: what is left beside sound makes none that is worth looking at. Not for a moment's sake, as the first
+/// probes and keyframes of a slow link make one.
 const PAUSE: BitRate = BitRate::kbps(100);
+const PAUSE_AFTER: Duration = Duration::from_secs(1);
 /// They go on when this much has held for so long. Between the two, a link of 110 kbit/s would go back and forth.
 const RESUME: BitRate = BitRate::kbps(130);
 const RESUME_AFTER: Duration = Duration::from_secs(2);
@@ -48,8 +50,9 @@ pub(super) struct Budget {
 pub(super) struct RateMaker {
     told: LinkRate,
     told_at: Option<Instant>,
-    /// Since when there has been enough for pictures; `None` while they are sent.
-    paused: Option<Option<Instant>>,
+    is_paused: bool,
+    /// Since when there has been too little for pictures, or while they pause enough.
+    turning: Option<Instant>,
     sound: usize,
     sound_rises: Option<Instant>,
     loss: f32,
@@ -65,7 +68,7 @@ impl RateMaker {
         let (wire, payload) = (1220.0, 1150.0);
         let sound = SOUND.len() - 1;
         let loss = told.audio_loss;
-        Self { told, told_at: None, paused: None, sound, sound_rises: None, loss, wire, payload }
+        Self { told, told_at: None, is_paused: false, turning: None, sound, sound_rises: None, loss, wire, payload }
     }
 
     /// A packet of pictures has left.
@@ -106,18 +109,15 @@ impl RateMaker {
     }
 
     fn is_paused(&mut self, now: Instant, target: BitRate) -> bool {
-        let Some(since) = &mut self.paused else {
-            if target < PAUSE {
-                self.paused = Some(None);
-            }
-            return self.paused.is_some();
-        };
-        if target < RESUME {
-            *since = None;
-        } else if now.saturating_duration_since(*since.get_or_insert(now)) >= RESUME_AFTER {
-            self.paused = None;
+        let (turns, after) =
+            if self.is_paused { (target >= RESUME, RESUME_AFTER) } else { (target < PAUSE, PAUSE_AFTER) };
+        if !turns {
+            self.turning = None;
+        } else if now.saturating_duration_since(*self.turning.get_or_insert(now)) >= after {
+            self.is_paused = !self.is_paused;
+            self.turning = None;
         }
-        self.paused.is_some()
+        self.is_paused
     }
 
     fn sound(&mut self, now: Instant, target: BitRate) -> u32 {
@@ -153,10 +153,12 @@ mod tests {
     }
 
     #[test]
-    fn below_100_kbit_pictures_pause_at_once_and_go_on_when_it_held() {
+    fn below_100_kbit_pictures_pause_and_go_on_when_it_held() {
         let (mut maker, mut now) = (RateMaker::new(), Instant::now());
         assert!(run(&mut maker, &mut now, 100, 300).video_bps > 200_000);
-        assert_eq!(run(&mut maker, &mut now, 50, 99).video_bps, 0);
+        assert!(run(&mut maker, &mut now, 950, 60).video_bps > 0, "a moment");
+        assert!(run(&mut maker, &mut now, 50, 110).video_bps > 0);
+        assert_eq!(run(&mut maker, &mut now, 1_050, 99).video_bps, 0);
         assert_eq!(run(&mut maker, &mut now, 60_000, 120).video_bps, 0, "not enough to go on with");
         assert_eq!(run(&mut maker, &mut now, 1_900, 140).video_bps, 0, "not for long enough");
         assert_eq!(run(&mut maker, &mut now, 50, 110).video_bps, 0);
