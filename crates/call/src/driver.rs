@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use sightline_media::{MediaError, clock};
 use sightline_protocol::{IceServer, MediaState, UserId};
@@ -26,6 +26,7 @@ use crate::peer::{FromPeer, PeerContext};
 use crate::reporting::{Readings, Reporting};
 use crate::setup::SetupTimer;
 use crate::signaling::{Entered, Signal, Signaling};
+use crate::sleep::SleepWatch;
 use crate::{PeerInfo, SinkFactory};
 
 /// Reports of all links: eight peers with a burst of candidates each.
@@ -71,6 +72,7 @@ pub(crate) struct Driver {
     pub(crate) options: LinkOptions,
     pub(crate) max_video_bps: u32,
     pub(crate) uplink: SharedUplink,
+    sleep: SleepWatch,
     pub(crate) context: PeerContext,
     pub(crate) events: Events,
     pub(crate) signaling: Signaling,
@@ -112,6 +114,7 @@ impl Driver {
             options: setup.options,
             max_video_bps: setup.max_video_bps,
             uplink: SharedUplink::default(),
+            sleep: SleepWatch::default(),
             context,
             events: setup.events,
             signaling: setup.signaling,
@@ -208,7 +211,13 @@ impl Driver {
                 Some(event) = equipment.devices.recv() => self.on_device(&event),
                 layers = equipment.fanout.keyframes_wanted() => self.request_keyframes(layers),
                 () = equipment.fanout.rates_changed.notified() => self.adapt(Instant::now()),
-                _ = pulse.tick() => self.look_after(Instant::now()),
+                _ = pulse.tick() => {
+                    let now = Instant::now();
+                    if let Some(slept) = self.sleep.slept(now, SystemTime::now()) {
+                        self.woke_up(now, slept);
+                    }
+                    self.look_after(now);
+                }
                 _ = seconds.tick(), if reading.is_empty() => {
                     reading.spawn(self.read());
                 }

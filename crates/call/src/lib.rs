@@ -29,6 +29,7 @@ mod recovery;
 mod reporting;
 mod setup;
 mod signaling;
+mod sleep;
 mod stats;
 
 pub use call::Call;

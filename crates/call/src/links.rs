@@ -150,6 +150,22 @@ impl Driver {
         self.adapt(at);
     }
 
+    /// This machine slept: what its links believe to be up may be gone, and they would take their time to find out.
+    pub(crate) fn woke_up(&mut self, now: Instant, slept: Duration) {
+        tracing::info!(?slept, "this machine slept; ICE is restarted");
+        let cause = format!("this machine slept for {} s", slept.as_secs());
+        let mut broken = Vec::new();
+        for (id, peer) in self.peers.iter_mut().filter(|(_, peer)| peer.recovery.is_up()) {
+            peer.recovery.lost(now);
+            if !std::mem::replace(&mut peer.interrupted, true) {
+                broken.push(id.0.clone());
+            }
+        }
+        for id in broken {
+            self.record(Some(&id), EventKind::Reconnecting { cause: cause.clone() });
+        }
+    }
+
     fn on_first_frame(&mut self, id: &UserId, at: Instant) {
         let Some(peer) = self.peers.get_mut(id) else { return };
         if peer.setup.reached(Step::FirstFrame, at) {

@@ -59,6 +59,11 @@ async fn ice_restarts_from_both_sides() {
         media_flow(&pair, restarts as u32 * 100).await;
         for end in [&pair.a, &pair.b] {
             assert_eq!(end.report().await.link.ice_restarts, restarts);
+            // Also where the path was never lost: whoever restarted waits for it.
+            until("it is told that media flow again", || async {
+                end.count(|event| *event == LinkEvent::Connected) as u64 > restarts
+            })
+            .await;
             // New sockets each time: the machine may be in another network by then.
             until("new addresses are announced", || async { ports(end).len() as u64 > restarts }).await;
         }
