@@ -29,6 +29,9 @@ const FEW_PICTURES: f64 = 7.0;
 /// Sound with more of this made up is poor, percent.
 const CONCEALED: f64 = 7.0;
 
+/// Less is no trouble, percent: the limit of its warning.
+const LOSS: f64 = 1.0;
+
 /// Held down for most of a second, percent.
 const HELD: f64 = 50.0;
 
@@ -209,8 +212,9 @@ impl Limiter {
             // The rest follows from it.
             return vec![(Trouble::NothingCame, Class::Terrible, 0.0)];
         }
-        if warned(Warning::HighLoss) {
-            let loss = figure(TrackMetric::Loss);
+        // The warning lasts for a while after the loss: what is said of the present is not about the past.
+        let loss = figure(TrackMetric::Loss);
+        if warned(Warning::HighLoss) && loss >= LOSS {
             there.push((Trouble::Loss, Class::of_loss(Percent(loss)).max(Class::Ok), loss));
         }
         if raised(Trouble::Concealment) {

@@ -87,6 +87,21 @@ fn it_comes_within_seconds_and_goes_when_it_is_over() {
 }
 
 #[test]
+fn loss_that_is_over_is_not_told_with_a_share_of_nothing() {
+    // One picture in many is lost again and again: the warning stays.
+    let script = |_: &str, _, way, second: u64| match second {
+        _ if way == Out => WELL,
+        5..=12 => lossy(6),
+        13.. if second.is_multiple_of(4) => lossy(2),
+        _ => WELL,
+    };
+    let limits = feed(&Stage { script: &script, seconds: 40, ..Stage::new() }.play().0);
+    let said: Vec<&str> = limits.iter().map(|limits| &limits.overall.sentence[..]).collect();
+    assert!(said.iter().any(|sentence| sentence.contains("6 %")), "{said:?}");
+    assert!(!said.iter().any(|sentence| sentence.contains(" 0 %") || sentence.contains(" 0.")), "{said:?}");
+}
+
+#[test]
 fn a_fault_of_ours_that_shows_at_one_peer_first_is_not_blamed_on_that_peer() {
     let script = |peer: &str, _, way, second| match (peer, way) {
         ("ada", In) if second >= 10 => lossy(6),
