@@ -276,10 +276,10 @@ fn a_lost_upper_picture_is_stepped_over_without_a_keyframe() {
     let upper = sender.frame(now);
     assert_eq!(feed(&mut assembly, &sender.frame(now), now), [0; 0], "may only be late");
     assert_eq!(assembly.deadline(now), Some(now + DISORDER));
-    assert_eq!(feed(&mut assembly, &[], now + 39 * MS), [0; 0]);
-    assert_eq!(feed(&mut assembly, &[], now + 40 * MS), [2]);
-    assert_eq!(feed(&mut assembly, &upper, now + 41 * MS), [0; 0], "too late");
-    assert_eq!(feed(&mut assembly, &sender.frame(now), now + 66 * MS), [3]);
+    assert_eq!(feed(&mut assembly, &[], now + 129 * MS), [0; 0]);
+    assert_eq!(feed(&mut assembly, &[], now + 130 * MS), [2]);
+    assert_eq!(feed(&mut assembly, &upper, now + 131 * MS), [0; 0], "too late");
+    assert_eq!(feed(&mut assembly, &sender.frame(now), now + 156 * MS), [3]);
     assert!(!assembly.wants_keyframe(now + 500 * MS));
 }
 
@@ -334,7 +334,7 @@ fn padding_takes_sequence_numbers_and_nothing_else() {
             // Lost padding: the picture ids tell that nothing else is missing.
             sender.packet(Bytes::new(), 0, false, now);
             assert_eq!(feed(&mut assembly, &sender.frame(now), now), [0; 0]);
-            assert_eq!(feed(&mut assembly, &[], now + 40 * MS), [20]);
+            assert_eq!(feed(&mut assembly, &[], now + 130 * MS), [20]);
         }
     }
 }
