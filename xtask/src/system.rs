@@ -151,8 +151,14 @@ fn has_libclang() -> bool {
     dirs.iter().filter_map(|dir| std::fs::read_dir(dir).ok()).flatten().flatten().any(|entry| {
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        name.starts_with("libclang.so") || (name.starts_with("libclang-") && name.contains(".so"))
+        is_libclang(&name)
     })
+}
+
+/// The C interface alone will do for bindgen: `libclang-cpp.so` is another library, which LLVM's own tools bring along.
+fn is_libclang(file: &str) -> bool {
+    let versioned = file.starts_with("libclang-") && !file.starts_with("libclang-cpp");
+    file.starts_with("libclang.so") || (versioned && file.contains(".so"))
 }
 
 /// Installs what is missing, or ends with the names of the packages to install.
@@ -236,5 +242,20 @@ fn name_here(need: &Need) -> String {
         _ if cfg!(target_os = "linux") && on_path("apt-get") => need.apt.to_owned(),
         Probe::Program(name) | Probe::Library(name) => name.to_owned(),
         Probe::LibClang => "libclang".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_libclang;
+
+    #[test]
+    fn the_cpp_library_is_not_taken_for_the_one_that_bindgen_loads() {
+        for there in ["libclang.so", "libclang.so.1", "libclang-14.so.1", "libclang-14.so.14.0.6"] {
+            assert!(is_libclang(there), "{there}");
+        }
+        for other in ["libclang-cpp.so.14", "libclang-cpp.so", "libclangAST.a", "libclang-14.a"] {
+            assert!(!is_libclang(other), "{other}");
+        }
     }
 }
