@@ -5,6 +5,7 @@
 pub mod audio;
 pub mod choice;
 pub mod clock;
+mod delay;
 pub mod device;
 mod error;
 mod packet;

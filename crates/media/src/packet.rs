@@ -65,6 +65,9 @@ pub struct RtpPacket {
     pub payload: Bytes,
     /// When it arrived.
     pub arrived: Instant,
-    /// Capture time in the sender's clock, microseconds since the Unix epoch, where the abs-capture-time extension is there.
+    /// Capture time in the sender's clock, microseconds since the Unix epoch, where the abs-capture-time extension or sender reports
+    /// tell it.
     pub captured_us: Option<i64>,
+    /// A later packet brought it, as redundancy (RFC 2198): that one's arrival is the time of this one.
+    pub is_copy: bool,
 }

@@ -50,6 +50,7 @@ fn wire(receiver: Arc<AudioReceiver>) -> impl Fn(Arc<EncodedAudio>) + Send + 'st
             payload: packet.payload.clone(),
             arrived: Instant::now(),
             captured_us: Some(packet.captured_us),
+            is_copy: false,
         });
     }
 }

@@ -127,6 +127,77 @@ fn ten_percent_loss_is_mostly_recovered() {
 }
 
 #[test]
+fn packets_that_overtake_each_other_are_put_in_order_with_room_for_later_ones() {
+    for (most, most_ms) in [(40, 70.0), (60, 90.0)] {
+        let scattered = Conditions { delay: ms(20), scatter: ms(most), ..Conditions::default() };
+        let (run, _) = scenario(&format!("up to {most} ms of jitter, with disorder"), scattered);
+        assert!(run.percentile(95) < most_ms, "{} ms", run.percentile(95));
+        // All but the start, before there is a measure.
+        assert!(run.concealed_percent() < 0.15, "{} %", run.concealed_percent());
+        // Threads that play are some milliseconds late themselves.
+        assert!(run.target > ms(most + 5), "{:?}", run.target);
+    }
+}
+
+/// The same packets where each one brings `copies` of those before it once more.
+fn with_copies(arrivals: Vec<RtpPacket>, sent: &[EncodedAudio], copies: u16) -> Vec<RtpPacket> {
+    let brought = |packet: RtpPacket| {
+        let index = packet.sequence.wrapping_sub(PLAIN.sequence);
+        let earlier = (1..=copies.min(index)).rev().map({
+            let packet = packet.clone();
+            move |back| RtpPacket {
+                sequence: packet.sequence.wrapping_sub(back),
+                timestamp: PLAIN.timestamp.wrapping_add(sent[usize::from(index - back)].timestamp),
+                payload: sent[usize::from(index - back)].payload.clone(),
+                is_copy: true,
+                ..packet
+            }
+        });
+        earlier.chain([packet])
+    };
+    arrivals.into_iter().flat_map(brought).collect()
+}
+
+#[test]
+fn copies_bring_back_what_was_lost_in_a_row() {
+    let (sound, start) = (speech(SECONDS as f32), Instant::now());
+    let sent = packets(&sound, 10, false);
+    let path = Conditions { delay: ms(30), ..Conditions::default() };
+    for (name, conditions, most_percent, most_ms) in [
+        ("5 % loss", Conditions { loss: 0.05, ..path }, 0.5, 60.0),
+        ("10 % loss", Conditions { loss: 0.1, ..path }, 0.7, 70.0),
+        ("5 % loss, in bursts of 2", Conditions { loss: 0.026, burst: 0.5, ..path }, 1.5, 70.0),
+    ] {
+        let arrivals = arrivals(&sent, PLAIN, conditions, start);
+        let concealed: Vec<f64> = [0, 1, 2]
+            .into_iter()
+            .map(|copies| {
+                let arrivals = with_copies(arrivals.clone(), &sent, copies);
+                let run = play(&mut JitterBuffer::new(decoder()), arrivals, start, ms(1000 * SECONDS));
+                run.report(&format!("{name}, {copies} copies"), &sound);
+                assert!(run.percentile(95) < most_ms, "{} ms", run.percentile(95));
+                run.concealed_percent()
+            })
+            .collect();
+        assert!(concealed[2] < most_percent, "{name}: {concealed:?}");
+        assert!(concealed[2] < concealed[0] / 2.0, "{name}: {concealed:?}");
+    }
+}
+
+#[test]
+fn copies_of_what_is_there_change_nothing() {
+    let (sound, start) = (speech(20.0), Instant::now());
+    let sent = packets(&sound, 0, false);
+    let arrivals = arrivals(&sent, PLAIN, Conditions { delay: ms(30), jitter: ms(20), ..Conditions::default() }, start);
+    let run = |copies| {
+        let arrivals = with_copies(arrivals.clone(), &sent, copies);
+        let run = play(&mut JitterBuffer::new(decoder()), arrivals, start, ms(20_000));
+        (run.sound, JitterCounters { duplicates: 0, ..run.counters })
+    };
+    assert!(run(0) == run(2));
+}
+
+#[test]
 fn bursts_duplicates_and_disorder_together_leave_speech() {
     let bad = Conditions {
         delay: ms(40),
@@ -136,6 +207,7 @@ fn bursts_duplicates_and_disorder_together_leave_speech() {
         reorder: 0.05,
         reorder_by: ms(80),
         duplicate: 0.1,
+        ..Conditions::default()
     };
     let (run, correlation) = scenario("everything at once", bad);
     assert!(run.counters.duplicates > 100, "{:?}", run.counters);
@@ -260,6 +332,7 @@ fn garbage_neither_panics_nor_piles_up() {
             payload: Bytes::from(payload),
             arrived: now,
             captured_us: None,
+            is_copy: false,
         });
         if i % 14 == 0 {
             buffer.pull(now, &mut block);

@@ -47,6 +47,7 @@ fn packets(frame: &EncodedVideo, sequence: &AtomicU16) -> Vec<RtpPacket> {
         payload: payload.clone(),
         arrived: Instant::now(),
         captured_us: (index == 0).then_some(frame.captured_us),
+        is_copy: false,
     };
     frame.payloads.iter().enumerate().map(packet).collect()
 }
@@ -266,6 +267,7 @@ fn garbage_from_the_network_is_survived() {
             payload: payload.into(),
             arrived: Instant::now(),
             captured_us: Some(i64::MIN),
+            is_copy: false,
         });
     }
     // A genuine picture afterwards, far from the garbage.

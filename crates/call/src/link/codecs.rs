@@ -16,6 +16,9 @@ use super::extension;
 const VP8_PAYLOAD_TYPE: u8 = 96;
 const RTX_PAYLOAD_TYPE: u8 = 97;
 const OPUS_PAYLOAD_TYPE: u8 = 111;
+const RED_PAYLOAD_TYPE: u8 = 63;
+/// Sound that later packets bring once more (RFC 2198).
+pub(super) const RED: &str = "audio/red";
 
 /// The MIME type to look for in what was negotiated.
 pub(super) fn mime_type(kind: Kind) -> &'static str {
@@ -42,7 +45,7 @@ pub(super) fn codec(kind: Kind) -> RTCRtpCodec {
             // Always two in the description, whatever is sent (RFC 7587, 7).
             channels: 2,
             sdp_fmtp_line: "minptime=10;useinbandfec=1;usedtx=1".to_owned(),
-            // No NACK: a repair comes too late for sound, in-band FEC and concealment are there for that.
+            // No NACK: a repair takes a round trip, while in-band FEC and RED are there with the next packets.
             rtcp_feedback: vec![feedback("transport-cc", "")],
         },
         Kind::Video => RTCRtpCodec {
@@ -67,6 +70,13 @@ fn feedback(typ: &str, parameter: &str) -> RTCPFeedback {
 /// Codecs and header extensions as we offer them.
 pub(super) fn media_engine() -> Result<MediaEngine, Error> {
     let mut engine = MediaEngine::default();
+    let red = RTCRtpCodec {
+        mime_type: RED.to_owned(),
+        clock_rate: AUDIO_CLOCK_HZ,
+        channels: 2,
+        sdp_fmtp_line: format!("{OPUS_PAYLOAD_TYPE}/{OPUS_PAYLOAD_TYPE}"),
+        rtcp_feedback: Vec::new(),
+    };
     let rtx = RTCRtpCodec {
         mime_type: "video/rtx".to_owned(),
         clock_rate: VIDEO_CLOCK_HZ,
@@ -76,6 +86,8 @@ pub(super) fn media_engine() -> Result<MediaEngine, Error> {
     };
     for (rtp_codec, payload_type, kind) in [
         (codec(Kind::Audio), OPUS_PAYLOAD_TYPE, RtpCodecKind::Audio),
+        // Behind Opus: a browser then takes it, and sends it only if asked to.
+        (red, RED_PAYLOAD_TYPE, RtpCodecKind::Audio),
         (codec(Kind::Video), VP8_PAYLOAD_TYPE, RtpCodecKind::Video),
         (rtx, RTX_PAYLOAD_TYPE, RtpCodecKind::Video),
     ] {

@@ -22,6 +22,7 @@ mod path;
 mod preference;
 mod pump;
 mod receive;
+mod red;
 mod role_conflict;
 mod rtx_unwrap;
 mod send;
@@ -144,11 +145,11 @@ impl Link {
             .await
             .map_err(setup)?;
         let connection: Arc<dyn PeerConnection> = Arc::new(connection);
-        let stream = |kind| Outgoing::add(connection.as_ref(), kind, gate.clone(), sink.clone());
+        let stream = |kind| Outgoing::add(connection.as_ref(), kind, gate.clone(), sink.clone(), outlook.rate());
         let audio = stream(Kind::Audio).await.map_err(setup)?;
         let video = stream(Kind::Video).await.map_err(setup)?;
         let shared = Arc::new(Shared {
-            incoming: Arc::new(Incoming::new(sink.clone(), signals.clone())),
+            incoming: Arc::new(Incoming::new(sink.clone(), signals.clone(), counts.clone())),
             sink,
             signals,
             counts,
@@ -195,6 +196,7 @@ impl Link {
         let audio = self.audio.settle(self.connection.as_ref()).await;
         let video = self.video.settle(self.connection.as_ref()).await;
         self.shared.incoming.set_capture_time(self.video.capture_time_id());
+        self.shared.incoming.set_sound(self.audio.sound());
         self.shared.incoming.described(&Sending::read(theirs));
         if audio == Place::None || video == Place::None {
             self.shared.signals.push(Signal::NegotiationNeeded);

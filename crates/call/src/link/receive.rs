@@ -16,9 +16,10 @@ use sightline_quality::Kind;
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 
 use super::description::Sending;
-use super::extension;
 use super::handler::{Signal, Signals};
+use super::tap::Counts;
 use super::types::{MediaSink, RemoteTrack};
+use super::{extension, red};
 
 /// Streams remembered as ended. Packets of theirs are under way for a second at most; then they may be forgotten.
 const MAX_ENDED: usize = 16;
@@ -31,9 +32,12 @@ const ROOM: Duration = Duration::from_millis(30);
 pub(super) struct Incoming {
     sink: Arc<dyn MediaSink>,
     signals: Signals,
+    counts: Counts,
     tracks: Mutex<Tracks>,
     /// Id of the abs-capture-time extension, 0 for none.
     capture_time: AtomicU8,
+    /// Payload types of sound and of sound with copies (RFC 2198); 0 for none.
+    sound: [AtomicU8; 2],
 }
 
 #[derive(Default)]
@@ -44,8 +48,16 @@ struct Tracks {
 }
 
 impl Incoming {
-    pub(super) fn new(sink: Arc<dyn MediaSink>, signals: Signals) -> Self {
-        Self { sink, signals, tracks: Mutex::default(), capture_time: AtomicU8::new(0) }
+    /// `counts` knows the clocks of the peer.
+    pub(super) fn new(sink: Arc<dyn MediaSink>, signals: Signals, counts: Counts) -> Self {
+        Self {
+            sink,
+            signals,
+            counts,
+            tracks: Mutex::default(),
+            capture_time: AtomicU8::new(0),
+            sound: Default::default(),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Tracks> {
@@ -55,6 +67,12 @@ impl Incoming {
     /// The negotiated id of the abs-capture-time extension.
     pub(super) fn set_capture_time(&self, id: Option<u8>) {
         self.capture_time.store(id.unwrap_or(0), Ordering::Relaxed);
+    }
+
+    /// The negotiated payload types of sound and of sound with copies.
+    pub(super) fn set_sound(&self, payload_types: Option<(u8, u8)>) {
+        let (plain, red) = payload_types.unwrap_or_default();
+        self.sound.iter().zip([plain, red]).for_each(|(place, value)| place.store(value, Ordering::Relaxed));
     }
 
     /// Passes a track's packets on until the connection is closed.
@@ -70,7 +88,7 @@ impl Incoming {
                 TrackRemoteEvent::OnRtpPacket(packet) => {
                     track.ssrc = packet.header.ssrc;
                     if self.admit(&track, &remote) {
-                        self.sink.rtp(&track, self.packet(packet));
+                        self.packets(packet).for_each(|packet| self.sink.rtp(&track, packet));
                     }
                 }
                 TrackRemoteEvent::OnEnded => self.end(|one| one.id == track.id),
@@ -138,16 +156,39 @@ impl Incoming {
         }
     }
 
+    /// The packet, and before it those of which it brings copies.
+    fn packets(&self, packet: rtp::Packet) -> impl Iterator<Item = RtpPacket> {
+        let [plain, red] = [0, 1].map(|at| self.sound[at].load(Ordering::Relaxed));
+        let is_red = red != 0 && packet.header.payload_type == red;
+        let packet = self.packet(packet);
+        let blocks = is_red.then(|| red::unwrap(&packet.payload, plain).unwrap_or_default());
+        let split = blocks.into_iter().flatten().map({
+            let packet = packet.clone();
+            move |block| RtpPacket {
+                sequence: packet.sequence.wrapping_sub(block.back),
+                timestamp: packet.timestamp.wrapping_sub(block.age),
+                payload: block.payload,
+                marker: packet.marker && block.back == 0,
+                captured_us: packet.captured_us.filter(|_| block.back == 0),
+                is_copy: block.back > 0,
+                ..packet
+            }
+        });
+        split.chain((!is_red).then_some(packet))
+    }
+
     fn packet(&self, packet: rtp::Packet) -> RtpPacket {
         let id = self.capture_time.load(Ordering::Relaxed);
-        let captured = (id != 0).then(|| packet.header.get_extension(id)).flatten();
+        let stamp = (id != 0).then(|| packet.header.get_extension(id)).flatten();
+        let stamp = stamp.as_deref().and_then(extension::parse_capture_time);
         RtpPacket {
             sequence: packet.header.sequence_number,
             timestamp: packet.header.timestamp,
             marker: packet.header.marker,
-            captured_us: captured.as_deref().and_then(extension::parse_capture_time),
+            captured_us: self.counts.captured_us(packet.header.ssrc, packet.header.timestamp, stamp),
             payload: packet.payload,
             arrived: Instant::now(),
+            is_copy: false,
         }
     }
 }

@@ -16,13 +16,14 @@ use rtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverId};
 use rtc::shared::error::Error;
 use sightline_media::{EncodedAudio, EncodedVideo};
 use sightline_quality::Kind;
+use tokio::sync::watch;
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use webrtc::peer_connection::PeerConnection;
 use webrtc::rtp_transceiver::RtpSender;
 
 use super::stream::{Negotiated, Outcome, Stream, Wire};
-use super::types::{MediaSink, Sent, Unsent};
+use super::types::{LinkRate, MediaSink, Sent, Unsent};
 use super::{codecs, extension};
 
 /// Whether DTLS is up.
@@ -68,6 +69,7 @@ pub(super) struct Outgoing {
     gate: Arc<Gate>,
     sink: Arc<dyn MediaSink>,
     negotiated: Mutex<Option<Negotiated>>,
+    rate: watch::Receiver<LinkRate>,
     /// Held while a frame is written, so that two callers cannot mix their packets.
     stream: tokio::sync::Mutex<Stream>,
     not_ready: AtomicU64,
@@ -81,6 +83,7 @@ impl Outgoing {
         kind: Kind,
         gate: Arc<Gate>,
         sink: Arc<dyn MediaSink>,
+        rate: watch::Receiver<LinkRate>,
     ) -> Result<Self, Error> {
         let ssrc = rand::random_range(2..u32::MAX);
         // One bit away: never the same, and as random.
@@ -107,6 +110,7 @@ impl Outgoing {
             gate,
             sink,
             negotiated: Mutex::new(None),
+            rate,
             stream: tokio::sync::Mutex::new(Stream::new(ssrc)),
             not_ready: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
@@ -138,17 +142,18 @@ impl Outgoing {
 
     async fn look_up(&self) -> Option<Negotiated> {
         let parameters = self.sender.get_parameters().await.ok()?.rtp_parameters;
-        let codec = parameters
-            .codecs
-            .iter()
-            .find(|codec| codec.rtp_codec.mime_type.eq_ignore_ascii_case(codecs::mime_type(self.kind)))?;
+        let payload_type = |mime_type: &str| {
+            let codec = parameters.codecs.iter().find(|one| one.rtp_codec.mime_type.eq_ignore_ascii_case(mime_type));
+            codec.map(|codec| codec.payload_type)
+        };
         let id_of = |uri: &str| {
             let one = parameters.header_extensions.iter().find(|one| one.uri == uri)?;
             // One-byte headers (RFC 8285, 4.2) have ids 1 to 14.
             u8::try_from(one.id).ok().filter(|id| (1..=14).contains(id))
         };
         Some(Negotiated {
-            payload_type: codec.payload_type,
+            payload_type: payload_type(codecs::mime_type(self.kind))?,
+            red: payload_type(codecs::RED),
             capture_time: id_of(extension::ABS_CAPTURE_TIME),
             audio_level: id_of(extension::AUDIO_LEVEL),
         })
@@ -157,6 +162,11 @@ impl Outgoing {
     /// Id of the abs-capture-time extension; ids hold both ways (RFC 8285, 5).
     pub(super) fn capture_time_id(&self) -> Option<u8> {
         self.settled().and_then(|negotiated| negotiated.capture_time)
+    }
+
+    /// Payload types of sound, and of sound with copies; they hold both ways.
+    pub(super) fn sound(&self) -> Option<(u8, u8)> {
+        self.settled().and_then(|negotiated| Some((negotiated.payload_type, negotiated.red?)))
     }
 
     /// The codec in use.
@@ -192,7 +202,8 @@ impl Outgoing {
     /// Sends one Opus packet.
     pub(super) async fn audio(&self, packet: &EncodedAudio) -> Sent {
         let Some(negotiated) = self.ready() else { return self.not_ready() };
-        if self.stream.lock().await.audio(self.track.as_ref(), negotiated, packet).await {
+        let copies = self.rate.borrow().audio_copies;
+        if self.stream.lock().await.audio(self.track.as_ref(), negotiated, packet, copies).await {
             return Sent::Ok;
         }
         self.dropped()

@@ -12,6 +12,7 @@ use rtc::shared::error::Error;
 use sightline_media::{EncodedAudio, EncodedVideo};
 
 use super::extension;
+use super::red::Repeater;
 
 /// How long a frame may wait for room in the connection's queue of 256 packets. Longer than a frame interval it would
 /// hold up the next one.
@@ -33,6 +34,8 @@ const SOUND_STAMPS: u32 = 25;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Negotiated {
     pub(super) payload_type: u8,
+    /// Of sound with copies of what was before it, where the peer takes that.
+    pub(super) red: Option<u8>,
     /// Ids of header extensions, where the peer takes them.
     pub(super) capture_time: Option<u8>,
     pub(super) audio_level: Option<u8>,
@@ -58,12 +61,20 @@ pub(super) struct Stream {
     waiting: Option<Option<Instant>>,
     /// Packets of sound so far.
     sounds: u32,
+    repeater: Repeater,
 }
 
 impl Stream {
     pub(super) fn new(ssrc: u32) -> Self {
         // Numbers begin below 2^15, so that the first loss cannot confuse the roll-over counter (RFC 3711, 3.3.1).
-        Self { ssrc, sequence: rand::random::<u16>() >> 1, offset: None, waiting: Some(None), sounds: 0 }
+        Self {
+            ssrc,
+            sequence: rand::random::<u16>() >> 1,
+            offset: None,
+            waiting: Some(None),
+            sounds: 0,
+            repeater: Repeater::default(),
+        }
     }
 
     /// Sends one picture.
@@ -95,15 +106,32 @@ impl Stream {
         }
     }
 
-    /// Sends one Opus packet; false when it was left out.
-    pub(super) async fn audio(&mut self, wire: &dyn Wire, negotiated: Negotiated, packet: &EncodedAudio) -> bool {
+    /// Sends one Opus packet, with up to so many copies of those before it; false when it was left out.
+    pub(super) async fn audio(
+        &mut self,
+        wire: &dyn Wire,
+        negotiated: Negotiated,
+        packet: &EncodedAudio,
+        copies: usize,
+    ) -> bool {
         let level = negotiated.audio_level.map(|id| (id, extension::audio_level(packet.level)));
         let stamped = self.sounds.is_multiple_of(SOUND_STAMPS);
         self.sounds = self.sounds.wrapping_add(1);
         let capture_time = negotiated.capture_time.filter(|_| stamped).zip(extension::capture_time(packet.captured_us));
         let extensions = [level, capture_time];
-        let packets = std::iter::once(Packet { payload: &packet.payload, marker: packet.marker, extensions });
-        self.write(wire, negotiated.payload_type, packet.timestamp, packets).await.is_ok()
+        let EncodedAudio { payload, timestamp, marker, .. } = packet;
+        let wrapped = negotiated.red.and_then(|red| {
+            let wrapped = self.repeater.wrap(payload, *timestamp, negotiated.payload_type, copies)?;
+            Some((red, wrapped))
+        });
+        let (payload_type, sent) =
+            wrapped.as_ref().map_or((negotiated.payload_type, payload), |(red, all)| (*red, all));
+        let packets = std::iter::once(Packet { payload: sent, marker: *marker, extensions });
+        let is_sent = self.write(wire, payload_type, *timestamp, packets).await.is_ok();
+        if is_sent {
+            self.repeater.sent(*timestamp, payload.clone());
+        }
+        is_sent
     }
 
     /// Hands packets to the wire. `Err` says how many it took before it was behind.
@@ -171,6 +199,7 @@ mod tests {
     use std::sync::Mutex;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    use super::super::red;
     use super::*;
 
     /// A wire that takes so many packets and then no more.
@@ -201,7 +230,8 @@ mod tests {
         }
     }
 
-    const NEGOTIATED: Negotiated = Negotiated { payload_type: 96, capture_time: Some(4), audio_level: Some(3) };
+    const NEGOTIATED: Negotiated =
+        Negotiated { payload_type: 96, red: Some(63), capture_time: Some(4), audio_level: Some(3) };
 
     fn frame(keyframe: bool, temporal_layer: u8, timestamp: u32) -> EncodedVideo {
         EncodedVideo {
@@ -278,11 +308,39 @@ mod tests {
             marker: true,
             level: 37,
         };
-        assert!(stream.audio(&wire, NEGOTIATED, &packet).await);
-        assert!(!stream.audio(&wire, NEGOTIATED, &packet).await);
+        assert!(stream.audio(&wire, NEGOTIATED, &packet, 0).await);
+        assert!(!stream.audio(&wire, NEGOTIATED, &packet, 0).await);
         let taken = wire.taken();
         assert_eq!(taken[0].header.get_extension(4), extension::capture_time(0), "the first one is stamped");
         assert_eq!(taken[0].header.get_extension(3).as_deref(), Some(&[37u8][..]));
         assert!(taken[0].header.marker);
+    }
+
+    #[tokio::test]
+    async fn sound_is_sent_again_with_what_follows_it() {
+        let (mut stream, wire) = (Stream::new(8), Narrow::with_room(2));
+        let packet = |number: u8| EncodedAudio {
+            payload: vec![number; 3].into(),
+            timestamp: u32::from(number) * 960,
+            captured_us: 0,
+            marker: false,
+            level: 37,
+        };
+        assert!(stream.audio(&wire, NEGOTIATED, &packet(0), 2).await);
+        assert!(stream.audio(&wire, NEGOTIATED, &packet(1), 2).await);
+        // What was left out has no number that copies could be counted by.
+        assert!(!stream.audio(&wire, NEGOTIATED, &packet(2), 2).await);
+        wire.room.store(100, Ordering::Relaxed);
+        assert!(stream.audio(&wire, NEGOTIATED, &packet(3), 2).await);
+        assert!(stream.audio(&wire, NEGOTIATED, &packet(4), 0).await);
+        assert!(stream.audio(&wire, Negotiated { red: None, ..NEGOTIATED }, &packet(5), 2).await);
+        let taken = wire.taken();
+        let brought = |index: usize| {
+            let blocks = red::unwrap(&taken[index].payload, 96).expect("it can be read");
+            blocks.iter().map(|block| (block.back, block.payload[0])).collect::<Vec<_>>()
+        };
+        assert_eq!(taken.iter().map(|one| one.header.payload_type).collect::<Vec<_>>(), [96, 63, 63, 96, 96]);
+        assert_eq!((brought(1), brought(2)), (vec![(1, 0), (0, 1)], vec![(2, 0), (1, 1), (0, 3)]));
+        assert_eq!((&taken[0].payload[..], &taken[3].payload[..]), (&[0; 3][..], &[4; 3][..]));
     }
 }

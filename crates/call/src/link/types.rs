@@ -50,12 +50,14 @@ pub struct LinkRate {
     pub audio_bps: u32,
     /// Packet loss that the peer reports for our sound, fraction 0..=1, for in-band FEC.
     pub audio_loss: f32,
+    /// How many of the packets of sound before it each one brings once more (RFC 2198), where the peer takes that.
+    pub audio_copies: usize,
 }
 
 impl Default for LinkRate {
     /// What is safe to begin with where nothing was measured: a picture of 180 lines, and full sound that takes some loss.
     fn default() -> Self {
-        Self { video_bps: 250_000, audio_bps: 32_000, audio_loss: 0.1 }
+        Self { video_bps: 250_000, audio_bps: 32_000, audio_loss: 0.1, audio_copies: 0 }
     }
 }
 

@@ -1,13 +1,15 @@
 //! Bad paths: loss, delay, silence, and relays that are not there.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use sightline_call::link::{LinkConfig, LinkEvent};
+use sightline_call::link::{LinkConfig, LinkEvent, Sent};
+use sightline_media::RtpPacket;
 use sightline_netpath::{Change, Conditions, Loss};
 use sightline_protocol::IceServer;
 use sightline_quality::{CandidateType, Direction, Kind};
 
-use crate::pair::{End, PATIENCE, Pair, Side, a_picture_later, loopback, until, whole_frames};
+use crate::pair::{End, PATIENCE, Pair, Side, a_picture_later, loopback, sound, until, whole_frames};
 
 const FRAMES: u32 = 300;
 
@@ -67,6 +69,47 @@ async fn losses_are_repaired_with_few_copies() {
         pair.a.counters(Kind::Video, Direction::Outbound).await.packets_lost > Some(5)
     })
     .await;
+    pair.close().await;
+}
+
+#[tokio::test]
+async fn sound_that_is_lost_comes_again_once_loss_is_reported() {
+    let pair = Pair::relayed(lossy(), 4).await;
+    pair.connect().await;
+    let (from, to, mut index) = (&pair.a, &pair.b, 0);
+    until("copies come", || {
+        index += 1;
+        async move {
+            assert_eq!(from.link.send_audio(&sound(index)).await, Sent::Ok);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            to.got(Kind::Audio).iter().any(|packet| packet.is_copy)
+        }
+    })
+    .await;
+    let begun = index + 5;
+    for index in index + 1..begun + 200 {
+        assert_eq!(pair.a.link.send_audio(&sound(index)).await, Sent::Ok);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+
+    let got = pair.b.got(Kind::Audio);
+    let number = |packet: &RtpPacket| u32::from_be_bytes(packet.payload[..].try_into().expect("as sent"));
+    let first = got.iter().find(|packet| !packet.is_copy).expect("sound came");
+    for packet in &got {
+        // Whatever came as a copy has the numbers that it would have had.
+        let later = number(packet).wrapping_sub(number(first));
+        assert_eq!(packet.sequence, first.sequence.wrapping_add(later as u16));
+        assert_eq!(packet.timestamp, first.timestamp.wrapping_add(later.wrapping_mul(960)));
+    }
+    let lost = |of: &dyn Fn(&RtpPacket) -> bool| {
+        let came: BTreeSet<u32> = got.iter().filter(|packet| of(packet)).map(number).collect();
+        (begun..begun + 190).filter(|number| !came.contains(number)).count()
+    };
+    let (without, with) = (lost(&|packet| !packet.is_copy), lost(&|_| true));
+    assert!(without > 2 && with < without, "{with} of {without} stay lost");
+    let plain = pair.b.counters(Kind::Audio, Direction::Inbound).await;
+    assert!(plain.packets_lost > Some(2), "the path's loss is counted all the same");
     pair.close().await;
 }
 

@@ -58,7 +58,7 @@ pub struct AudioReceiveCounters {
     pub samples_played: u64,
     /// Of these, neither received nor recovered (`concealedSamples`, without comfort noise).
     pub samples_concealed: u64,
-    /// Of these, recovered by in-band FEC.
+    /// Of these, recovered by in-band FEC or from copies.
     pub samples_recovered: u64,
     /// `jitterBufferDelay`.
     pub jitter_buffer_delay: Duration,

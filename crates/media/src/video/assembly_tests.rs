@@ -96,6 +96,7 @@ impl Sender {
             payload,
             arrived: now,
             captured_us: None,
+            is_copy: false,
         }
     }
 }
@@ -250,6 +251,7 @@ fn heavy_loss_never_shows_a_broken_picture() {
             duplicate: 0.1,
             reorder: 0.1,
             reorder_by: 80 * MS,
+            ..Conditions::default()
         };
         // The judge looks at each picture.
         let outcome = Run { marks: *marks, conditions, seed, seconds: 30, repair_after: Some(130 * MS) }.go();

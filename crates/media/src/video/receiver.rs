@@ -317,6 +317,7 @@ mod tests {
                     payload: payload.clone(),
                     arrived: Instant::now(),
                     captured_us: (index == 0).then_some(frame.captured_us),
+                    is_copy: false,
                 });
             }
         };

@@ -67,6 +67,7 @@ impl Call {
                 payload: packet.payload.clone(),
                 arrived: Instant::now(),
                 captured_us: Some(packet.captured_us),
+                is_copy: false,
             });
         };
         let hooks = AudioSenderHooks { encoded: Box::new(encoded), device: note(&events) };

@@ -11,6 +11,8 @@ pub(crate) struct Conditions {
     pub(crate) delay: Duration,
     /// Longest addition to it, evenly spread. Packets do not overtake each other by it.
     pub(crate) jitter: Duration,
+    /// Longest further addition, by which packets do overtake each other.
+    pub(crate) scatter: Duration,
     /// Probability that a packet begins a loss.
     pub(crate) loss: f64,
     /// Probability that the packet after a lost one is lost as well: 0 gives single losses, 0.8 bursts of 5.
@@ -42,9 +44,9 @@ impl<T: Clone> Network<T> {
 
     /// Sends a packet; false if it is lost.
     pub(crate) fn send(&mut self, packet: T, now: Instant) -> bool {
-        let Conditions { delay, jitter, loss, burst, duplicate, reorder, reorder_by } = self.conditions;
+        let Conditions { delay, jitter, scatter, loss, burst, duplicate, reorder, reorder_by } = self.conditions;
         // Each packet draws the same number of times, so that one condition does not shift the others' dice.
-        let [lost, twice, late, wobble, again] = std::array::from_fn(|_| self.random.fraction());
+        let [lost, twice, late, wobble, again, apart] = std::array::from_fn(|_| self.random.fraction());
         self.in_burst = lost < if self.in_burst { burst.max(loss) } else { loss };
         if self.in_burst {
             return false;
@@ -57,7 +59,7 @@ impl<T: Clone> Network<T> {
             self.deliver(arrival + reorder_by, packet.clone());
         } else {
             self.last_arrival = Some(arrival);
-            self.deliver(arrival, packet.clone());
+            self.deliver(arrival + scatter.mul_f64(apart), packet.clone());
         }
         if twice < duplicate {
             self.deliver(arrival + Duration::from_millis(20).mul_f64(again), packet);

@@ -63,6 +63,7 @@ pub(crate) fn arrivals(sent: &[EncodedAudio], clock: Clock, conditions: Conditio
         payload: packet.payload.clone(),
         arrived,
         captured_us: None,
+        is_copy: false,
     };
     everything.into_iter().map(packet).collect()
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use sightline_bandwidth::BitRate;
 
+use super::super::red::COPIES_MOST;
 use super::super::types::LinkRate;
 
 /// Below, pictures pause: what is left beside sound makes none that is worth looking at. Not for a moment's sake, as the first
@@ -34,6 +35,12 @@ const RISE_EVERY: Duration = Duration::from_millis(100);
 /// bursts.
 const LOSS_RISE: f32 = 0.5;
 const LOSS_FALL: f32 = 0.05;
+/// Sound is sent again from this loss on, until there is less than the second. Single losses are what in-band FEC is for.
+const REPEAT: (f32, f32) = (0.015, 0.005);
+/// Loss by a queue that ran over is soon over: copies are not to last much longer.
+const REPEAT_FALL: f32 = 0.1;
+/// What copies may take of the target: both from 530 kbit/s on, one from 270, where pictures need the rest.
+const REPEAT_SHARE: f64 = 0.12;
 /// What the share of headers is taken over, as the weight of what was before each packet: some fifty packets.
 const SHARE_FADE: f64 = 0.98;
 
@@ -56,6 +63,9 @@ pub(super) struct RateMaker {
     sound: usize,
     sound_rises: Option<Instant>,
     loss: f32,
+    /// Loss that was reported, for copies: nothing is sent again before something is known to be lost.
+    repeat_loss: f32,
+    is_repeating: bool,
     /// Bytes of packets of pictures, with headers and without.
     wire: f64,
     payload: f64,
@@ -68,7 +78,19 @@ impl RateMaker {
         let (wire, payload) = (1220.0, 1150.0);
         let sound = SOUND.len() - 1;
         let loss = told.audio_loss;
-        Self { told, told_at: None, is_paused: false, turning: None, sound, sound_rises: None, loss, wire, payload }
+        Self {
+            told,
+            told_at: None,
+            is_paused: false,
+            turning: None,
+            sound,
+            sound_rises: None,
+            loss,
+            repeat_loss: 0.0,
+            is_repeating: false,
+            wire,
+            payload,
+        }
     }
 
     /// A packet of pictures has left.
@@ -81,16 +103,28 @@ impl RateMaker {
     pub(super) fn reported(&mut self, fraction: f32) {
         let part = if fraction > self.loss { LOSS_RISE } else { LOSS_FALL };
         self.loss += (fraction - self.loss) * part;
+        let part = if fraction > self.repeat_loss { LOSS_RISE } else { REPEAT_FALL };
+        self.repeat_loss += (fraction - self.repeat_loss) * part;
+        let (from, until) = REPEAT;
+        self.is_repeating = self.repeat_loss >= if self.is_repeating { until } else { from };
+    }
+
+    /// How many copies of sound at `audio_bps` there is room for.
+    fn copies(&self, target: BitRate, audio_bps: u32) -> usize {
+        let fit = (target.as_bps() as f64 * REPEAT_SHARE / f64::from(audio_bps)) as usize;
+        if self.is_repeating { fit.min(COPIES_MOST) } else { 0 }
     }
 
     /// The rates by now, if they are worth telling.
     pub(super) fn news(&mut self, now: Instant, budget: Budget) -> Option<LinkRate> {
         let is_paused = self.is_paused(now, budget.target);
         let pictures = budget.video.as_bps() as f64 * self.payload / self.wire;
+        let audio_bps = self.sound(now, budget.target);
         let rate = LinkRate {
             video_bps: if is_paused { 0 } else { pictures.max(PICTURES_LEAST) as u32 },
-            audio_bps: self.sound(now, budget.target),
+            audio_bps,
             audio_loss: self.loss,
+            audio_copies: self.copies(budget.target, audio_bps),
         };
         let is_news = self.is_news(now, &rate);
         if is_news {
@@ -101,7 +135,8 @@ impl RateMaker {
 
     fn is_news(&self, now: Instant, rate: &LinkRate) -> bool {
         let (before, after) = (f64::from(self.told.video_bps), f64::from(rate.video_bps));
-        let is_other = (before == 0.0) != (after == 0.0) || rate.audio_bps != self.told.audio_bps;
+        let is_other = (before == 0.0) != (after == 0.0)
+            || (rate.audio_bps, rate.audio_copies) != (self.told.audio_bps, self.told.audio_copies);
         let falls = after < before * (1.0 - WORTH_TELLING);
         let rises = after > before * (1.0 + WORTH_TELLING) || (rate.audio_loss - self.told.audio_loss).abs() > 0.005;
         let has_held = self.told_at.is_none_or(|told| now.saturating_duration_since(told) >= RISE_EVERY);
@@ -211,5 +246,26 @@ mod tests {
         maker.reported(0.0);
         let after = maker.news(now + 200 * MS, budget(300)).expect("news").audio_loss;
         assert!((0.27..0.29).contains(&after), "{after}");
+    }
+
+    #[test]
+    fn sound_is_sent_again_while_it_is_lost_and_there_is_room() {
+        let (mut maker, mut now) = (RateMaker::new(), Instant::now());
+        assert_eq!(run(&mut maker, &mut now, 1_000, 1_500).audio_copies, 0, "nothing is known to be lost");
+        maker.reported(0.02);
+        assert_eq!(run(&mut maker, &mut now, 1_000, 1_500).audio_copies, 0, "one of fifty");
+        maker.reported(0.06);
+        assert_eq!(run(&mut maker, &mut now, 100, 1_500).audio_copies, 2);
+        assert_eq!(run(&mut maker, &mut now, 100, 300).audio_copies, 1);
+        assert_eq!(run(&mut maker, &mut now, 100, 120).audio_copies, 0, "pictures need it");
+        assert_eq!(run(&mut maker, &mut now, 8_000, 1_500).audio_copies, 2);
+        for _ in 0..15 {
+            maker.reported(0.0);
+        }
+        assert_eq!(run(&mut maker, &mut now, 100, 1_500).audio_copies, 2, "not at once");
+        for _ in 0..15 {
+            maker.reported(0.0);
+        }
+        assert_eq!(run(&mut maker, &mut now, 100, 1_500).audio_copies, 0);
     }
 }

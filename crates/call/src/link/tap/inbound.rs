@@ -5,8 +5,11 @@
 
 use std::time::{Duration, Instant};
 
+use rtc::rtcp::sender_report::SenderReport;
 use rtc::rtp;
 use sightline_quality::TrackCounters;
+
+use super::clock::SenderClock;
 
 /// A jump this long between two frames is a pause of the sender, not jitter (as in libwebrtc).
 const PAUSE: Duration = Duration::from_secs(5);
@@ -22,6 +25,7 @@ pub(super) struct Inbound {
     /// Extended numbers that came, by their last bits.
     seen: Vec<u64>,
     repairs: u64,
+    clock: SenderClock,
     pub(super) nacks: u64,
     pub(super) plis: u64,
     pub(super) firs: u64,
@@ -37,6 +41,7 @@ impl Inbound {
             jitter: Jitter::default(),
             seen: vec![0; SEEN],
             repairs: 0,
+            clock: SenderClock::default(),
             nacks: 0,
             plis: 0,
             firs: 0,
@@ -62,6 +67,15 @@ impl Inbound {
     /// A packet came on the stream of repairs, as a copy of this one.
     pub(super) fn repair(&mut self, number: u16) {
         self.repairs += u64::from(self.see(number));
+    }
+
+    pub(super) fn sender_report(&mut self, report: &SenderReport) {
+        self.clock.report(report);
+    }
+
+    /// See [`SenderClock::captured_us`].
+    pub(super) fn captured_us(&mut self, timestamp: u32, stamp: Option<i64>) -> Option<i64> {
+        self.clock.captured_us(timestamp, self.clock_rate, stamp)
     }
 
     /// True where the number was not seen before.

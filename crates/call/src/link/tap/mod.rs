@@ -4,6 +4,7 @@
 //! The tap is the stage nearest to the wire and counts all that passes. Invariant: it changes nothing, and what it was
 //! never told stays unknown.
 
+mod clock;
 mod inbound;
 mod outbound;
 
@@ -60,6 +61,12 @@ impl Counts {
         if let Some(stream) = self.lock().inbound.get(&ssrc) {
             stream.fill(counters);
         }
+    }
+
+    /// When what has this timestamp was captured, microseconds since the Unix epoch by the peer's clock; `stamp` is what the packet
+    /// says of itself.
+    pub(super) fn captured_us(&self, ssrc: u32, timestamp: u32, stamp: Option<i64>) -> Option<i64> {
+        self.lock().inbound.get_mut(&ssrc).map_or(stamp, |stream| stream.captured_us(timestamp, stamp))
     }
 
     /// The round trip measured last, by reports or by ICE.
@@ -195,6 +202,9 @@ impl Streams {
         } else if let Some(report) = any.downcast_ref::<SenderReport>() {
             // One that sends as well puts its report blocks here (RFC 3550, 6.4.1).
             self.reports(now, &report.reports);
+            if let Some(stream) = self.inbound.get_mut(&report.ssrc) {
+                stream.sender_report(report);
+            }
         } else if let Some(nack) = any.downcast_ref::<TransportLayerNack>() {
             if let Some(stream) = self.outbound.get_mut(&nack.media_ssrc) {
                 stream.nacks += 1;

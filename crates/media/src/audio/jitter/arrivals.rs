@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::target::DelayTarget;
 use crate::RtpPacket;
+use crate::delay::DelayTarget;
 
 /// 3 s of 20 ms: a burst after an outage fits, older sound is of no use.
 const MAX_PACKETS: usize = 150;
@@ -31,6 +31,7 @@ pub(super) struct Queued {
     pub(super) media: i64,
     pub(super) samples: usize,
     pub(super) redundant: bool,
+    pub(super) is_copy: bool,
     pub(super) payload: Bytes,
     pub(super) arrived: Instant,
     /// When its first sample was captured, in the sender's clock, where the packet says so.
@@ -105,7 +106,10 @@ impl Arrivals {
         self.stranger = None;
         stream.last_arrival = stream.last_arrival.max(packet.arrived);
         if samples > 0 {
-            let late = stream.target.packet(arrived_us, offset, media_us(samples as i64));
+            let late = match packet.is_copy {
+                true => stream.target.copy(late),
+                false => stream.target.packet(arrived_us, offset, media_us(samples as i64)),
+            };
             if step > 1 && redundant {
                 stream.target.recoverable(late + media_us(samples as i64));
             }
@@ -140,8 +144,9 @@ impl Arrivals {
     }
 
     fn queue(&mut self, packet: RtpPacket, sequence: i64, media: i64, samples: usize, redundant: bool) {
-        let RtpPacket { payload, arrived, captured_us, .. } = packet;
-        self.waiting.insert(sequence, Queued { sequence, media, samples, redundant, payload, arrived, captured_us });
+        let RtpPacket { payload, arrived, captured_us, is_copy, .. } = packet;
+        let queued = Queued { sequence, media, samples, redundant, is_copy, payload, arrived, captured_us };
+        self.waiting.insert(sequence, queued);
     }
 
     /// The packet to be played first.

@@ -1,7 +1,7 @@
 //! The audio jitter buffer: packets in as they come, 10 ms of sound out whenever asked.
 //!
 //! Invariant: nothing here knows the clock; the caller hands in `now`. A packet is needed `delay` after the time at which
-//! the fastest packet would have brought it, and `delay` is steered towards [`DelayTarget`](target::DelayTarget): in
+//! the fastest packet would have brought it, and `delay` is steered towards [`DelayTarget`](crate::delay::DelayTarget): in
 //! silence by waiting or skipping, in sound by leaving out or repeating periods of the voice. A frame that is missing when it is due comes from the redundancy of
 //! the next packet (RFC 6716, 2.1.7), else it is concealed. A jump of timestamps without a gap of sequence numbers is
 //! silence that was not sent (RFC 3551, 4.1), not loss.
@@ -10,7 +10,6 @@ mod arrivals;
 mod playout;
 mod steering;
 mod stretch;
-mod target;
 
 use std::time::{Duration, Instant};
 
@@ -283,7 +282,8 @@ impl JitterBuffer {
                 *silence = self.decoder.is_silence(&packet.payload);
                 let made = self.decoder.decode(&packet.payload, &mut self.scratch);
                 *quiet = mean_square(&self.scratch) < QUIET;
-                (made, Origin::Received { arrived: packet.arrived })
+                let arrived = packet.arrived;
+                (made, if packet.is_copy { Origin::Recovered { arrived } } else { Origin::Received { arrived } })
             }
             Step::Recover(packet) => {
                 *sequence = packet.sequence - 1;

@@ -12,7 +12,7 @@ use super::stretch::MAX_LAG;
 pub(super) enum Origin {
     /// A packet.
     Received { arrived: Instant },
-    /// The redundancy of the packet after it.
+    /// The redundancy of a packet after it.
     Recovered { arrived: Instant },
     /// Made up for something lost.
     Concealed,
