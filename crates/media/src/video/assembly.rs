@@ -27,7 +27,8 @@ const DISORDER: Duration = Duration::from_millis(20);
 /// A picture that nothing depends on is waited for so long: a repair takes the round trip and the time to see the gap, and at
 /// 5 % loss every tenth picture was given up with 40 ms for it on a path of 50 ms. Under the 150 ms that make a freeze.
 const SPARE_WAIT: Duration = Duration::from_millis(130);
-/// A repair is waited for so long before a keyframe is asked for, too. Whichever comes first is used.
+/// A repair is waited for so long before a keyframe is asked for, too. Whichever comes first is used. Pictures that are shown
+/// later leave as much more time for a repair.
 const REPAIR_WAIT: Duration = Duration::from_millis(250);
 
 /// A picture ready to be decoded.
@@ -90,6 +91,8 @@ pub struct Assembly {
     /// A packet of what may be a new stream; the next in its sequence proves it.
     stranger: Option<RtpPacket>,
     requests: RequestGate,
+    /// How long after the fastest picture's time the others are shown.
+    shown_after: Duration,
     dropped: u64,
 }
 
@@ -126,7 +129,8 @@ impl Assembly {
 
     fn restart(&mut self, packet: RtpPacket) {
         let dropped = self.dropped + self.pictures_in(0..self.slots.len());
-        *self = Self { dropped, requests: std::mem::take(&mut self.requests), ..Self::default() };
+        let (requests, shown_after) = (std::mem::take(&mut self.requests), self.shown_after);
+        *self = Self { dropped, requests, shown_after, ..Self::default() };
         self.base = i64::from(packet.sequence);
         self.insert(self.base, packet);
     }
@@ -258,6 +262,19 @@ impl Assembly {
         }
     }
 
+    /// Pictures are shown so long after the fastest one's time: what is missing may take as much longer.
+    pub fn shown_after(&mut self, delay: Duration) {
+        self.shown_after = delay;
+    }
+
+    fn spare_wait(&self) -> Duration {
+        (SPARE_WAIT + self.shown_after).min(REPAIR_WAIT)
+    }
+
+    fn repair_wait(&self) -> Duration {
+        REPAIR_WAIT + self.shown_after / 2
+    }
+
     /// The first picture behind the gap that needs nothing from it, if it was waited for long enough.
     fn beyond_gap(&self, waited: Duration) -> Option<Candidate> {
         let starts = (0..self.slots.len()).filter(|at| {
@@ -269,7 +286,7 @@ impl Assembly {
             // Whatever precedes a keyframe is of no use any more.
             return usable.next();
         }
-        usable.find(|picture| waited >= if picture.keyframe { DISORDER } else { SPARE_WAIT })
+        usable.find(|picture| waited >= if picture.keyframe { DISORDER } else { self.spare_wait() })
     }
 
     /// Gives up what is before this picture: pictures of upper layers, or nothing but padding.
@@ -350,7 +367,7 @@ impl Assembly {
     fn lacks_keyframe(&self, now: Instant) -> bool {
         let waited = self.blocked_since.map(|since| now.saturating_duration_since(since));
         if self.chain.intact {
-            return waited.is_some_and(|waited| waited >= REPAIR_WAIT);
+            return waited.is_some_and(|waited| waited >= self.repair_wait());
         }
         // After the decoder failed it is needed whether or not packets came since.
         let Some(waited) = waited else { return self.started };
@@ -361,13 +378,14 @@ impl Assembly {
         match begun {
             None => waited >= DISORDER,
             // A keyframe is on its way: what it lacks may be repaired; if nothing is missing, it is only slow.
-            Some(at) => waited >= REPAIR_WAIT && self.slots.range(at..).any(Option::is_none),
+            Some(at) => waited >= self.repair_wait() && self.slots.range(at..).any(Option::is_none),
         }
     }
 
     /// When to call again at the latest, though no packet comes. Always later than `now`.
     pub fn deadline(&self, now: Instant) -> Option<Instant> {
-        let steps = self.blocked_since.map(|since| [DISORDER, SPARE_WAIT, REPAIR_WAIT].map(|wait| since + wait));
+        let steps =
+            self.blocked_since.map(|since| [DISORDER, self.spare_wait(), self.repair_wait()].map(|wait| since + wait));
         let next_step = steps.into_iter().flatten().find(|at| *at > now);
         let next_request = self.lacks_keyframe(now).then(|| self.requests.next(now)).filter(|at| *at > now);
         next_step.into_iter().chain(next_request).min()

@@ -20,6 +20,7 @@ mod receiver;
 mod recorder;
 mod request;
 mod scale;
+mod schedule;
 mod sender;
 mod slot;
 mod source;

@@ -1,8 +1,8 @@
 //! From RTP packets to pictures.
 //!
 //! Invariant: one thread per remote track reassembles and decodes; it sleeps until a packet comes or a wait runs out, and a
-//! picture is decoded as soon as its last packet is there. It is shown then, or when its sound is heard, which also evens out
-//! what came unevenly. The sink never keeps a picture that nothing follows.
+//! picture is decoded as soon as its last packet is there. It is shown when most of its like are there, so that what came unevenly
+//! is shown evenly, and not before its sound is heard. The sink never keeps a picture that nothing follows.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,6 +13,7 @@ use super::assembly::{Assembly, CompleteFrame};
 use super::codec::VideoDecoder;
 use super::freeze::FreezeMeter;
 use super::playout::Playout;
+use super::schedule::Schedule;
 use super::stillness::Stillness;
 use super::vpx::Vp8Decoder;
 use super::{DecodedFrame, VideoFrame, VideoSink};
@@ -90,6 +91,7 @@ impl VideoReceiver {
             freezes: FreezeMeter::default(),
             stillness: Stillness::default(),
             sync,
+            schedule: Schedule::default(),
             playout: Playout::default(),
             skipped: 0,
         };
@@ -149,6 +151,7 @@ struct Decoding {
     freezes: FreezeMeter,
     stillness: Stillness,
     sync: LipSync,
+    schedule: Schedule,
     playout: Playout<DecodedFrame>,
     /// Pictures that were whole and not shown.
     skipped: u64,
@@ -230,6 +233,8 @@ impl Decoding {
             self.skipped += 1;
             return;
         }
+        let even = self.schedule.whole(now, complete.timestamp);
+        self.assembly.shown_after(self.schedule.delay());
         let decoded = self.decoder.decode(&complete.data);
         let done = Instant::now();
         let mut counters = lock(&self.counters);
@@ -242,9 +247,11 @@ impl Decoding {
                 let waits = counters.first_frame.is_some();
                 let decoded = count(&mut counters, complete, frame, done);
                 drop(counters);
-                let delay = decoded.captured_us.and_then(|captured| decoded.decoded_us.checked_sub(captured));
+                let due = done.max(now + even);
+                let due_us = decoded.decoded_us.saturating_add((due - done).as_micros() as i64);
+                let delay = decoded.captured_us.and_then(|captured| due_us.checked_sub(captured));
                 let hold = delay.map_or(Duration::ZERO, |delay| self.sync.decoded(done, delay));
-                self.playout.push(if waits { done + hold } else { done }, decoded);
+                self.playout.push(if waits { due + hold } else { done }, decoded);
                 self.present();
             }
             Ok(None) => {}

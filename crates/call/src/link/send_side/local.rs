@@ -21,6 +21,14 @@ const AROUND: usize = 20 + 8 + 16 + 8;
 /// RFC 4588, 4: the number of the original goes before its payload.
 const RTX_HEADER: usize = 2;
 
+/// A packet that was sent.
+#[derive(Debug, Clone)]
+struct Sent {
+    packet: rtp::Packet,
+    /// And sent again.
+    is_repaired: bool,
+}
+
 /// One stream of ours.
 pub(super) struct LocalStream {
     ssrc: u32,
@@ -37,7 +45,7 @@ pub(super) struct LocalStream {
     /// The picture whose packets come in now, by its timestamp.
     current: Option<(u32, Frame)>,
     /// By the last bits of the number. Filled with the first packet.
-    sent: Vec<Option<rtp::Packet>>,
+    sent: Vec<Option<Sent>>,
     padded: u16,
 }
 
@@ -105,7 +113,7 @@ impl LocalStream {
             self.next = Some(number.wrapping_add(1));
             self.sent.resize(HISTORY, None);
             if let Some(place) = self.sent.get_mut(usize::from(number) % HISTORY) {
-                *place = Some(packet.clone());
+                *place = Some(Sent { packet: packet.clone(), is_repaired: false });
             }
         }
         packet
@@ -113,8 +121,15 @@ impl LocalStream {
 
     /// A packet that was sent, if it is still known.
     pub(super) fn find(&self, number: u16) -> Option<&rtp::Packet> {
-        let packet = self.sent.get(usize::from(number) % HISTORY)?.as_ref();
-        packet.filter(|packet| packet.header.sequence_number == number)
+        let sent = self.sent.get(usize::from(number) % HISTORY)?.as_ref();
+        sent.map(|sent| &sent.packet).filter(|packet| packet.header.sequence_number == number)
+    }
+
+    /// A packet is sent again. True where it was before.
+    pub(super) fn repaired(&mut self, number: u16) -> bool {
+        let place = self.sent.get_mut(usize::from(number) % HISTORY).and_then(Option::as_mut);
+        let sent = place.filter(|sent| sent.packet.header.sequence_number == number);
+        sent.is_some_and(|sent| std::mem::replace(&mut sent.is_repaired, true))
     }
 
     /// A packet for a probe: of those sent of late the one nearest to `wanted` bytes on the wire. Only where it can be told from

@@ -28,7 +28,7 @@ use rtc::rtp;
 use rtc::sansio::Protocol;
 use rtc::shared::TransportContext;
 use rtc::shared::error::Error;
-use sightline_bandwidth::{BitRate, Departure, Kind, Limits, Packet, SendSide, State, Uplink};
+use sightline_bandwidth::{BitRate, Departure, Kind, Limits, Packet, Repair, SendSide, State, Uplink};
 use tokio::sync::{Notify, watch};
 
 use self::feedback::FeedbackReader;
@@ -243,13 +243,18 @@ impl SendStage {
     }
 
     fn repair(&mut self, now: Instant, nack: &TransportLayerNack) {
-        let Some(stream) = self.streams.get(&nack.media_ssrc) else { return };
+        let Some(stream) = self.streams.get_mut(&nack.media_ssrc) else { return };
         for number in nack.nacks.iter().flat_map(|pair| pair.packet_list()) {
             let Some(packet) = stream.find(number).cloned() else { continue };
             let bytes = wire_bytes(&packet) + RTX_HEADER;
             let body = Body { ssrc: nack.media_ssrc, packet, transport: TransportContext::default() };
+            let spare = Body { packet: body.packet.clone(), ..body };
             let answer = self.side.push_repair(now, (nack.media_ssrc, number), bytes, body);
             tracing::trace!(?answer, number, "asked for again");
+            if answer == Repair::Send && stream.repaired(number) {
+                // The copy before was lost, and the pictures behind it have waited for two round trips: not for a third.
+                self.side.push(now, Packet { kind: Kind::Repair, bytes, body: spare });
+            }
         }
     }
 
