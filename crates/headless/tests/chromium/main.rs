@@ -191,6 +191,9 @@ fn reported(report: &Report, loss: f64) {
     let peer = &report.peers[0];
     assert_eq!(peer.name, "Chromium");
     assert!(peer.setup.is_some_and(|setup| setup.first_frame_ms.is_some()), "{:?}", peer.setup);
+    // Chromium does not say in its packets when a picture was captured: lip sync has it from sender reports.
+    let latency = peer.capture_to_decode_ms.as_ref().expect("pictures have a time");
+    assert!((0.0..2000.0).contains(&latency.p50), "{latency:?}");
     for track in [&peer.video_in, &peer.video_out, &peer.audio_in] {
         let track = track.as_ref().expect("pictures and sound went both ways");
         let lost = track.loss_percent.expect("loss is known on both sides");
