@@ -220,6 +220,31 @@ fn each_layer_that_is_taken_is_encoded_once_and_comes_and_goes_without_the_other
     sender.stop();
 }
 
+/// The start of a call: a low rate, with one picture in three left out, until the link is known.
+#[test]
+fn a_low_rate_has_fewer_pictures_and_a_rise_is_followed_within_a_second() {
+    let (encoded, frames) = mpsc::channel();
+    let settings = VideoSettings { width: 640, height: 360, max_bps: 1_500_000, ..SETTINGS };
+    let sender = VideoSender::start(VideoSource::Pattern, settings, hooks(move |frame| drop(encoded.send(frame))))
+        .expect("a sender");
+    sender.set_layers([200_000, 0, 0]);
+    let next = || frames.recv_timeout(PATIENCE).expect("a picture");
+    while !next().keyframe {}
+    let mut captured: Vec<i64> = (0..31).map(|_| next().captured_us).collect();
+    captured.dedup();
+    let (first, last) = (captured[0], captured[captured.len() - 1]);
+    let per_second = (captured.len() - 1) as f64 * 1e6 / (last - first) as f64;
+    assert!(per_second < 22.0, "{per_second} pictures a second");
+
+    sender.set_layers([1_500_000, 0, 0]);
+    let bytes = |frame: Arc<EncodedVideo>| frame.payloads.iter().map(|payload| payload.len()).sum::<usize>();
+    // Two may be on their way already.
+    let sizes: Vec<usize> = (0..32).map(|_| bytes(next())).collect();
+    let half_seconds = sizes.windows(15).map(|pictures| pictures.iter().sum::<usize>() * 16);
+    assert!(half_seconds.max() >= Some(1_350_000), "{sizes:?}");
+    sender.stop();
+}
+
 #[test]
 fn an_encoder_that_cannot_keep_up_loses_old_pictures() {
     let (encoded, frames) = mpsc::channel();

@@ -111,6 +111,47 @@ fn the_rate_follows_and_keyframes_are_capped() {
     assert!(keyframe.keyframe && keyframe.data.len() < 7500, "{} bytes", keyframe.data.len());
 }
 
+/// libvpx by itself takes a second and a half.
+#[test]
+fn a_call_that_begins_low_is_at_its_full_rate_within_a_second() {
+    for rise in 2..8 {
+        let (clip, mut encoder) = (Clip::new(), encoder(260_000));
+        let mut sizes: Vec<usize> = Vec::new();
+        let is_full =
+            |sizes: &[usize]| sizes.len() >= 15 && sizes.iter().rev().take(15).sum::<usize>() * 16 >= 1_350_000;
+        while !is_full(&sizes) && sizes.len() < 60 {
+            let number = sizes.len() as u64;
+            if number == rise {
+                encoder.set_bitrate(1_500_000).expect("changed");
+            }
+            sizes.push(keep(encoder.encode(&clip.frame(number + 30), kind(number)).expect("encoded")).data.len());
+        }
+        assert!(sizes.len() <= 24, "told at picture {rise}, full after {} pictures: {sizes:?}", sizes.len());
+        assert!(sizes.iter().all(|size| *size < 3 * 6250), "{sizes:?}");
+    }
+}
+
+#[test]
+fn two_pictures_of_three_keep_to_a_rate_that_all_of_them_exceed_and_are_better() {
+    let run = |is_thin: bool| {
+        let (clip, mut encoder, mut decoder) = (Clip::new(), encoder(190_000), Vp8Decoder::new().expect("a decoder"));
+        if is_thin {
+            encoder.expect_pictures(20.0).expect("told");
+        }
+        let (mut bytes, mut quality, mut count) = (0, 0.0, 0);
+        for (number, source) in (0..300).filter(|number| !is_thin || number % 3 != 2).enumerate() {
+            let source = clip.frame(source);
+            let kept = keep(encoder.encode(&source, kind(number as u64)).expect("encoded"));
+            let shown = decoder.decode(&kept.data).expect("decoded").expect("a picture");
+            (bytes, quality, count) = (bytes + kept.data.len(), quality + psnr(&source, &shown), count + 1);
+        }
+        (bytes * 8 / 10, quality / f64::from(count))
+    };
+    let (all, thin) = (run(false), run(true));
+    assert!(all.0 > 205_000, "{all:?}");
+    assert!((175_000..200_000).contains(&thin.0) && thin.1 > all.1 + 0.1, "{thin:?} {all:?}");
+}
+
 /// A busy machine drops pictures and captures the others late; the rate held before, meanwhile and afterwards.
 #[test]
 fn the_rate_is_kept_while_pictures_are_dropped_or_late_and_afterwards() {

@@ -50,6 +50,8 @@ pub trait VideoEncoder: Send {
     fn encode(&mut self, frame: &VideoFrame, kind: PictureKind) -> Result<Option<EncodedPicture<'_>>, MediaError>;
     /// Changes the rate from the next picture on.
     fn set_bitrate(&mut self, bps: u32) -> Result<(), MediaError>;
+    /// So many pictures a second are going to come, for the same rate.
+    fn expect_pictures(&mut self, per_second: f64) -> Result<(), MediaError>;
 }
 
 /// Decodes pictures. After an error it must be given a keyframe.

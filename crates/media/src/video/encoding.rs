@@ -14,6 +14,7 @@ use super::payload::Packetizer;
 use super::request::KeyframeGate;
 use super::sender::Shared;
 use super::source::VideoSettings;
+use super::thinning::Thinning;
 use super::vpx::Vp8Encoder;
 use super::{Scaler, VideoFrame};
 use crate::{EncodedVideo, MediaError};
@@ -33,6 +34,8 @@ pub(super) struct Encoding {
     timestamp: Option<u32>,
     /// The last picture belonged to the upper temporal layer.
     upper: bool,
+    /// Pictures that were taken so far.
+    moments: u64,
 }
 
 struct LayerEncoder {
@@ -40,6 +43,7 @@ struct LayerEncoder {
     size: (u32, u32),
     bps: u32,
     keyframes: KeyframeGate,
+    thinning: Thinning,
 }
 
 /// One picture to be encoded.
@@ -71,6 +75,7 @@ impl Encoding {
             scaler: Scaler::new(),
             timestamp: None,
             upper: false,
+            moments: 0,
         }
     }
 
@@ -99,6 +104,10 @@ impl Encoding {
 
     fn encode_all(&mut self, frame: &VideoFrame) -> Result<(), MediaError> {
         let tasks = self.prepare(frame)?;
+        self.moments += 1;
+        if tasks.is_empty() {
+            return Ok(());
+        }
         let upper = !self.upper && !tasks.iter().any(|task| task.keyframe);
         self.upper = upper;
         self.packetizer.advance(u8::from(upper));
@@ -128,20 +137,22 @@ impl Encoding {
             }
             let size = layer_size(full, layer);
             above = self.scaler.exact(&above, size)?;
-            let keyframe = self.make_ready(layer, size, bps)?;
-            tasks.push(Task { layer, frame: above.clone(), keyframe });
+            if let Some(keyframe) = self.make_ready(layer, size, bps)? {
+                tasks.push(Task { layer, frame: above.clone(), keyframe });
+            }
         }
         // Keyframes first: a link that waits for one to change its layer has not been given the same moment of the former.
         tasks.sort_by_key(|task| !task.keyframe);
         let mut counters = self.shared.counters();
         (counters.full_width, counters.full_height) = full;
-        (counters.target_bps, counters.encoders_running) = (rates.iter().sum(), tasks.len() as u32);
+        (counters.target_bps, counters.encoders_running) =
+            (rates.iter().sum(), rates.iter().filter(|bps| **bps > 0).count() as u32);
         counters.layers.iter_mut().zip(rates).for_each(|(layer, bps)| layer.target_bps = bps);
         Ok(tasks)
     }
 
-    /// Sees to the encoder of a layer. Says whether the next picture is to be a keyframe.
-    fn make_ready(&mut self, layer: usize, size: (u32, u32), bps: u32) -> Result<bool, MediaError> {
+    /// Sees to the encoder of a layer. Says whether the next picture is to be a keyframe; `None` where there is to be none at all.
+    fn make_ready(&mut self, layer: usize, size: (u32, u32), bps: u32) -> Result<Option<bool>, MediaError> {
         let wanted = &self.shared.keyframes[layer];
         let slot = &mut self.encoders[layer];
         slot.take_if(|encoder| encoder.size != size);
@@ -153,9 +164,19 @@ impl Encoding {
                 // Its first picture is a keyframe whether or not one is asked for.
                 wanted.store(true, Ordering::Relaxed);
                 let codec = Box::new(Vp8Encoder::new(settings)?);
-                none.insert(LayerEncoder { codec, size, bps, keyframes: KeyframeGate::default() })
+                none.insert(LayerEncoder {
+                    codec,
+                    size,
+                    bps,
+                    keyframes: KeyframeGate::default(),
+                    thinning: Thinning::default(),
+                })
             }
         };
+        // Pictures first: a rise of the rate that ends the thinning is a rise of each picture too, and the encoder is helped up.
+        if let Some(per_second) = encoder.thinning.update(bps, size, self.settings.fps) {
+            encoder.codec.expect_pictures(per_second)?;
+        }
         if encoder.bps != bps {
             encoder.codec.set_bitrate(bps)?;
             encoder.bps = bps;
@@ -164,7 +185,8 @@ impl Encoding {
         if keyframe {
             wanted.store(false, Ordering::Relaxed);
         }
-        Ok(keyframe)
+        let is_left_out = !keyframe && encoder.thinning.leaves_out(self.moments);
+        Ok((!is_left_out).then_some(keyframe))
     }
 
     fn moment(&mut self, captured_us: i64) -> Moment {

@@ -4,6 +4,7 @@
 //! delays new ones. Each picture carries the time it was captured from its source to its last sink.
 
 mod assembly;
+mod catch_up;
 mod codec;
 mod convert;
 mod encoding;
@@ -25,6 +26,7 @@ mod sender;
 mod slot;
 mod source;
 mod stillness;
+mod thinning;
 mod vpx;
 mod y4m;
 

@@ -45,6 +45,12 @@ impl Pace {
         Some(share)
     }
 
+    /// So many pictures a second are going to come, which need not be found out.
+    pub(crate) fn expect(&mut self, per_second: f64) {
+        self.mean_us = (1e6 / per_second.max(1.0)).min(MOST * self.nominal_us);
+        self.applied = (self.mean_us / self.nominal_us).clamp(1.0 / MOST, MOST);
+    }
+
     /// The share that is in force.
     pub(crate) fn share(&self) -> f64 {
         self.applied
@@ -80,6 +86,17 @@ mod tests {
         assert!(up.is_sorted() && up.len() < 10, "{up:?}");
         assert!((pace.share() - 2.0).abs() < 0.25, "{}", pace.share());
         changes(&mut pace, 13_333_200, [33_333; 200]);
+        assert!((pace.share() - 1.0).abs() < 0.15, "{}", pace.share());
+    }
+
+    #[test]
+    fn what_is_expected_counts_at_once_and_what_comes_afterwards() {
+        let mut pace = Pace::new(30);
+        pace.expect(20.0);
+        assert_eq!(pace.share(), 1.5);
+        let two_of_three = (0..90).map(|i| if i % 2 == 0 { 33_333 } else { 66_666 });
+        assert!(changes(&mut pace, 0, two_of_three).is_empty());
+        changes(&mut pace, 4_500_000, [33_333; 200]);
         assert!((pace.share() - 1.0).abs() < 0.15, "{}", pace.share());
     }
 

@@ -20,6 +20,7 @@ use vpx_sys::{
     vpx_img_wrap, vpx_kf_mode, vpx_rational, vpx_rc_mode,
 };
 
+use super::catch_up::CatchUp;
 use super::codec::{EncodedPicture, EncoderSettings, PictureKind, VideoDecoder, VideoEncoder};
 use super::frame::{FrameBuffer, FramePool, MAX_SIDE, VideoFrame, check_size};
 use super::pace::Pace;
@@ -90,6 +91,7 @@ pub struct Vp8Encoder {
     /// Of the next picture, in frame intervals: libvpx sees them evenly spaced.
     pts: i64,
     pace: Pace,
+    catch_up: CatchUp,
 }
 
 // SAFETY: the raw pointers in the configuration (for two-pass statistics) are null and never used.
@@ -128,17 +130,24 @@ impl Vp8Encoder {
         context.set(vp8e_enc_control_id::VP8E_SET_TOKEN_PARTITIONS, 0)?;
         context.set(vp8e_enc_control_id::VP8E_SET_MAX_INTRA_BITRATE_PCT, MAX_KEYFRAME_PERCENT)?;
         let pace = Pace::new(settings.fps);
-        Ok(Self { context, config, settings, pts: 0, pace })
+        let catch_up = CatchUp::new(picture_bytes(&settings));
+        Ok(Self { context, config, settings, pts: 0, pace, catch_up })
     }
 
     /// Tells libvpx what rate makes the pictures that really come take the wanted one.
     fn apply_rate(&mut self) -> Result<(), MediaError> {
-        let bps = f64::from(self.settings.bitrate_bps) * self.pace.share();
+        self.catch_up.want(picture_bytes(&self.settings) * self.pace.share());
+        let bps = f64::from(self.settings.bitrate_bps) * self.pace.share() * self.catch_up.factor();
         set_rate(&mut self.config, bps as u32);
         // SAFETY: the context is initialised; libvpx copies the configuration.
         let result = unsafe { vpx_codec_enc_config_set(&mut *self.context.raw, &self.config) };
         self.context.check(result, "changing the rate")
     }
+}
+
+/// Bytes of a picture of the mean.
+fn picture_bytes(settings: &EncoderSettings) -> f64 {
+    f64::from(settings.bitrate_bps) / 8.0 / f64::from(settings.fps.max(1))
 }
 
 fn configure(config: &mut vpx_codec_enc_cfg_t, settings: &EncoderSettings) {
@@ -191,7 +200,8 @@ impl VideoEncoder for Vp8Encoder {
             let problem = format!("a picture of {}x{} came in", frame.width(), frame.height());
             return Err(MediaError::Codec { codec: ENCODER, problem });
         }
-        if self.pace.next(frame.captured_us()).is_some() {
+        let is_other_pace = self.pace.next(frame.captured_us()).is_some();
+        if self.catch_up.next().is_some() || is_other_pace {
             self.apply_rate()?;
         }
         let (upper, flags) = match kind {
@@ -249,12 +259,18 @@ impl VideoEncoder for Vp8Encoder {
             let data = unsafe { slice::from_raw_parts(encoded.buf.cast::<u8>(), encoded.sz as usize) };
             let keyframe = encoded.flags & VPX_FRAME_IS_KEY != 0;
             let temporal_layer = u8::from(upper && !keyframe);
+            self.catch_up.made(data.len(), upper, keyframe);
             return Ok(Some(EncodedPicture { data, keyframe, temporal_layer, layer_sync: upper || keyframe }));
         }
     }
 
     fn set_bitrate(&mut self, bps: u32) -> Result<(), MediaError> {
         self.settings.bitrate_bps = bps;
+        self.apply_rate()
+    }
+
+    fn expect_pictures(&mut self, per_second: f64) -> Result<(), MediaError> {
+        self.pace.expect(per_second);
         self.apply_rate()
     }
 }
