@@ -49,6 +49,23 @@ fn it_starts_with_two_and_doubles_until_one_does_not_pass() {
 }
 
 #[test]
+fn a_link_that_the_start_has_filled_is_not_probed_for_longer() {
+    let (mut prober, now) = (ProbeController::new(), Instant::now());
+    tried(&mut prober, now, &state(300));
+    prober.on_outcome(Outcome::Unclear);
+    prober.on_outcome(Outcome::Unclear);
+    // All that arrived met the same queue, and so it seems to be none.
+    let full = State { in_flight: 22_000, jitter: 14 * MS, rtt: 150 * MS, ..state(300) };
+    assert!(tried(&mut prober, now + 560 * MS, &full).is_empty());
+    let (mut prober, now) = (ProbeController::new(), Instant::now());
+    tried(&mut prober, now, &state(300));
+    prober.on_outcome(Outcome::Unclear);
+    prober.on_outcome(Outcome::Unclear);
+    let shaky = State { in_flight: 6_000, jitter: 20 * MS, ..state(300) };
+    assert_eq!(tried(&mut prober, now + 200 * MS, &shaky), [1800]);
+}
+
+#[test]
 fn nothing_is_tried_beyond_the_limit() {
     let (mut prober, now) = started();
     assert_eq!(tried(&mut prober, now + 4000 * MS, &state(4000)), [6000]);
