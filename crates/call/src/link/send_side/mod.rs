@@ -215,6 +215,7 @@ impl SendStage {
         let target = self.side.target();
         let budget = Budget { target, video: self.side.video_target(now) };
         if let Some(rate) = self.rate.news(now, budget) {
+            tracing::debug!(target_bps = target.as_bps(), ?rate, state = ?self.side.state(now), "the link's rate");
             self.outlook.rate.send_replace(rate);
         }
         let figures = Figures {
