@@ -67,6 +67,10 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
         ["--keep", folder, rest @ ..] => (Some(PathBuf::from(folder)), rest),
         all => (None, all),
     };
+    let (ours_only, args) = match args {
+        ["--ours", rest @ ..] => (true, rest),
+        all => (false, all),
+    };
     let (length, named) = match args {
         ["--quick", named @ ..] => (Length::QUICK, named),
         ["--smoke", named @ ..] => (Length::SMOKE, named),
@@ -85,13 +89,16 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
         "| path | figure | ours | bound | met | Chromium 156 | webrtc-rs defaults |\n|---|---|---|---|---|---|---|"
     );
     let mut missed = 0;
+    let stock = |checks: &dyn Fn(Stack) -> Result<Vec<Check>>| {
+        if ours_only { Ok(Vec::new()) } else { checks(Stack::Stock) }
+    };
     for row in ROWS.iter().filter(|row| wanted(row.name)) {
-        let [ours, stock] = [Stack::Ours, Stack::Stock].map(|stack| stage.two(row, length, stack));
-        missed += print(row.what, &(row.checks)(&ours?), &(row.checks)(&stock?));
+        let checks = |stack| stage.two(row, length, stack).map(|outcome| (row.checks)(&outcome));
+        missed += print(row.what, &checks(Stack::Ours)?, &stock(&checks)?);
     }
     if wanted(six::NAME) {
-        let [ours, stock] = [Stack::Ours, Stack::Stock].map(|stack| six::checks(&stage, length, stack));
-        missed += print(six::WHAT, &ours?, &stock?);
+        let checks = |stack| six::checks(&stage, length, stack);
+        missed += print(six::WHAT, &checks(Stack::Ours)?, &stock(&checks)?);
     }
     println!("\n{missed} figures missed their bound");
     Ok(())
@@ -100,11 +107,15 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
 /// Prints a row and gives the number of figures that missed their bound.
 fn print(what: &str, ours: &[Check], stock: &[Check]) -> usize {
     let mut what = what;
-    for (ours, stock) in ours.iter().zip(stock) {
+    for (index, ours) in ours.iter().enumerate() {
         let figure = |check: &Check| check.value.map_or("-".to_owned(), |value| format!("{value:.*}", check.digits));
         let met = if ours.bound.holds(ours.value) { "yes" } else { "NO" };
         let Check { what: name, bound, chromium, .. } = ours;
-        println!("| {what} | {name} | {} | {bound} | {met} | {chromium} | {} |", figure(ours), figure(stock));
+        println!(
+            "| {what} | {name} | {} | {bound} | {met} | {chromium} | {} |",
+            figure(ours),
+            stock.get(index).map_or("-".to_owned(), figure)
+        );
         what = "";
     }
     ours.iter().filter(|check| !check.bound.holds(check.value)).count()
@@ -152,6 +163,10 @@ impl Stage {
         let terms = Terms { row: row.name, length, stack, max_kbps: row.cap_kbps };
         let reports = self.call(&relay, &["sender", "receiver"], &terms)?;
         let [sender, receiver]: [Report; 2] = reports.try_into().ok().context("two clients have two reports")?;
+        if let Some(folder) = &self.keep {
+            let file = folder.join(format!("{}-{stack:?}-wire.csv", row.name).to_lowercase());
+            std::fs::write(&file, wire.by_slice()).with_context(|| format!("cannot write {}", file.display()))?;
+        }
         let end = begin.after(length.measured);
         let cap_bps = u64::from(row.cap_kbps) * 1000;
         Outcome { sender, receiver, wire, begin, end, changes, cap_bps }.check()

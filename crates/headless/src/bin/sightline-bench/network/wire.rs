@@ -3,6 +3,7 @@
 //! Invariant: figures are of packets as they left a client, lost or not, in UDP payload without RTP header and SRTP tag;
 //! nothing is taken from what a client says about itself.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,8 @@ struct Sent {
     from: Party,
     /// Of VP8 payload, 0 for all else.
     video: usize,
+    /// Of everything.
+    bytes: usize,
 }
 
 /// Time that a packet was under way.
@@ -62,7 +65,12 @@ impl Wire {
         let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match sight.arrived {
             None if log.sent.len() < MAX_PACKETS => {
-                log.sent.push(Sent { at: sight.sent, from: sight.from, video: video_bytes(sight.packet) });
+                log.sent.push(Sent {
+                    at: sight.sent,
+                    from: sight.from,
+                    video: video_bytes(sight.packet),
+                    bytes: sight.packet.len(),
+                });
             }
             Some(at) if log.passed.len() < MAX_PACKETS => {
                 log.passed.push(Passed { at, from: sight.from, took: at - sight.sent });
@@ -78,6 +86,25 @@ impl Wire {
     /// When the first picture was sent by `from`.
     pub(crate) fn first_picture(&self, from: Party) -> Option<Instant> {
         self.read(|log| log.sent.iter().find(|one| one.from == from && one.video > 0).map(|one| one.at))
+    }
+
+    /// What each party sent in each tenth of a second since the first packet, as a table with commas.
+    pub(crate) fn by_slice(&self) -> String {
+        let mut table = "ms,party,video_kbps,all_kbps\n".to_owned();
+        let slices = self.read(|log| {
+            let mut slices: BTreeMap<(u128, usize), (usize, usize)> = BTreeMap::new();
+            for one in &log.sent {
+                let slice = (one.at - log.sent[0].at).as_millis() / SLICE.as_millis();
+                let sum = slices.entry((slice, one.from.0)).or_default();
+                *sum = (sum.0 + one.video, sum.1 + one.bytes);
+            }
+            slices
+        });
+        for ((slice, party), (video, all)) in slices {
+            let kbps = |bytes: usize| bytes as u128 * 8 / SLICE.as_millis();
+            table.push_str(&format!("{},{party},{},{}\n", slice * SLICE.as_millis(), kbps(video), kbps(all)));
+        }
+        table
     }
 
     /// How long after `start` the party had sent its pictures at full rate for half a second.
