@@ -360,6 +360,7 @@ const commands = {
     link: query.get('link'),
     recent: history.slice(0, 5),
     frames: { url: 'ws://127.0.0.1:1/frames', token: 'none' },
+    hasCard: scenario.card !== 'none',
     hosting: { running: true, addresses: invitation.addresses, problem: null },
     historyProblem:
       scenario.state === 'newer'

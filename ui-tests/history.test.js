@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { keyEvent, queued, wheelEvent } from '../ui/history/input.js';
+import { apply } from '../ui/history/pixels.js';
 import { cellText } from '../ui/history/table.js';
 import { parseAnswer, parseScene } from '../ui/history/wire.js';
 
@@ -77,8 +78,28 @@ test('an answer without a frame means that nothing changed', () => {
   answer.set(head, 4);
   answer.set(new Uint8Array(scene()), 4 + head.length);
   assert.deepEqual(parseAnswer(answer.buffer).head.rangeMs, [1, 2]);
-  assert.equal(parseAnswer(answer.buffer).scene?.width, 800);
-  assert.equal(parseAnswer(answer.buffer.slice(0, 4 + head.length)).scene, null);
+  const { frame } = parseAnswer(answer.buffer);
+  assert.equal(frame && parseScene(frame).width, 800);
+  assert.equal(parseAnswer(answer.buffer.slice(0, 4 + head.length)).frame, null);
+});
+
+/** Two pixels kept, three of one colour, two copied. */
+const RUNS = [2, (1 << 30) | 3, 0xff0000ff, (2 << 30) | 2, 7, 8];
+
+test('runs of pixels change what they name, and nothing else', () => {
+  const picture = new Uint32Array(10).fill(1);
+  assert.deepEqual(apply(Uint32Array.from([0x31504c53, 5, 2, ...RUNS]), picture), [2, 7]);
+  assert.deepEqual([...picture], [1, 1, 0xff0000ff, 0xff0000ff, 0xff0000ff, 7, 8, 1, 1, 1]);
+});
+
+test('runs that are cut off, run over the end or are of no kind are refused', () => {
+  const frame = (...runs) => Uint32Array.from([0x31504c53, 5, 2, ...runs]);
+  for (const length of [1 + 1, 1 + 3, 1 + 4]) {
+    assert.throws(() => apply(frame(...RUNS.slice(0, length)), new Uint32Array(10)), RangeError, String(length));
+  }
+  for (const run of [11, (1 << 30) | 11, (3 << 30) | 1, 0x3fffffff]) {
+    assert.throws(() => apply(frame(run, 5), new Uint32Array(10)), RangeError, String(run));
+  }
 });
 
 test('of moves only the last is kept, presses all and in order', () => {

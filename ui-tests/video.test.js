@@ -6,7 +6,7 @@ import { fit, wanted } from '../ui/video/size.js';
 import { HEADER_BYTES, padded, parsePicture } from '../ui/video/wire.js';
 
 /** As the native side writes it. */
-function message({ tile = 'self', width = 5, height = 3, seq = 7, version = 1 } = {}) {
+function message({ tile = 'self', width = 5, height = 3, seq = 7, version = 1, layout = 0 } = {}) {
   const id = new TextEncoder().encode(tile);
   const chroma = Math.ceil(width / 2) * Math.ceil(height / 2);
   const start = HEADER_BYTES + padded(id.length);
@@ -17,6 +17,7 @@ function message({ tile = 'self', width = 5, height = 3, seq = 7, version = 1 } 
   head.setUint8(1, id.length);
   head.setUint16(2, width, true);
   head.setUint16(4, height, true);
+  head.setUint16(6, layout, true);
   head.setUint32(8, seq, true);
   head.setBigInt64(12, 1_700_000_000_123_456n, true);
   head.setBigInt64(20, 1_700_000_000_130_000n, true);
@@ -36,6 +37,20 @@ test('a picture with odd sides and an id of any length', () => {
   assert.deepEqual([picture.y.at(-1), picture.u[0], picture.v[0]], [1, 2, 3]);
   assert.equal(picture.capturedMs, 1_700_000_000_123.456);
   assert.equal(picture.sentMs, 1_700_000_000_130);
+});
+
+test('a picture that needs no converting', () => {
+  // An id of four bytes and 3 x 2 pixels of four are as long as 4 x 4 pixels in planes.
+  const picture = parsePicture(message({ tile: 'self', width: 4, height: 4, layout: 0 }));
+  assert.equal(picture.rgba, null);
+  const buffer = message({ tile: 'self', width: 4, height: 4 });
+  const head = new DataView(buffer);
+  [3, 2, 1].forEach((value, index) => head.setUint16(2 + 2 * index, value, true));
+  const packed = parsePicture(buffer);
+  assert.deepEqual([packed.width, packed.height, packed.rgba.length, packed.y.length], [3, 2, 24, 0]);
+  assert.equal(packed.buffer, buffer);
+  head.setUint16(6, 2, true);
+  assert.equal(parsePicture(buffer), null, 'a layout that nobody knows');
 });
 
 test('what is cut off, longer, of another version or without size is no picture', () => {

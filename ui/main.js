@@ -14,6 +14,7 @@ import { HistoryView } from './views/history.js';
 import { HomeView } from './views/home.js';
 import { LobbyView } from './views/lobby.js';
 import { SettingsView } from './views/settings.js';
+import { chooseFlat } from './video/choose.js';
 import { Frames } from './video/frames.js';
 import { t } from './strings.js';
 
@@ -37,7 +38,8 @@ export class App {
   constructor(boot) {
     this.boot = boot;
     this.settings = boot.settings;
-    this.frames = new Frames(boot.frames);
+    if (!boot.hasCard) chooseFlat();
+    this.frames = new Frames(boot.frames, boot.hasCard);
     fill(/** @type {HTMLElement} */ (document.getElementById('app')), this.#rail.element, this.#main);
     this.#applyTheme();
     on.link(({ text }) => this.#linkArrived(text));

@@ -277,8 +277,8 @@ export const t = {
     chartHelp:
       'Charts of this call. Arrow keys move along time, plus and minus zoom, 0 shows the whole call. The table holds the same figures.',
     chartLoading: 'Drawing the charts',
-    noWebGl: 'The charts cannot be drawn here',
-    noWebGlText: 'They need WebGL 2, which this system does not offer. The table holds the same figures.',
+    noCanvas: 'The charts cannot be drawn here',
+    noCanvasText: 'This system gives them nothing to be drawn on. The table holds the same figures.',
     noFigures: 'No figures were recorded in this time.',
     legend: 'Lines; press to hide or show',
     rows: (/** @type {number} */ count) => plural(count, 'row', 'rows'),

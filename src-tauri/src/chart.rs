@@ -1,7 +1,7 @@
 //! The charts of the call that is open in the history.
 //!
 //! Invariant: one view at a time, run on a thread that may take its time; an answer is u32 length of a head in JSON
-//! ([`ChartHead`], little endian), the head, and the triangles of `sightline-charts`, none where nothing changed.
+//! ([`ChartHead`], little endian), the head, and what `sightline-charts` painted, nothing where nothing changed.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -39,23 +39,32 @@ pub(crate) struct Size {
     pub(crate) scale: f32,
 }
 
+/// How they are painted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Look {
+    pub(crate) dark: bool,
+    /// As pixels instead of triangles.
+    pub(crate) pixels: bool,
+}
+
 impl Charts {
-    /// Opens the charts of a call in place of those that were open; gives their first frame.
-    pub(crate) fn open(&self, history: &Path, id: i64, size: Size, dark: bool) -> Answer<Vec<u8>> {
+    /// Opens the charts of a call in place of those that were open; gives their first frame, as high as they all need.
+    pub(crate) fn open(&self, history: &Path, id: i64, size: Size, look: Look) -> Answer<Vec<u8>> {
         let (history, line) = history::find(history, id)?;
         let record = CallRecord::load(&history, CallId(id), DEFAULT_POINTS).map_err(|error| match error {
             ChartsError::NoSuchCall => IpcError::new(ErrorCode::NotFound, error.to_string()),
             ChartsError::History(error) => error.into(),
         })?;
-        let theme = if dark { Theme::Dark } else { Theme::Light };
-        let mut view = View::new(record, theme).with_legend_outside();
+        let theme = if look.dark { Theme::Dark } else { Theme::Light };
+        let view = View::new(record, theme).with_legend_outside();
+        let mut view = if look.pixels { view.with_pixels() } else { view };
         let first = Input {
             width_points: size.width,
             height_points: size.height,
             pixels_per_point: size.scale,
             ..Input::default()
         };
-        let answer = answer(&view.frame(&first));
+        let answer = answer(&view.first(&first));
         *self.lock() = Some(Open { view, stem: words::file_stem(&line.code, line.started_ms) });
         answer
     }
@@ -130,6 +139,7 @@ mod tests {
     use crate::history::testing::{START_MS, record};
 
     const SIZE: Size = Size { width: 800.0, height: 600.0, scale: 1.0 };
+    const LOOK: Look = Look { dark: true, pixels: false };
 
     fn split(answer: &[u8]) -> (serde_json::Value, &[u8]) {
         let (length, rest) = answer.split_first_chunk::<4>().unwrap();
@@ -148,9 +158,9 @@ mod tests {
         record(&path, START_MS, 20);
         let charts = Charts::default();
         assert_eq!(charts.input(&input(Vec::new(), 1.0)).unwrap_err().code, ErrorCode::NotNow);
-        assert_eq!(charts.open(&path, 99, SIZE, true).unwrap_err().code, ErrorCode::NotFound);
+        assert_eq!(charts.open(&path, 99, SIZE, LOOK).unwrap_err().code, ErrorCode::NotFound);
 
-        let first = charts.open(&path, 1, SIZE, true).unwrap();
+        let first = charts.open(&path, 1, SIZE, LOOK).unwrap();
         let (head, bytes) = split(&first);
         assert!(!bytes.is_empty());
         assert!(head["series"].as_array().is_some_and(|series| !series.is_empty()), "{head}");

@@ -10,7 +10,7 @@ use tauri::ipc::Response;
 
 use crate::app::App;
 use crate::call::Order;
-use crate::chart::Size;
+use crate::chart::{Look, Size};
 use crate::ipc::{
     Answer, Boot, CallDetail, CallLine, CallState, ChatLine, Device, DeviceKind, ExportFormat, HistoryFilter,
     HistoryTable, Hosting, Invitation, NetworkCheck, Settings, WrittenFile,
@@ -165,8 +165,9 @@ pub(crate) async fn chart_open(
     height: f32,
     scale: f32,
     dark: bool,
+    pixels: bool,
 ) -> Answer<Response> {
-    app.chart_open(id, Size { width, height, scale }, dark).await.map(Response::new)
+    app.chart_open(id, Size { width, height, scale }, Look { dark, pixels }).await.map(Response::new)
 }
 
 #[tauri::command(rename = "chartInput")]

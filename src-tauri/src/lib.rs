@@ -20,6 +20,7 @@ mod history;
 mod hosting;
 mod invitation;
 mod ipc;
+mod launch;
 mod lobby;
 mod options;
 mod settings;
@@ -29,6 +30,7 @@ mod tray;
 mod window;
 mod words;
 
+pub use launch::settle;
 pub use options::Options;
 pub use sightline_media::choice::{Camera, Loudspeaker, Microphone};
 pub use window::run;

@@ -12,6 +12,7 @@ use tracing_subscriber::EnvFilter;
 fn main() -> ExitCode {
     // Wrong usage ends here with exit code 2.
     let options = Options::parse();
+    sightline_app::settle();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error,sightline=warn"));
     let colours = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();

@@ -48,8 +48,13 @@ struct Entries {
 
 /// Puts it up, where the system has one.
 pub(crate) fn put_up(handle: &AppHandle, app: &Arc<App>) {
-    // The library for it is looked for when it is needed, and its absence is a panic there.
-    match catch_unwind(AssertUnwindSafe(|| build(handle, app.clone()))) {
+    // The library for it is looked for when it is needed, and its absence is a panic there. To tell of it with a backtrace
+    // would load all symbols of the program: 40 MiB for nothing.
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|info| tracing::debug!(%info, "while the tray is put up")));
+    let built = catch_unwind(AssertUnwindSafe(|| build(handle, app.clone())));
+    std::panic::set_hook(usual);
+    match built {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::warn!(%error, "there is no tray"),
         Err(_) => tracing::warn!("there is no tray: its library is missing"),

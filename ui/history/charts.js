@@ -1,5 +1,5 @@
 /**
- * The charts of a call: painted natively as triangles, shown in a canvas; the legend and the tools are HTML.
+ * The charts of a call: painted natively as triangles, or as pixels where there is no graphics card, shown in a canvas; the legend and the tools are HTML.
  *
  * Invariants: at most one request is on its way; nothing is asked for while nothing happens; the native side holds charts
  * exactly while this is open.
@@ -11,6 +11,7 @@ import { icon, lineSample } from '../icons.js';
 import { saved } from './detail.js';
 import { keyEvent, queued, wheelEvent } from './input.js';
 import { ChartPainter } from './painter.js';
+import { PixelPainter } from './pixels.js';
 import { parseAnswer } from './wire.js';
 import { t } from '../strings.js';
 
@@ -27,16 +28,15 @@ export class Charts {
   range = null;
   /** @type {InputEvent[]} */
   #events = [];
-  /** @type {ChartPainter | null} */
+  /** @type {ChartPainter | PixelPainter | null} */
   #painter = null;
-  /** @type {import('./wire.js').Scene | null} what was painted last */
-  #scene = null;
   #state = /** @type {'closed' | 'opening' | 'open'} */ ('closed');
   #busy = false;
   #frame = 0;
   #wake = 0;
   #legend = '';
   #dark = false;
+  #pixels = false;
 
   /**
    * @param {import('../main.js').App} app
@@ -78,9 +78,11 @@ export class Charts {
   /** Once the element is on the page; again is harmless. */
   open() {
     if (this.#state !== 'closed') return this.#schedule();
-    this.#painter = ChartPainter.on(this.canvas);
+    // A canvas that gave no WebGL still gives a 2D context.
+    this.#painter = (this.app.boot.hasCard && ChartPainter.on(this.canvas)) || PixelPainter.on(this.canvas);
     if (!this.#painter)
-      return fill(this.box, stateBox({ icon: 'alert', title: t.history.noWebGl, text: t.history.noWebGlText }));
+      return fill(this.box, stateBox({ icon: 'alert', title: t.history.noCanvas, text: t.history.noCanvasText }));
+    this.#pixels = this.#painter.pixels;
     this.#state = 'opening';
     this.observer.observe(this.box);
     this.scheme.addEventListener('change', this.themeChanged);
@@ -94,7 +96,6 @@ export class Charts {
     this.scheme.removeEventListener('change', this.themeChanged);
     this.#painter?.release();
     this.#painter = null;
-    this.#scene = null;
     if (this.#state !== 'closed') void backend.chartClose().catch((error) => this.app.report(error));
     this.#state = 'closed';
   }
@@ -112,7 +113,8 @@ export class Charts {
     this.#dark = this.app.dark;
     try {
       const { width, height, scale } = this.#size();
-      const answer = await backend.chartOpen({ id: this.call, width, height, scale, dark: this.#dark });
+      const pixels = this.#pixels;
+      const answer = await backend.chartOpen({ id: this.call, width, height, scale, dark: this.#dark, pixels });
       if (this.#state !== 'opening') return;
       this.#state = 'open';
       fill(this.box, this.canvas);
@@ -184,10 +186,9 @@ export class Charts {
 
   /** @param {ArrayBuffer} answer */
   #take(answer) {
-    const { head, scene } = parseAnswer(answer, this.#scene);
+    const { head, frame } = parseAnswer(answer);
     this.range = head.rangeMs;
-    this.#scene = scene ?? this.#scene;
-    if (scene) this.#painter?.paint(scene);
+    if (frame) this.#painter?.paint(frame);
     const height = `${Math.round(head.heightPoints * this.#zoom())}px`;
     if (this.canvas.style.height !== height) {
       this.canvas.style.height = height;

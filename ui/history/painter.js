@@ -1,6 +1,6 @@
 /** Paints the triangles of the charts with WebGL2. Invariant: what is painted depends on the scene and on nothing before it, but for the textures. */
 import { link, smooth } from '../video/shader.js';
-import { VERTEX_BYTES } from './wire.js';
+import { parseScene, VERTEX_BYTES } from './wire.js';
 
 const VERTEX = `#version 300 es
 layout(location = 0) in vec2 place;
@@ -26,6 +26,10 @@ void main() {
 }`;
 
 export class ChartPainter {
+  /** The native side is to give triangles. */
+  pixels = false;
+  /** @type {import('./wire.js').Scene | null} what was painted last */
+  #scene = null;
   /** @type {Map<number, WebGLTexture>} */
   #textures = new Map();
 
@@ -60,9 +64,10 @@ export class ChartPainter {
     return gl && program ? new ChartPainter(canvas, gl, program) : null;
   }
 
-  /** @param {import('./wire.js').Scene} scene */
-  paint(scene) {
+  /** @param {ArrayBuffer} frame */
+  paint(frame) {
     const { gl, canvas } = this;
+    const scene = (this.#scene = parseScene(frame, this.#scene));
     const [width, height] = [Math.round(scene.width * scene.scale), Math.round(scene.height * scene.scale)];
     if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
     for (const texture of scene.textures) this.#store(texture);

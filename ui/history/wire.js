@@ -29,14 +29,13 @@ const KNOWN = 0xffffffff;
 
 /**
  * @param {ArrayBuffer} buffer
- * @param {Scene | null} [before] the last scene of these charts
- * @returns {{head: ChartHead, scene: Scene | null}}
+ * @returns {{head: ChartHead, frame: ArrayBuffer | null}} null where nothing changed
  */
-export function parseAnswer(buffer, before = null) {
+export function parseAnswer(buffer) {
   const length = new DataView(buffer).getUint32(0, true);
   const head = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
   const rest = buffer.slice(4 + length);
-  return { head, scene: rest.byteLength === 0 ? null : parseScene(rest, before) };
+  return { head, frame: rest.byteLength === 0 ? null : rest };
 }
 
 /**

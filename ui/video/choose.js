@@ -1,7 +1,7 @@
 /**
  * Which painter is the cheaper one on this computer.
  *
- * Invariant: measured once, at the first picture. Asking does not help: engines hide the renderer's name, and give WebGL
+ * Invariant: measured once, at the first picture, and only where the app saw a graphics card. Asking does not help: engines hide the renderer's name, and give WebGL
  * without a graphics card although told not to; it then costs twice as much as converting here.
  */
 import { flatPainter } from './flat.js';
@@ -20,6 +20,11 @@ const DRAWN = 6;
 
 /** @type {MakePainter | null} */
 let chosen = null;
+
+/** To be called before the first picture, where there is no graphics card: trying WebGL would load 50 MiB of compilers. */
+export function chooseFlat() {
+  chosen = flatPainter;
+}
 
 /** @returns {MakePainter} */
 export function cheapest() {
@@ -48,5 +53,5 @@ function cost(make) {
 function grey() {
   const chroma = new Uint8Array(chromaSide(WIDTH) * chromaSide(HEIGHT)).fill(128);
   const y = new Uint8Array(WIDTH * HEIGHT).fill(128);
-  return { tile: '', seq: 0, width: WIDTH, height: HEIGHT, capturedMs: 0, sentMs: 0, y, u: chroma, v: chroma };
+  return { tile: '', seq: 0, width: WIDTH, height: HEIGHT, capturedMs: 0, sentMs: 0, buffer: y.buffer, rgba: null, y, u: chroma, v: chroma };
 }

@@ -1,5 +1,5 @@
 /**
- * Draws I420 without a graphics card: converts to RGBA in one array that is reused.
+ * Draws pictures without a graphics card: RGBA as it comes, I420 converted in one array that is reused.
  *
  * Invariant: memory is asked for only when the size of the picture changes.
  */
@@ -17,11 +17,10 @@ export function flatPainter(canvas) {
   return {
     kind: '2d',
     draw(picture) {
-      if (!image || image.width !== picture.width || image.height !== picture.height) {
-        canvas.width = picture.width;
-        canvas.height = picture.height;
-        image = context.createImageData(picture.width, picture.height);
-      }
+      const { width, height, rgba } = picture;
+      if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
+      if (rgba) return context.putImageData(new ImageData(rgba, width, height), 0, 0);
+      if (image?.width !== width || image.height !== height) image = context.createImageData(width, height);
       toRgba(picture, image.data);
       context.putImageData(image, 0, 0);
     },

@@ -94,8 +94,12 @@ export class Frames {
   #shown = '';
   #observer = new ResizeObserver(() => this.#resized());
 
-  /** @param {import('../generated/ipc.js').FramesAddress} endpoint */
-  constructor(endpoint) {
+  /**
+   * @param {import('../generated/ipc.js').FramesAddress} endpoint
+   * @param {boolean} hasCard without one pictures come ready to be put on a canvas
+   */
+  constructor(endpoint, hasCard) {
+    this.rgba = !hasCard;
     this.url = `${endpoint.url}?token=${encodeURIComponent(endpoint.token)}`;
   }
 
@@ -206,8 +210,7 @@ export class Frames {
    */
   #done(picture) {
     this.#send({ ack: picture.seq });
-    const { buffer } = picture.y;
-    if (buffer instanceof ArrayBuffer && 'transfer' in buffer) buffer.transfer(0);
+    if ('transfer' in picture.buffer) picture.buffer.transfer(0);
   }
 
   #resized() {
@@ -223,7 +226,7 @@ export class Frames {
       host.dataset.fit = last ? fit(last, place) : 'cover';
       return { tile, ...wanted(place, last) };
     });
-    const text = JSON.stringify({ show });
+    const text = JSON.stringify({ show, rgba: this.rgba });
     if (text === this.#shown || this.#socket?.readyState !== WebSocket.OPEN) return;
     this.#shown = text;
     this.#socket.send(text);

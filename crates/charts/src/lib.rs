@@ -2,7 +2,7 @@
 //!
 //! [`CallRecord::load`] reads what a call's charts show from the history; a [`View`] holds what the user has made of
 //! them. Each [`View::frame`] takes the [`Input`] of a page and gives bytes that a few lines of WebGL2 can paint
-//! ([`Scene`]), or that [`paint`] turns into a picture. No window, no screen, no clock.
+//! ([`Scene`]), or pixels where there is no graphics card; [`paint`] turns a scene into a picture. No window, no screen, no clock.
 
 mod chip;
 mod fonts;
@@ -12,6 +12,7 @@ mod marks;
 mod navigate;
 mod page;
 mod people;
+mod pixels;
 mod plot;
 mod raster;
 mod record;

@@ -1,7 +1,8 @@
 //! Paints a [`Scene`] into a picture, without a graphics card.
 //!
-//! Invariant: a pixel on the edge that two triangles share is painted once, by one of them (the top-left rule of
-//! rasterisers), so that translucent areas have no seams.
+//! Invariant: a pixel on the edge that two triangles share is painted once, by one of them, so that translucent areas have no
+//! seams: both find the same place at which a row crosses the edge, and the pixels whose centres lie left of it belong to
+//! the triangle on the left.
 
 use std::collections::HashMap;
 
@@ -33,18 +34,42 @@ struct Texture {
 
 /// Paints a scene that brings all its textures. One that is too large is painted smaller.
 pub fn paint(scene: &Scene) -> Picture {
-    let scale = fitting(scene);
-    let size = |points: f32| (points * scale).round().clamp(1.0, 16_384.0) as u32;
-    let (width, height) = (size(scene.size.0), size(scene.size.1));
-    let mut picture = Picture { width, height, pixels: vec![scene.background; width as usize * height as usize] };
-    let mut textures: HashMap<u32, Texture> = HashMap::new();
-    scene.textures.iter().for_each(|patch| store(&mut textures, patch));
-    for clipped in &scene.meshes {
-        if let Some(texture) = textures.get(&texture_number(clipped.mesh.texture_id)) {
-            paint_mesh(&mut picture, clipped, texture, scale);
-        }
+    let mut board = Board::default();
+    board.paint(scene);
+    board.picture
+}
+
+/// Paints one scene after the other, and keeps their textures and memory.
+#[derive(Debug)]
+pub(crate) struct Board {
+    textures: HashMap<u32, Texture>,
+    picture: Picture,
+}
+
+impl Default for Board {
+    fn default() -> Self {
+        Self { textures: HashMap::new(), picture: Picture { width: 0, height: 0, pixels: Vec::new() } }
     }
-    picture
+}
+
+impl Board {
+    /// Paints a scene over all that was there.
+    pub(crate) fn paint(&mut self, scene: &Scene) -> &Picture {
+        let scale = fitting(scene);
+        let size = |points: f32| (points * scale).round().clamp(1.0, 16_384.0) as u32;
+        let picture = &mut self.picture;
+        (picture.width, picture.height) = (size(scene.size.0), size(scene.size.1));
+        picture.pixels.clear();
+        picture.pixels.resize(picture.width as usize * picture.height as usize, scene.background);
+        scene.textures.iter().for_each(|patch| store(&mut self.textures, patch));
+        for clipped in &scene.meshes {
+            if let Some(texture) = self.textures.get(&texture_number(clipped.mesh.texture_id)) {
+                paint_mesh(picture, clipped, texture, scale);
+            }
+        }
+        scene.freed.iter().for_each(|id| drop(self.textures.remove(id)));
+        picture
+    }
 }
 
 /// Pixels for each point, fewer where there would be too many.
@@ -77,7 +102,7 @@ fn store(textures: &mut HashMap<u32, Texture>, patch: &TexturePatch) {
 }
 
 /// Pixels that may be painted: left, top, right, bottom.
-type Bounds = [i64; 4];
+type Bounds = [i32; 4];
 
 fn paint_mesh(picture: &mut Picture, clipped: &ClippedMesh, texture: &Texture, scale: f32) {
     let bounds = pixels(clipped.clip, scale, picture);
@@ -91,62 +116,128 @@ fn paint_mesh(picture: &mut Picture, clipped: &ClippedMesh, texture: &Texture, s
 }
 
 fn pixels(clip: Rect, scale: f32, picture: &Picture) -> Bounds {
-    let pixel = |points: f32, most: u32| ((points * scale).round() as i64).clamp(0, i64::from(most));
+    let pixel = |points: f32, most: u32| ((points * scale).round() as i32).clamp(0, most as i32);
     let (width, height) = (picture.width, picture.height);
     [pixel(clip.min.x, width), pixel(clip.min.y, height), pixel(clip.max.x, width), pixel(clip.max.y, height)]
 }
 
-/// Twice the area of the triangle a, b, p; positive where p is on the inner side of the edge from a to b.
-fn edge(a: [f64; 2], b: [f64; 2], p: [f64; 2]) -> f64 {
-    (b[0] - a[0]) * (p[1] - a[1]) - (b[1] - a[1]) * (p[0] - a[0])
+/// A corner in pixels.
+#[derive(Debug, Clone, Copy)]
+struct Corner {
+    x: f32,
+    y: f32,
+    /// Red, green, blue, alpha (0 to 255), and the place in the texture.
+    values: Values,
 }
 
-/// Whether pixels exactly on an edge belong to the triangle.
-fn owns(a: [f64; 2], b: [f64; 2]) -> bool {
-    a[1] > b[1] || (a[1] == b[1] && b[0] > a[0])
+/// What changes evenly over a triangle.
+type Values = [f32; 6];
+
+impl Corner {
+    fn new(vertex: &Vertex, scale: f32) -> Self {
+        let [r, g, b, a] = vertex.color.to_array().map(f32::from);
+        Self { x: vertex.pos.x * scale, y: vertex.pos.y * scale, values: [r, g, b, a, vertex.uv.x, vertex.uv.y] }
+    }
 }
 
-fn paint_triangle(picture: &mut Picture, mut corners: [&Vertex; 3], texture: &Texture, scale: f32, bounds: Bounds) {
-    let place = |vertex: &Vertex| [f64::from(vertex.pos.x * scale), f64::from(vertex.pos.y * scale)];
-    let area = edge(place(corners[0]), place(corners[1]), place(corners[2]));
-    if area == 0.0 || !area.is_finite() {
+/// The first pixel whose centre is not before a place.
+fn pixel_from(place: f32) -> i32 {
+    (place - 0.5).ceil() as i32
+}
+
+/// Where a row crosses the edge from `a` down to `b`.
+fn crossing(a: &Corner, b: &Corner, y: f32) -> f32 {
+    a.x + (y - a.y) * ((b.x - a.x) / (b.y - a.y))
+}
+
+fn paint_triangle(picture: &mut Picture, vertices: [&Vertex; 3], texture: &Texture, scale: f32, bounds: Bounds) {
+    let mut corners = vertices.map(|vertex| Corner::new(vertex, scale));
+    if corners.iter().any(|corner| !(corner.x.is_finite() && corner.y.is_finite())) {
         return;
     }
-    if area < 0.0 {
-        corners.swap(1, 2);
+    // Down the picture, so that triangles on both sides of an edge come upon its ends in the same order.
+    corners.sort_by(|a, b| a.y.total_cmp(&b.y).then(a.x.total_cmp(&b.x)));
+    let [top, middle, bottom] = &corners;
+    let ink = match Ink::of(&corners, texture) {
+        Some(ink) => ink,
+        None => return,
+    };
+    let turn = pixel_from(middle.y);
+    for row in pixel_from(top.y).max(bounds[1])..pixel_from(bottom.y).min(bounds[3]) {
+        let y = row as f32 + 0.5;
+        let long = crossing(top, bottom, y);
+        let short = if row < turn { crossing(top, middle, y) } else { crossing(middle, bottom, y) };
+        let (from, to) = (pixel_from(long.min(short)).max(bounds[0]), pixel_from(long.max(short)).min(bounds[2]));
+        if from < to {
+            let start = row as usize * picture.width as usize;
+            let span = &mut picture.pixels[start + from as usize..start + to as usize];
+            ink.paint(span, from as f32 + 0.5, y, texture);
+        }
     }
-    let [a, b, c] = corners.map(place);
-    let area = area.abs();
-    let least = |axis: usize| (a[axis].min(b[axis]).min(c[axis]) - 0.5).ceil() as i64;
-    let most = |axis: usize| (a[axis].max(b[axis]).max(c[axis]) - 0.5).floor() as i64 + 1;
-    let owned = [owns(b, c), owns(c, a), owns(a, b)];
-    let plain = corners.iter().all(|corner| corner.color == corners[0].color && corner.uv == corners[0].uv);
-    let plain = plain.then(|| shade(corners, [1.0, 0.0, 0.0], texture));
-    for y in least(1).max(bounds[1])..most(1).min(bounds[3]) {
-        let row = y as usize * picture.width as usize;
-        for x in least(0).max(bounds[0])..most(0).min(bounds[2]) {
-            let p = [x as f64 + 0.5, y as f64 + 0.5];
-            let weights = [edge(b, c, p), edge(c, a, p), edge(a, b, p)];
-            if weights.iter().zip(owned).all(|(weight, owned)| *weight > 0.0 || (owned && *weight == 0.0)) {
-                let color =
-                    plain.unwrap_or_else(|| shade(corners, weights.map(|weight| (weight / area) as f32), texture));
-                let pixel = &mut picture.pixels[row + x as usize];
-                *pixel = over(color, *pixel);
+}
+
+/// The colours of a triangle.
+enum Ink {
+    /// One for all of it.
+    Plain(Color32),
+    /// They change evenly: at a place, and for each pixel to the right and downward.
+    Shaded { x: f32, y: f32, there: Values, right: Values, down: Values },
+}
+
+impl Ink {
+    /// `None` where the triangle has no area.
+    fn of([a, b, c]: &[Corner; 3], texture: &Texture) -> Option<Self> {
+        let ((bx, by), (cx, cy)) = ((b.x - a.x, b.y - a.y), (c.x - a.x, c.y - a.y));
+        let area = bx * cy - cx * by;
+        if area == 0.0 || !area.is_finite() {
+            return None;
+        }
+        if a.values == b.values && a.values == c.values {
+            return Some(Self::Plain(shade(&a.values, texture)));
+        }
+        let slope = |number: usize| {
+            let (toward_b, toward_c) = (b.values[number] - a.values[number], c.values[number] - a.values[number]);
+            ((toward_b * cy - toward_c * by) / area, (toward_c * bx - toward_b * cx) / area)
+        };
+        let slopes = [0, 1, 2, 3, 4, 5].map(slope);
+        let (right, down) = (slopes.map(|(right, _)| right), slopes.map(|(_, down)| down));
+        Some(Self::Shaded { x: a.x, y: a.y, there: a.values, right, down })
+    }
+
+    /// Paints pixels of a row, the first of which has its centre at `x` and `y`.
+    fn paint(&self, span: &mut [Color32], x: f32, y: f32, texture: &Texture) {
+        match self {
+            Self::Plain(color) if color.is_opaque() => span.fill(*color),
+            Self::Plain(color) => span.iter_mut().for_each(|pixel| *pixel = over(*color, *pixel)),
+            Self::Shaded { x: from, y: above, there, right, down } => {
+                let mut values = *there;
+                for number in 0..values.len() {
+                    values[number] += (x - from) * right[number] + (y - above) * down[number];
+                }
+                for pixel in span {
+                    *pixel = over(shade(&values, texture), *pixel);
+                    for number in 0..values.len() {
+                        values[number] += right[number];
+                    }
+                }
             }
         }
     }
 }
 
-/// The colour times the texel at a place within a triangle.
-fn shade(corners: [&Vertex; 3], weights: [f32; 3], texture: &Texture) -> Color32 {
-    let mixed = |of: &dyn Fn(&Vertex) -> f32| corners.iter().zip(weights).map(|(c, w)| of(c) * w).sum::<f32>();
+/// The colour times the texel.
+fn shade(values: &Values, texture: &Texture) -> Color32 {
+    let [r, g, b, a, u, v] = *values;
     let texel = |share: f32, size: usize| ((share * size as f32).max(0.0) as usize).min(size - 1);
-    let (u, v) = (texel(mixed(&|c| c.uv.x), texture.width), texel(mixed(&|c| c.uv.y), texture.height));
-    let texel = texture.texels[v * texture.width + u];
-    let channel = |number: usize| {
-        let color = mixed(&|c| f32::from(c.color.to_array()[number]));
-        (color * f32::from(texel.to_array()[number]) / 255.0).round().clamp(0.0, 255.0) as u8
-    };
+    let texel = texture.texels[texel(v, texture.height) * texture.width + texel(u, texture.width)];
+    // Such casts stay between 0 and 255.
+    let color = [r, g, b, a].map(|channel| (channel + 0.5) as u8);
+    if texel == Color32::WHITE {
+        let [r, g, b, a] = color;
+        return Color32::from_rgba_premultiplied(r, g, b, a);
+    }
+    let texel = texel.to_array();
+    let channel = |number: usize| ((u32::from(color[number]) * u32::from(texel[number]) + 127) / 255) as u8;
     Color32::from_rgba_premultiplied(channel(0), channel(1), channel(2), channel(3))
 }
 

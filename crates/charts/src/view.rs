@@ -14,6 +14,7 @@ use crate::fonts;
 use crate::input::{Canvas, Input};
 use crate::kind::{SeriesId, Way};
 use crate::page;
+use crate::pixels::Pixels;
 use crate::plot;
 use crate::raster;
 use crate::record::CallRecord;
@@ -28,6 +29,10 @@ pub struct View {
     painter: Painter,
     /// What the page has painted last.
     last: Option<Scene>,
+    /// Where the page cannot paint triangles.
+    pixels: Option<Pixels>,
+    /// Textures that were made and not sent yet.
+    unsent: Vec<TexturePatch>,
     areas: Areas,
     /// egui asks to be run again, to lay out what it now knows the size of.
     again: bool,
@@ -36,7 +41,7 @@ pub struct View {
 /// What a frame gives.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Frame {
-    /// To be painted ([`Scene::encode`], after the frame before); empty where nothing is new.
+    /// To be painted ([`Scene::encode`] or pixels, after the frame before); empty where nothing is new.
     pub bytes: Vec<u8>,
     /// Ask for a frame after this time, also without input.
     pub repaint_after: Option<Duration>,
@@ -103,7 +108,16 @@ impl View {
     /// Shows a whole call.
     pub fn new(record: CallRecord, theme: Theme) -> Self {
         let state = State::new(theme, &record.timeline);
-        Self { record, state, painter: Painter::new(), last: None, areas: Areas::default(), again: true }
+        Self {
+            record,
+            state,
+            painter: Painter::new(),
+            last: None,
+            pixels: None,
+            unsent: Vec::new(),
+            areas: Areas::default(),
+            again: true,
+        }
     }
 
     /// Leaves the legend to the page, which shows [`Frame::series`] and sends [`crate::InputEvent::Hide`], and the way
@@ -111,6 +125,22 @@ impl View {
     pub fn with_legend_outside(mut self) -> Self {
         self.state.legend_outside = true;
         self
+    }
+
+    /// Gives frames as pixels (module `pixels`) instead of triangles, for a page without a graphics card.
+    pub fn with_pixels(mut self) -> Self {
+        self.pixels = Some(Pixels::default());
+        self
+    }
+
+    /// The first frame, as high as all charts need whatever height the input says.
+    pub fn first(&mut self, input: &Input) -> Frame {
+        (self.state.canvas, _) = input.sound();
+        let (measured, areas) = self.painter.paint(&self.record, &self.state, &self.areas);
+        self.unsent.extend(measured.textures);
+        let height_points = areas.wanted_height;
+        self.areas = areas;
+        self.frame(&Input { height_points, ..input.clone() })
     }
 
     /// Takes in what happened and paints, where that changes anything.
@@ -155,14 +185,18 @@ impl View {
     }
 
     fn paint(&mut self) -> Vec<u8> {
-        let (scene, areas) = self.painter.paint(&self.record, &self.state, &self.areas);
+        let (mut scene, areas) = self.painter.paint(&self.record, &self.state, &self.areas);
+        scene.textures.splice(0..0, self.unsent.drain(..));
         // What follows the pointer was painted where things were before.
         let moved = self.state.pointer.is_some() && self.areas.plots != areas.plots;
         self.again = self.painter.again || moved;
         self.areas = areas;
         let is_news = |last: &Scene| *last != scene || !scene.textures.is_empty() || !scene.freed.is_empty();
         let bytes = match self.last.as_ref().is_none_or(is_news) {
-            true => scene.encode(self.last.as_ref()),
+            true => match &mut self.pixels {
+                Some(pixels) => pixels.encode(&scene),
+                None => scene.encode(self.last.as_ref()),
+            },
             false => Vec::new(),
         };
         self.last = Some(scene);

@@ -24,16 +24,23 @@ const FULL: Length =
 const QUICK: Length =
     Length { starts: 3, idle_seconds: 8, openings: 3, pan_seconds: 2, call_seconds: 12, soak_seconds: 20, joins: 4 };
 
+/// What can be measured by itself.
+const HOME: &str = "home";
+const HISTORY: &str = "history";
+const CALL: &str = "call";
+const PARTS: [&str; 3] = [HOME, HISTORY, CALL];
+
 /// Measures what the command line asks for.
 pub(crate) fn run() -> Result<()> {
-    let (mut length, mut soaks) = (FULL, false);
+    let (mut length, mut soaks, mut parts) = (FULL, false, Vec::new());
     for argument in std::env::args().skip(1) {
         match argument.as_str() {
             "--quick" => length = QUICK,
             "--soak" => soaks = true,
+            part if PARTS.contains(&part) => parts.push(argument),
             // Cargo says so to every bench.
             "--bench" => {}
-            other => bail!("unknown option {other}; there are --quick and --soak"),
+            other => bail!("unknown option {other}; there are --quick, --soak and the parts {}", PARTS.join(", ")),
         }
     }
     println!("{}\n", machine::line());
@@ -41,19 +48,29 @@ pub(crate) fn run() -> Result<()> {
     let lines = runtime.block_on(async {
         match soaks {
             true => soak::lines(length).await,
-            false => figures(length).await,
+            false => figures(length, |part| parts.is_empty() || parts.iter().any(|wanted| wanted == part)).await,
         }
     })?;
     table::print(&lines);
     Ok(())
 }
 
-async fn figures(length: Length) -> Result<Vec<Line>> {
-    let setup = fixture::history()?;
-    let (page, mut lines) = home::starts(&setup, length).await?;
-    lines.push(home::idle(&page, length).await?);
-    lines.extend(history::lines(&page, length).await?);
-    page.close().await?;
-    lines.extend(call::lines(length).await?);
+async fn figures(length: Length, wanted: impl Fn(&str) -> bool) -> Result<Vec<Line>> {
+    let mut lines = Vec::new();
+    if wanted(HOME) || wanted(HISTORY) {
+        let setup = fixture::history()?;
+        let (page, starts) = home::starts(&setup, length).await?;
+        if wanted(HOME) {
+            lines.extend(starts);
+            lines.push(home::idle(&page, length).await?);
+        }
+        if wanted(HISTORY) {
+            lines.extend(history::lines(&page, length).await?);
+        }
+        page.close().await?;
+    }
+    if wanted(CALL) {
+        lines.extend(call::lines(length).await?);
+    }
     Ok(lines)
 }

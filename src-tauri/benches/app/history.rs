@@ -25,23 +25,35 @@ const CLICK_TO_PAINTED: &str = "
 /// The list.
 const LIST: &str = "const there = () => document.querySelector('.call-line') !== null;";
 
-/// The charts, at the height that they asked for. Reading a pixel waits for what was drawn.
+/// The charts, at the height that they asked for.
 const CHARTS: &str = "const there = () => {
     const canvas = document.querySelector('.charts-box canvas');
     if (!canvas?.style.height) return false;
     const wanted = parseFloat(canvas.style.height) * devicePixelRatio;
     if (Math.abs(canvas.height - wanted) > 2) return false;
-    const gl = canvas.getContext('webgl2');
-    gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(4));
+    settle(canvas);
     return true;
 };";
+
+/// Whichever way charts are painted here: waits for what was drawn, and calls when something is.
+const PAINTER: &str = "
+    const settle = (canvas) => {
+        const gl = canvas.getContext('webgl2');
+        if (gl) gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(4));
+        else canvas.getContext('2d').getImageData(0, 0, 1, 1);
+    };
+    const follow = (canvas, painted) => {
+        const [context, name] = canvas.getContext('webgl2') ? [canvas.getContext('webgl2'), 'clear'] : [canvas.getContext('2d'), 'putImageData'];
+        const usual = context[name].bind(context);
+        context[name] = (...what) => { painted(); usual(...what); };
+        return () => delete context[name];
+    };";
 
 /// Zooms in, then drags to and fro for so many milliseconds; gives the pictures painted in a second and the longest time
 /// between two, in milliseconds. A frame in which nothing moved is not painted, and does not count.
 const PAN: &str = "
     const [ms, done] = arguments;
     const canvas = document.querySelector('.charts-box canvas');
-    const gl = canvas.getContext('webgl2');
     const box = canvas.getBoundingClientRect();
     const [left, y, span] = [box.left + box.width * 0.35, box.top + 120, box.width * 0.3];
     const send = (type, x) => canvas.dispatchEvent(new PointerEvent(type, { clientX: x, clientY: y, pointerId: 1, bubbles: true }));
@@ -52,8 +64,7 @@ const PAN: &str = "
     const drag = () => {
         send('pointermove', left);
         send('pointerdown', left);
-        const clear = gl.clear.bind(gl);
-        gl.clear = (mask) => { paints.push(performance.now()); clear(mask); };
+        const unfollow = follow(canvas, () => paints.push(performance.now()));
         const start = performance.now();
         const move = () => {
             const passed = performance.now() - start;
@@ -61,9 +72,9 @@ const PAN: &str = "
             const phase = (passed / 1000) % 2;
             send('pointermove', left + span * (phase < 1 ? phase : 2 - phase));
             if (passed < ms) return requestAnimationFrame(move);
-            gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(4));
+            settle(canvas);
             const lasted = performance.now() - start;
-            delete gl.clear;
+            unfollow();
             send('pointerup', left);
             const gaps = paints.slice(1).map((at, n) => at - paints[n]);
             done({ value: { fps: paints.length / lasted * 1000, longest: Math.max(...gaps) } });
@@ -81,7 +92,7 @@ pub(crate) async fn lines(page: &Page, length: Length) -> Result<Vec<Line>> {
         charts.push(click_to_painted(page, ".call-line", CHARTS).await?);
         page.sees_text(".detail-head", crate::fixture::LONG_CODE).await?;
     }
-    let panned = page.run(PAN, vec![json!(length.pan_seconds * 1000)]).await?;
+    let panned = page.run(&format!("{PAINTER}{PAN}"), vec![json!(length.pan_seconds * 1000)]).await?;
     let (fps, longest) = (panned["fps"].as_f64().context("fps")?, panned["longest"].as_f64().context("longest")?);
     ensure!(fps > 0.0, "nothing moved");
     let figure = |values: &mut [f64]| {
@@ -111,5 +122,5 @@ pub(crate) async fn lines(page: &Page, length: Length) -> Result<Vec<Line>> {
 }
 
 async fn click_to_painted(page: &Page, button: &str, is_there: &str) -> Result<f64> {
-    page.run(&format!("{is_there}{CLICK_TO_PAINTED}"), vec![json!(button)]).await?.as_f64().context("a time")
+    page.run(&format!("{PAINTER}{is_there}{CLICK_TO_PAINTED}"), vec![json!(button)]).await?.as_f64().context("a time")
 }

@@ -19,6 +19,8 @@ pub(crate) struct Boot {
     pub(crate) recent: Vec<CallLine>,
     /// Where pictures come from.
     pub(crate) frames: FramesAddress,
+    /// There is a graphics card: WebGL is worth trying.
+    pub(crate) has_card: bool,
     /// The server inside the app.
     pub(crate) hosting: Hosting,
     /// Why calls are not recorded; null where they are.

@@ -20,6 +20,7 @@ mod preview;
 mod receiver;
 mod recorder;
 mod request;
+mod rgba;
 mod scale;
 mod schedule;
 mod sender;
