@@ -45,6 +45,8 @@ pub(crate) struct Look {
     pub(crate) dark: bool,
     /// As pixels instead of triangles.
     pub(crate) pixels: bool,
+    /// Top and bottom of what is seen of them, points.
+    pub(crate) visible: Option<(f32, f32)>,
 }
 
 impl Charts {
@@ -62,6 +64,7 @@ impl Charts {
             width_points: size.width,
             height_points: size.height,
             pixels_per_point: size.scale,
+            visible_points: look.visible,
             ..Input::default()
         };
         let answer = answer(&view.first(&first));
@@ -139,7 +142,7 @@ mod tests {
     use crate::history::testing::{START_MS, record};
 
     const SIZE: Size = Size { width: 800.0, height: 600.0, scale: 1.0 };
-    const LOOK: Look = Look { dark: true, pixels: false };
+    const LOOK: Look = Look { dark: true, pixels: false, visible: None };
 
     fn split(answer: &[u8]) -> (serde_json::Value, &[u8]) {
         let (length, rest) = answer.split_first_chunk::<4>().unwrap();
@@ -148,7 +151,8 @@ mod tests {
     }
 
     fn input(events: Vec<InputEvent>, time_s: f64) -> Input {
-        Input { width_points: 800.0, height_points: 600.0, pixels_per_point: 1.0, time_s, events }
+        let visible_points = None;
+        Input { width_points: 800.0, height_points: 600.0, pixels_per_point: 1.0, visible_points, time_s, events }
     }
 
     #[test]

@@ -166,8 +166,9 @@ pub(crate) async fn chart_open(
     scale: f32,
     dark: bool,
     pixels: bool,
+    visible: Option<(f32, f32)>,
 ) -> Answer<Response> {
-    app.chart_open(id, Size { width, height, scale }, Look { dark, pixels }).await.map(Response::new)
+    app.chart_open(id, Size { width, height, scale }, Look { dark, pixels, visible }).await.map(Response::new)
 }
 
 #[tauri::command(rename = "chartInput")]

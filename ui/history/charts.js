@@ -72,6 +72,7 @@ export class Charts {
     this.observer = new ResizeObserver(() => this.#schedule());
     this.scheme = matchMedia('(prefers-color-scheme: dark)');
     this.themeChanged = () => this.#schedule();
+    this.scrolled = () => this.#schedule();
     this.#listen();
   }
 
@@ -86,6 +87,8 @@ export class Charts {
     this.#state = 'opening';
     this.observer.observe(this.box);
     this.scheme.addEventListener('change', this.themeChanged);
+    // Of pixels only those come that are seen.
+    if (this.#pixels) document.addEventListener('scroll', this.scrolled, { capture: true, passive: true });
     void this.#open();
   }
 
@@ -94,6 +97,7 @@ export class Charts {
     clearTimeout(this.#wake);
     this.observer.disconnect();
     this.scheme.removeEventListener('change', this.themeChanged);
+    document.removeEventListener('scroll', this.scrolled, { capture: true });
     this.#painter?.release();
     this.#painter = null;
     if (this.#state !== 'closed') void backend.chartClose().catch((error) => this.app.report(error));
@@ -113,8 +117,8 @@ export class Charts {
     this.#dark = this.app.dark;
     try {
       const { width, height, scale } = this.#size();
-      const pixels = this.#pixels;
-      const answer = await backend.chartOpen({ id: this.call, width, height, scale, dark: this.#dark, pixels });
+      const [dark, pixels, visible] = [this.#dark, this.#pixels, this.#visible()];
+      const answer = await backend.chartOpen({ id: this.call, width, height, scale, dark, pixels, visible });
       if (this.#state !== 'opening') return;
       this.#state = 'open';
       fill(this.box, this.canvas);
@@ -138,6 +142,13 @@ export class Charts {
     const scale = (window.devicePixelRatio || 1) * zoom;
     const width = Math.max(1, Math.floor(this.box.clientWidth / zoom));
     return { width, height: this.canvas.clientHeight / zoom || FIRST_HEIGHT, scale };
+  }
+
+  /** @returns {[number, number] | null} top and bottom of what is seen, in points; null where all is to be painted */
+  #visible() {
+    if (!this.#pixels) return null;
+    const [top, zoom] = [this.box.getBoundingClientRect().top, this.#zoom()];
+    return [Math.max(0, -top / zoom), Math.max(0, (window.innerHeight - top) / zoom)];
   }
 
   /** @param {InputEvent} event */
@@ -172,6 +183,7 @@ export class Charts {
         widthPoints: width,
         heightPoints: height,
         pixelsPerPoint: scale,
+        visiblePoints: this.#visible(),
         timeS,
         events,
       });

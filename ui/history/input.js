@@ -20,6 +20,7 @@
  * @property {number} widthPoints
  * @property {number} heightPoints
  * @property {number} pixelsPerPoint
+ * @property {[number, number] | null} visiblePoints top and bottom of what is seen of the canvas; null is all of it
  * @property {number} timeS on a clock that only goes on
  * @property {InputEvent[]} events
  */

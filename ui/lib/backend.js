@@ -121,7 +121,8 @@ export const backend = {
   historyDelete: (id) => call('historyDelete', { id }),
 
   /**
-   * @param {{id: import('../generated/ipc.js').CallLine['id'], width: number, height: number, scale: number, dark: boolean}} what
+   * @param {{id: import('../generated/ipc.js').CallLine['id'], width: number, height: number, scale: number, dark: boolean,
+   *   pixels: boolean, visible: [number, number] | null}} what
    * @returns {Promise<ArrayBuffer>}
    */
   chartOpen: (what) => call('chartOpen', what),

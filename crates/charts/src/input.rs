@@ -4,6 +4,7 @@
 //! [`MOST_EVENTS`] events.
 
 use std::fmt;
+use std::ops::Range;
 
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -27,6 +28,10 @@ pub struct Input {
     pub height_points: f32,
     /// Pixels of the screen for each point.
     pub pixels_per_point: f32,
+    /// Top and bottom of what the page's window shows of the canvas, in points; `None` where that is all of it. Frames of
+    /// pixels bring this and a little more up to date, frames of triangles everything.
+    #[serde(default)]
+    pub visible_points: Option<(f32, f32)>,
     /// Seconds on a clock that only goes on.
     pub time_s: f64,
     /// What happened, in its order.
@@ -130,6 +135,14 @@ impl Input {
     pub(crate) fn sound(&self) -> (Canvas, impl Iterator<Item = &InputEvent>) {
         let canvas = Canvas::sound(self.width_points, self.height_points, self.pixels_per_point);
         (canvas, self.events.iter().take(MOST_EVENTS).filter(|event| event.is_sound()))
+    }
+
+    /// The rows of pixels that are seen.
+    pub(crate) fn seen_rows(&self) -> Range<u32> {
+        let scale = Canvas::sound(self.width_points, self.height_points, self.pixels_per_point).pixels_per_point;
+        // Such casts stay within bounds, and what is no number is 0.
+        let rows = |(top, bottom): (f32, f32)| (top * scale) as u32..(bottom * scale).ceil() as u32;
+        self.visible_points.map_or(0..u32::MAX, rows)
     }
 }
 

@@ -13,6 +13,8 @@
 //! A colour is its bytes R, G, B, A. Where the size is another one than before nothing stays: the picture begins anew. Charts
 //! are mostly background: a frame is some hundred KiB, a tenth of its pixels.
 
+use std::ops::Range;
+
 use egui::Color32;
 
 use crate::raster::{Board, Picture};
@@ -24,17 +26,31 @@ const COPY: u32 = 2 << 30;
 /// Below this many pixels a run of its own costs more than it saves.
 const WORTH: usize = 3;
 
+/// Rows above and below those that are seen, so that a turn of the wheel finds them painted.
+const MARGIN: f32 = 120.0;
+
 /// Paints frames and tells what changed.
 #[derive(Debug, Default)]
 pub(crate) struct Pixels {
     board: Board,
     before: Option<Picture>,
+    /// Rows that show the last scene; the others show an older one.
+    fresh: Range<u32>,
 }
 
 impl Pixels {
-    /// The frame as bytes; empty where it looks like the one before.
-    pub(crate) fn encode(&mut self, scene: &Scene) -> Vec<u8> {
-        let picture = self.board.paint(scene);
+    /// Whether rows are seen that do not show the last scene.
+    pub(crate) fn lacks(&self, seen: &Range<u32>) -> bool {
+        let height = self.before.as_ref().map_or(0, |picture| picture.height);
+        let seen = seen.start.min(height)..seen.end.min(height);
+        seen.start < self.fresh.start || seen.end > self.fresh.end
+    }
+
+    /// The frame as bytes, of these rows and some around them; empty where it looks like the one before.
+    pub(crate) fn encode(&mut self, scene: &Scene, seen: &Range<u32>) -> Vec<u8> {
+        let margin = (MARGIN * scene.pixels_per_point) as u32;
+        self.fresh = seen.start.saturating_sub(margin)..seen.end.saturating_add(margin);
+        let picture = self.board.paint(scene, self.fresh.clone());
         let before = self.before.as_ref().filter(|it| (it.width, it.height) == (picture.width, picture.height));
         if before == Some(picture) {
             return Vec::new();
@@ -133,6 +149,8 @@ mod tests {
     use super::*;
     use crate::wire::{ClippedMesh, TexturePatch};
 
+    const ALL: Range<u32> = 0..u32::MAX;
+
     /// What the page does.
     fn apply(bytes: &[u8], to: &mut (u32, u32, Vec<u32>)) {
         let mut words = bytes.chunks_exact(4).map(|word| u32::from_le_bytes(word.try_into().unwrap()));
@@ -190,18 +208,39 @@ mod tests {
         ];
         let (mut pixels, mut page) = (Pixels::default(), (0, 0, Vec::new()));
         for scene in &scenes {
-            apply(&pixels.encode(scene), &mut page);
+            apply(&pixels.encode(scene, &ALL), &mut page);
             let wanted: Vec<u32> = crate::raster::paint(scene).pixels.into_iter().map(word).collect();
             assert!(page.2 == wanted, "{} x {}", page.0, page.1);
-            assert!(pixels.encode(scene).is_empty(), "nothing is new");
+            assert!(pixels.encode(scene, &ALL).is_empty(), "nothing is new");
         }
+    }
+
+    #[test]
+    fn rows_that_come_into_sight_are_brought_up_to_date() {
+        let tall = |x: f32| {
+            let mut scene = scene(10.0, &[(at(x, 0.0, 2.0, 1000.0), Color32::RED)]);
+            (scene.size.1, scene.meshes[0].clip.max.y) = (1000.0, 1000.0);
+            scene
+        };
+        let (mut pixels, mut page) = (Pixels::default(), (0, 0, Vec::new()));
+        let (top, bottom) = (0..100, 700..800);
+        apply(&pixels.encode(&tall(1.0), &top), &mut page);
+        assert!(!pixels.lacks(&top) && pixels.lacks(&bottom));
+        apply(&pixels.encode(&tall(4.0), &top), &mut page);
+        apply(&pixels.encode(&tall(4.0), &bottom), &mut page);
+        assert!(!pixels.lacks(&bottom) && pixels.lacks(&top));
+        let red = |page: &(u32, u32, Vec<u32>), x: usize, y: usize| page.2[y * 10 + x] == word(Color32::RED);
+        for row in [0, 99, 700, 799] {
+            assert!(red(&page, 4, row) && !red(&page, 1, row), "row {row}");
+        }
+        assert!(!red(&page, 4, 400), "nobody sees it");
     }
 
     #[test]
     fn what_moves_little_costs_little() {
         let mut pixels = Pixels::default();
-        let first = pixels.encode(&scene(1000.0, &[(at(2.0, 2.0, 1.0, 10.0), Color32::RED)]));
-        let moved = pixels.encode(&scene(1000.0, &[(at(3.0, 2.0, 1.0, 10.0), Color32::RED)]));
+        let first = pixels.encode(&scene(1000.0, &[(at(2.0, 2.0, 1.0, 10.0), Color32::RED)]), &ALL);
+        let moved = pixels.encode(&scene(1000.0, &[(at(3.0, 2.0, 1.0, 10.0), Color32::RED)]), &ALL);
         assert!(first.len() < 600 && moved.len() < 300, "{} and {} bytes", first.len(), moved.len());
     }
 }

@@ -5,6 +5,7 @@
 //! the triangle on the left.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use egui::epaint::Vertex;
 use egui::{Color32, Rect};
@@ -35,7 +36,7 @@ struct Texture {
 /// Paints a scene that brings all its textures. One that is too large is painted smaller.
 pub fn paint(scene: &Scene) -> Picture {
     let mut board = Board::default();
-    board.paint(scene);
+    board.paint(scene, 0..u32::MAX);
     board.picture
 }
 
@@ -53,18 +54,23 @@ impl Default for Board {
 }
 
 impl Board {
-    /// Paints a scene over all that was there.
-    pub(crate) fn paint(&mut self, scene: &Scene) -> &Picture {
+    /// Paints these rows of a scene; the others stay as they were, or empty where the size is another one.
+    pub(crate) fn paint(&mut self, scene: &Scene, rows: Range<u32>) -> &Picture {
         let scale = fitting(scene);
         let size = |points: f32| (points * scale).round().clamp(1.0, 16_384.0) as u32;
+        let (width, height) = (size(scene.size.0), size(scene.size.1));
         let picture = &mut self.picture;
-        (picture.width, picture.height) = (size(scene.size.0), size(scene.size.1));
-        picture.pixels.clear();
-        picture.pixels.resize(picture.width as usize * picture.height as usize, scene.background);
+        if (picture.width, picture.height) != (width, height) {
+            let pixels = vec![scene.background; width as usize * height as usize];
+            *picture = Picture { width, height, pixels };
+        }
+        let rows = rows.start.min(height)..rows.end.min(height);
+        let place = |row: u32| row as usize * width as usize;
+        picture.pixels[place(rows.start)..place(rows.end).max(place(rows.start))].fill(scene.background);
         scene.textures.iter().for_each(|patch| store(&mut self.textures, patch));
         for clipped in &scene.meshes {
             if let Some(texture) = self.textures.get(&texture_number(clipped.mesh.texture_id)) {
-                paint_mesh(picture, clipped, texture, scale);
+                paint_mesh(picture, clipped, texture, scale, &rows);
             }
         }
         scene.freed.iter().for_each(|id| drop(self.textures.remove(id)));
@@ -104,8 +110,12 @@ fn store(textures: &mut HashMap<u32, Texture>, patch: &TexturePatch) {
 /// Pixels that may be painted: left, top, right, bottom.
 type Bounds = [i32; 4];
 
-fn paint_mesh(picture: &mut Picture, clipped: &ClippedMesh, texture: &Texture, scale: f32) {
-    let bounds = pixels(clipped.clip, scale, picture);
+fn paint_mesh(picture: &mut Picture, clipped: &ClippedMesh, texture: &Texture, scale: f32, rows: &Range<u32>) {
+    let [left, top, right, bottom] = pixels(clipped.clip, scale, picture);
+    let bounds = [left, top.max(rows.start as i32), right, bottom.min(rows.end as i32)];
+    if bounds[0] >= bounds[2] || bounds[1] >= bounds[3] {
+        return;
+    }
     let vertices = &clipped.mesh.vertices;
     for triangle in clipped.mesh.indices.chunks_exact(3) {
         let corner = |number: usize| vertices.get(triangle[number] as usize);
@@ -140,9 +150,10 @@ impl Corner {
     }
 }
 
-/// The first pixel whose centre is not before a place.
+/// The first pixel whose centre is not before a place. Without `ceil`, which is a call on processors of 2003.
 fn pixel_from(place: f32) -> i32 {
-    (place - 0.5).ceil() as i32
+    let whole = (place - 0.5) as i32;
+    whole.saturating_add(i32::from((whole as f32) < place - 0.5))
 }
 
 /// Where a row crosses the edge from `a` down to `b`.
@@ -158,6 +169,9 @@ fn paint_triangle(picture: &mut Picture, vertices: [&Vertex; 3], texture: &Textu
     // Down the picture, so that triangles on both sides of an edge come upon its ends in the same order.
     corners.sort_by(|a, b| a.y.total_cmp(&b.y).then(a.x.total_cmp(&b.x)));
     let [top, middle, bottom] = &corners;
+    if pixel_from(top.y) >= bounds[3] || pixel_from(bottom.y) <= bounds[1] {
+        return;
+    }
     let ink = match Ink::of(&corners, texture) {
         Some(ink) => ink,
         None => return,

@@ -3,6 +3,7 @@
 //! Invariant: a frame is made of the record, the state and the size alone; nothing moves on its own, so where nothing
 //! was done there is nothing to send.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use egui::{Context, ImageData, Pos2, RawInput, Rect, TextureId, TexturesDelta, ViewportId, vec2};
@@ -153,7 +154,12 @@ impl View {
             self.state.apply(event, input.time_s, &self.areas, &self.record.timeline, &series);
         }
         let news = self.again || !self.state.shows_the_same_as(&before);
-        let bytes = if news { self.paint() } else { Vec::new() };
+        let seen = input.seen_rows();
+        let bytes = match (&mut self.pixels, &self.last) {
+            _ if news => self.paint(&seen),
+            (Some(pixels), Some(last)) if pixels.lacks(&seen) => pixels.encode(last, &seen),
+            _ => Vec::new(),
+        };
         let range = self.state.window.range();
         Frame {
             bytes,
@@ -184,7 +190,7 @@ impl View {
         Ok(raster::paint(&scene).to_png()?)
     }
 
-    fn paint(&mut self) -> Vec<u8> {
+    fn paint(&mut self, seen: &Range<u32>) -> Vec<u8> {
         let (mut scene, areas) = self.painter.paint(&self.record, &self.state, &self.areas);
         scene.textures.splice(0..0, self.unsent.drain(..));
         // What follows the pointer was painted where things were before.
@@ -194,7 +200,7 @@ impl View {
         let is_news = |last: &Scene| *last != scene || !scene.textures.is_empty() || !scene.freed.is_empty();
         let bytes = match self.last.as_ref().is_none_or(is_news) {
             true => match &mut self.pixels {
-                Some(pixels) => pixels.encode(&scene),
+                Some(pixels) => pixels.encode(&scene, seen),
                 None => scene.encode(self.last.as_ref()),
             },
             false => Vec::new(),

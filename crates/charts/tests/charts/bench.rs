@@ -251,7 +251,14 @@ pub(crate) fn calm(second: u64) -> Weather {
 
 /// A page of 900 x 1500 points: high enough for all charts.
 pub(crate) fn input(events: Vec<InputEvent>) -> Input {
-    Input { width_points: 900.0, height_points: 1500.0, pixels_per_point: 1.0, time_s: 0.0, events }
+    Input {
+        width_points: 900.0,
+        height_points: 1500.0,
+        pixels_per_point: 1.0,
+        visible_points: None,
+        time_s: 0.0,
+        events,
+    }
 }
 
 /// A view, and what a page has been sent of it.

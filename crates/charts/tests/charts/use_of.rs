@@ -239,6 +239,7 @@ fn whatever_comes_in_is_bounded() {
                 width_points: one,
                 height_points: other,
                 pixels_per_point: other,
+                visible_points: Some((other, one)),
                 time_s: f64::from(one),
                 events,
             });
