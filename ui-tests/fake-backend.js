@@ -496,7 +496,10 @@ const commands = {
       history.findIndex((call) => call.id === id),
       1,
     ),
-  chartOpen: ({ width, dark }) => ((chartDark = dark), chartAnswer({ changed: true, dark, width })),
+  chartOpen: ({ look: { dark }, input }) => (
+    (chartDark = dark),
+    chartAnswer({ changed: true, dark, width: input.widthPoints })
+  ),
   chartInput: ({ input }) => {
     for (const event of input.events) {
       if (event.hide) chartSeries.find((series) => series.id === event.hide.series).hidden = event.hide.hidden;

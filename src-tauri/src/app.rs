@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 
 use crate::call::{self, Beginning, Choice, Equipment, Order, Plan, Running, unix_ms, video_settings};
-use crate::chart::{Charts, Look, Size};
+use crate::chart::{Charts, Look};
 use crate::folders::Folders;
 use crate::frames::{FrameSocket, Tiles};
 use crate::history::{self, Written};
@@ -348,9 +348,9 @@ impl App {
     }
 
     /// Opens the charts of a call; gives their first frame.
-    pub(crate) async fn chart_open(&self, id: i64, size: Size, look: Look) -> Answer<Vec<u8>> {
+    pub(crate) async fn chart_open(&self, id: i64, look: Look, input: Input) -> Answer<Vec<u8>> {
         let (path, charts) = (self.folders.history(), self.charts.clone());
-        blocking(move || charts.open(&path, id, size, look)).await
+        blocking(move || charts.open(&path, id, look, &input)).await
     }
 
     /// The charts' next frame.

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use serde::Deserialize;
 use sightline_charts::{CallRecord, ChartsError, DEFAULT_POINTS, Frame, Input, Theme, View};
 use sightline_history::CallId;
 
@@ -30,28 +31,17 @@ struct Open {
     stem: String,
 }
 
-/// How large the charts are on the page.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Size {
-    pub(crate) width: f32,
-    pub(crate) height: f32,
-    /// Pixels of the screen for each point.
-    pub(crate) scale: f32,
-}
-
 /// How they are painted.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Deserialize)]
 pub(crate) struct Look {
     pub(crate) dark: bool,
     /// As pixels instead of triangles.
     pub(crate) pixels: bool,
-    /// Top and bottom of what is seen of them, points.
-    pub(crate) visible: Option<(f32, f32)>,
 }
 
 impl Charts {
     /// Opens the charts of a call in place of those that were open; gives their first frame, as high as they all need.
-    pub(crate) fn open(&self, history: &Path, id: i64, size: Size, look: Look) -> Answer<Vec<u8>> {
+    pub(crate) fn open(&self, history: &Path, id: i64, look: Look, first: &Input) -> Answer<Vec<u8>> {
         let (history, line) = history::find(history, id)?;
         let record = CallRecord::load(&history, CallId(id), DEFAULT_POINTS).map_err(|error| match error {
             ChartsError::NoSuchCall => IpcError::new(ErrorCode::NotFound, error.to_string()),
@@ -60,14 +50,7 @@ impl Charts {
         let theme = if look.dark { Theme::Dark } else { Theme::Light };
         let view = View::new(record, theme).with_legend_outside();
         let mut view = if look.pixels { view.with_pixels() } else { view };
-        let first = Input {
-            width_points: size.width,
-            height_points: size.height,
-            pixels_per_point: size.scale,
-            visible_points: look.visible,
-            ..Input::default()
-        };
-        let answer = answer(&view.first(&first));
+        let answer = answer(&view.first(first));
         *self.lock() = Some(Open { view, stem: words::file_stem(&line.code, line.started_ms) });
         answer
     }
@@ -141,8 +124,7 @@ mod tests {
     use super::*;
     use crate::history::testing::{START_MS, record};
 
-    const SIZE: Size = Size { width: 800.0, height: 600.0, scale: 1.0 };
-    const LOOK: Look = Look { dark: true, pixels: false, visible: None };
+    const LOOK: Look = Look { dark: true, pixels: false };
 
     fn split(answer: &[u8]) -> (serde_json::Value, &[u8]) {
         let (length, rest) = answer.split_first_chunk::<4>().unwrap();
@@ -162,9 +144,9 @@ mod tests {
         record(&path, START_MS, 20);
         let charts = Charts::default();
         assert_eq!(charts.input(&input(Vec::new(), 1.0)).unwrap_err().code, ErrorCode::NotNow);
-        assert_eq!(charts.open(&path, 99, SIZE, LOOK).unwrap_err().code, ErrorCode::NotFound);
+        assert_eq!(charts.open(&path, 99, LOOK, &input(Vec::new(), 0.0)).unwrap_err().code, ErrorCode::NotFound);
 
-        let first = charts.open(&path, 1, SIZE, LOOK).unwrap();
+        let first = charts.open(&path, 1, LOOK, &input(Vec::new(), 0.0)).unwrap();
         let (head, bytes) = split(&first);
         assert!(!bytes.is_empty());
         assert!(head["series"].as_array().is_some_and(|series| !series.is_empty()), "{head}");

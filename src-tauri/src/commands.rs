@@ -10,7 +10,7 @@ use tauri::ipc::Response;
 
 use crate::app::App;
 use crate::call::Order;
-use crate::chart::{Look, Size};
+use crate::chart::Look;
 use crate::ipc::{
     Answer, Boot, CallDetail, CallLine, CallState, ChatLine, Device, DeviceKind, ExportFormat, HistoryFilter,
     HistoryTable, Hosting, Invitation, NetworkCheck, Settings, WrittenFile,
@@ -158,17 +158,8 @@ pub(crate) async fn open_path(app: Held<'_>, path: String) -> Answer<()> {
 }
 
 #[tauri::command(rename = "chartOpen")]
-pub(crate) async fn chart_open(
-    app: Held<'_>,
-    id: i64,
-    width: f32,
-    height: f32,
-    scale: f32,
-    dark: bool,
-    pixels: bool,
-    visible: Option<(f32, f32)>,
-) -> Answer<Response> {
-    app.chart_open(id, Size { width, height, scale }, Look { dark, pixels, visible }).await.map(Response::new)
+pub(crate) async fn chart_open(app: Held<'_>, id: i64, look: Look, input: Input) -> Answer<Response> {
+    app.chart_open(id, look, input).await.map(Response::new)
 }
 
 #[tauri::command(rename = "chartInput")]

@@ -116,9 +116,8 @@ export class Charts {
   async #open() {
     this.#dark = this.app.dark;
     try {
-      const { width, height, scale } = this.#size();
-      const [dark, pixels, visible] = [this.#dark, this.#pixels, this.#visible()];
-      const answer = await backend.chartOpen({ id: this.call, width, height, scale, dark, pixels, visible });
+      const look = { dark: this.#dark, pixels: this.#pixels };
+      const answer = await backend.chartOpen({ id: this.call, look, input: this.#input([]) });
       if (this.#state !== 'opening') return;
       this.#state = 'open';
       fill(this.box, this.canvas);
@@ -136,12 +135,21 @@ export class Charts {
     return size > 0 ? size / USUAL_TYPE : 1;
   }
 
-  /** In points, of which the page's pixels are `#zoom` each. */
-  #size() {
+  /**
+   * In points, of which the page's pixels are `#zoom` each.
+   * @param {InputEvent[]} events
+   * @returns {import('./input.js').ChartInput}
+   */
+  #input(events) {
     const zoom = this.#zoom();
-    const scale = (window.devicePixelRatio || 1) * zoom;
-    const width = Math.max(1, Math.floor(this.box.clientWidth / zoom));
-    return { width, height: this.canvas.clientHeight / zoom || FIRST_HEIGHT, scale };
+    return {
+      widthPoints: Math.max(1, Math.floor(this.box.clientWidth / zoom)),
+      heightPoints: this.canvas.clientHeight / zoom || FIRST_HEIGHT,
+      pixelsPerPoint: (window.devicePixelRatio || 1) * zoom,
+      visiblePoints: this.#visible(),
+      timeS: performance.now() / 1000,
+      events,
+    };
   }
 
   /** @returns {[number, number] | null} top and bottom of what is seen, in points; null where all is to be painted */
@@ -173,20 +181,11 @@ export class Charts {
       this.#dark = this.app.dark;
       this.#events = queued(this.#events, { theme: this.#dark ? 'dark' : 'light' });
     }
-    const { width, height, scale } = this.#size();
     const events = this.#events;
     this.#events = [];
     this.#busy = true;
     try {
-      const timeS = performance.now() / 1000;
-      const answer = await backend.chartInput({
-        widthPoints: width,
-        heightPoints: height,
-        pixelsPerPoint: scale,
-        visiblePoints: this.#visible(),
-        timeS,
-        events,
-      });
+      const answer = await backend.chartInput(this.#input(events));
       if (this.#state === 'open') this.#take(answer);
     } catch (error) {
       this.app.report(error);

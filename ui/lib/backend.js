@@ -121,8 +121,8 @@ export const backend = {
   historyDelete: (id) => call('historyDelete', { id }),
 
   /**
-   * @param {{id: import('../generated/ipc.js').CallLine['id'], width: number, height: number, scale: number, dark: boolean,
-   *   pixels: boolean, visible: [number, number] | null}} what
+   * @param {{id: import('../generated/ipc.js').CallLine['id'], look: {dark: boolean, pixels: boolean},
+   *   input: import('../history/input.js').ChartInput}} what
    * @returns {Promise<ArrayBuffer>}
    */
   chartOpen: (what) => call('chartOpen', what),
