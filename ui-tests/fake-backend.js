@@ -14,6 +14,7 @@ const scenario = {
   people: Number(query.get('people') ?? '4'),
   state: query.get('state') ?? '',
   charts: query.get('charts') ?? '',
+  card: query.get('card') ?? '',
 };
 const LONG_NAME = 'Wolfeschlegelsteinhausenbergerdorff the Elder of Upper Lower Nowhere <b>& Sons</b>';
 
@@ -295,8 +296,8 @@ function table(id, fromMs) {
   return { columns, rows };
 }
 
-/** A frame as the charts crate encodes it: a panel, and a line that follows the range. */
-function chartAnswer({ changed, dark, width }) {
+/** A frame's head, with its length before it and room for `size` bytes behind it. */
+function chartHead(size) {
   const head = {
     rangeMs: [Date.now() - 26 * HOUR, Date.now() - 26 * HOUR + 780_000],
     hover: null,
@@ -305,6 +306,25 @@ function chartAnswer({ changed, dark, width }) {
     heightPoints: 420,
   };
   const json = new TextEncoder().encode(JSON.stringify(head));
+  const buffer = new ArrayBuffer(4 + json.length + size);
+  new DataView(buffer).setUint32(0, json.length, true);
+  new Uint8Array(buffer, 4, json.length).set(json);
+  return { buffer, at: 4 + json.length };
+}
+
+/** A frame as pixels: a bar in the colour of the first series. */
+function chartPixels(width) {
+  const [ground, blue] = [0xff16110e, 0xffffa77a];
+  const run = (rows, color) => [((1 << 30) | (rows * width)) >>> 0, color];
+  const bar = chartSeries[0].hidden ? ground : blue;
+  const words = [0x31504c53, width, 420, ...run(100, ground), ...run(20, bar), ...run(300, ground)];
+  const { buffer, at } = chartHead(4 * words.length);
+  words.forEach((word, index) => new DataView(buffer).setUint32(at + 4 * index, word, true));
+  return buffer;
+}
+
+/** A frame as the charts crate encodes it: a panel, and a line that follows the range. */
+function chartTriangles({ dark, width }) {
   const triangles = [];
   const quad = (x0, y0, x1, y1, color) =>
     triangles.push(
@@ -325,13 +345,8 @@ function chartAnswer({ changed, dark, width }) {
       if (!chartSeries[1].hidden) quad(x, y + 14, x + 6, y + 17, [79, 195, 179, 255]);
     }
   }
-  const size = changed ? 32 + 24 + 28 + triangles.length * 24 : 0;
-  const buffer = new ArrayBuffer(4 + json.length + size);
+  let { buffer, at } = chartHead(32 + 24 + 28 + triangles.length * 24);
   const view = new DataView(buffer);
-  view.setUint32(0, json.length, true);
-  new Uint8Array(buffer, 4, json.length).set(json);
-  if (!changed) return buffer;
-  let at = 4 + json.length;
   const u32 = (value) => (view.setUint32(at, value >>> 0, true), (at += 4));
   const f32 = (value) => (view.setFloat32(at, value, true), (at += 4));
   const rgba = (color) => color.forEach((value) => view.setUint8(at++, value));
@@ -348,7 +363,11 @@ const chartSeries = [
   { id: 'sent', name: 'sent', color: '#7aa7ff', dash: '', hidden: false },
   { id: 'received', name: 'received', color: '#4fc3b3', dash: '7 4.2', hidden: false },
 ];
-let chartDark = true;
+let chartLook = { dark: true, pixels: false };
+
+function chartAnswer({ widthPoints: width }) {
+  return chartLook.pixels ? chartPixels(width) : chartTriangles({ dark: chartLook.dark, width });
+}
 
 let levelTimer = 0;
 let callTimers = [];
@@ -496,16 +515,13 @@ const commands = {
       history.findIndex((call) => call.id === id),
       1,
     ),
-  chartOpen: ({ look: { dark }, input }) => (
-    (chartDark = dark),
-    chartAnswer({ changed: true, dark, width: input.widthPoints })
-  ),
+  chartOpen: ({ look, input }) => ((chartLook = look), chartAnswer(input)),
   chartInput: ({ input }) => {
     for (const event of input.events) {
       if (event.hide) chartSeries.find((series) => series.id === event.hide.series).hidden = event.hide.hidden;
-      if (event.theme) chartDark = event.theme === 'dark';
+      if (event.theme) chartLook.dark = event.theme === 'dark';
     }
-    return chartAnswer({ changed: true, dark: chartDark, width: input.widthPoints });
+    return chartAnswer(input);
   },
   chartClose: () => {},
   chartPng: () => ({ path: '/home/mira/Downloads/quiet-maple-ferry-stone.png' }),

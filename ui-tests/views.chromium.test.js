@@ -339,12 +339,36 @@ view('settings are stored when they change, and refused at their field', '', asy
   assert.equal((await calls('saveSettings')).length, 3, 'what is no number is not even asked for');
 });
 
+view('without a graphics card charts and pictures come as pixels', 'card=none', async () => {
+  await browser.click('.rail button:nth-child(2)');
+  await browser.click('[data-call="2"]');
+  const blue = `const canvas = document.querySelector('canvas.charts-canvas');
+    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    let count = 0;
+    for (let at = 0; at < data.length; at += 4) if (data[at] === 122 && data[at + 1] === 167 && data[at + 2] === 255) count += 1;
+    return count`;
+  await browser.until(`return (() => { ${blue} })() > 1000`);
+  await browser.run("document.querySelector('.legend button').click()");
+  await browser.until(`return (() => { ${blue} })() === 0`);
+  const [{ look, input }] = await calls('chartOpen');
+  const [top, bottom] = input.visiblePoints;
+  assert.ok(look.pixels && top === 0 && bottom > 100, JSON.stringify([look, input]));
+  const asked = (await calls('chartInput')).length;
+  await browser.run("document.querySelector('.charts-box').dispatchEvent(new Event('scroll'))");
+  await browser.until(`return window.fake.calls.filter(([name]) => name === 'chartInput').length > ${asked}`);
+  await browser.click('.rail button:nth-child(1)');
+  await joinCall();
+  await browser.until('return window.fake.rgba === true');
+  await browser.until("return window.sightline.frames().some((frame) => frame.drawn > 2 && frame.painter === '2d')");
+});
+
 view('charts grow with the type of large screens, and are pointed at where they are', '', async () => {
   await browser.size(3840, 2160);
   await browser.click('.rail button:nth-child(2)');
   await browser.click('[data-call="2"]');
   await browser.until("return window.fake.calls.some(([name]) => name === 'chartInput')");
-  const [{ scale, width }] = await calls('chartOpen');
+  const [{ input }] = await calls('chartOpen');
+  const { pixelsPerPoint: scale, widthPoints: width } = input;
   const box = await browser.run("return document.querySelector('.charts-box').clientWidth");
   assert.ok(scale > 1.5 && Math.abs(width * scale - box) < 2, `${width} points of ${scale} in ${box} pixels`);
   const sent = await browser.until(`

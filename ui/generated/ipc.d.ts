@@ -106,6 +106,10 @@ recent: Array<CallLine>,
  */
 frames: FramesAddress, 
 /**
+ * There is a graphics card: WebGL is worth trying.
+ */
+hasCard: boolean, 
+/**
  * The server inside the app.
  */
 hosting: Hosting, 

@@ -23,7 +23,7 @@ const MAX_SIDE = 8192;
  * @property {number} capturedMs since 1970
  * @property {number} sentMs since 1970
  * @property {ArrayBuffer} buffer that all of it lies in
- * @property {Uint8ClampedArray | null} rgba in layout 1; the planes are empty then
+ * @property {Uint8ClampedArray<ArrayBuffer> | null} rgba in layout 1; the planes are empty then
  * @property {Uint8Array} y
  * @property {Uint8Array} u
  * @property {Uint8Array} v
