@@ -9,9 +9,13 @@ use std::path::Path;
 /// One who has come here before.
 const SETTLED: &str = "SIGHTLINE_LAUNCHED";
 
-/// Pools of glibc's allocator. It makes up to eight for each processor, and each keeps what its busiest moment took: the
-/// threads of a call, which are new in each call, would leave memory behind in ever other pools.
-const ARENAS: (&str, &str) = ("MALLOC_ARENA_MAX", "2");
+/// For glibc's allocator. It makes up to eight pools for each processor, and each keeps what its busiest moment took: the
+/// threads of a call, which are new in each call, would leave memory behind in ever other pools. And once an encoder was
+/// freed it takes as large ones from a pool, too: the tables of VP8, 22 MB of which a call uses a few, are then cleared and
+/// so come to be there as a whole. Above 4 MiB memory is to be mapped, which is more than a picture of 720p, that is asked
+/// for all the time; and as much as two of those stays in a pool.
+const ALLOCATOR: [(&str, &str); 3] =
+    [("MALLOC_ARENA_MAX", "2"), ("MALLOC_MMAP_THRESHOLD_", "4194304"), ("MALLOC_TRIM_THRESHOLD_", "8388608")];
 
 /// Without a graphics card WebKit composes the page with a compiler of shaders, which costs 50 MiB and more time than
 /// drawing it directly.
@@ -48,7 +52,7 @@ fn missing(has_card: bool, is_set: impl Fn(&str) -> Option<OsString>) -> Vec<(&'
     }
     let cards: &[_] = if has_card { &[] } else { &WITHOUT_CARD };
     let mut missing: Vec<_> =
-        [ARENAS].iter().chain(cards).copied().filter(|(name, _)| is_set(name).is_none()).collect();
+        ALLOCATOR.iter().chain(cards).copied().filter(|(name, _)| is_set(name).is_none()).collect();
     if !missing.is_empty() {
         missing.push((SETTLED, "1"));
     }
@@ -77,11 +81,12 @@ mod tests {
 
     #[test]
     fn what_is_set_stays_and_nobody_starts_again_twice() {
-        let (arenas, composing, dmabuf) = (ARENAS.0, WITHOUT_CARD[0].0, WITHOUT_CARD[1].0);
-        assert_eq!(names(true, &[]), [arenas, SETTLED]);
-        assert_eq!(names(false, &[]), [arenas, composing, dmabuf, SETTLED]);
-        assert_eq!(names(false, &[composing]), [arenas, dmabuf, SETTLED]);
-        assert!(names(true, &[arenas]).is_empty());
+        let ([arenas, map, trim], [composing, dmabuf]) =
+            (ALLOCATOR.map(|(name, _)| name), WITHOUT_CARD.map(|(name, _)| name));
+        assert_eq!(names(true, &[]), [arenas, map, trim, SETTLED]);
+        assert_eq!(names(false, &[]), [arenas, map, trim, composing, dmabuf, SETTLED]);
+        assert_eq!(names(false, &[composing, map]), [arenas, trim, dmabuf, SETTLED]);
+        assert!(names(true, &[arenas, map, trim]).is_empty());
         assert!(names(false, &[SETTLED]).is_empty());
     }
 
