@@ -23,8 +23,9 @@ const SLOW: BitRate = BitRate::kbps(400);
 const REST: Duration = Duration::from_secs(1);
 /// Nothing is probed above so much of queue: it shows nothing but that queue.
 const QUEUE_MOST: Duration = Duration::from_millis(30);
-/// Nor while more is under way than was sent in a round trip and this: it stands in a queue that was there from the first packet
-/// on, so that it is not known as one. On a link of 300 kbit/s the second probe of the start is such a queue.
+/// Nor does one probe follow another while more is under way than was sent in a round trip and this: it stands in a queue that was
+/// there from the first packet on, so that it is not known as one. On a link of 300 kbit/s the second probe of the start is such
+/// a queue. Those in between go on: a machine short of time reports late, too, and would never find out that it carries more.
 const UNDER_WAY_MOST: Duration = Duration::from_millis(200);
 const START_FACTORS: [f64; 2] = [3.0, 6.0];
 const FACTOR: f64 = 2.0;
@@ -91,9 +92,12 @@ impl ProbeController {
             self.due = Some(state.target.times(START_FACTORS[1]));
             return self.cluster(now, state.target.times(START_FACTORS[0]), state, limits);
         }
-        if state.queue > QUEUE_MOST + state.jitter / 2 || is_backed_up(state) {
+        if state.queue > QUEUE_MOST + state.jitter / 2 {
             self.due = None;
             return None;
+        }
+        if is_backed_up(state) {
+            self.due = None;
         }
         if let Some(rate) = self.due.take() {
             return self.cluster(now, rate, state, limits);
