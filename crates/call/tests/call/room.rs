@@ -1,64 +1,10 @@
-//! More than two in a room: one encoder however many take its pictures, coming and going.
+//! Who is in a room: coming and going, and watching. Meshes of many have a program of their own.
 
-use crate::support::participant::{Participant, config, poll};
+use crate::support::participant::{Participant, config};
 use crate::support::server::TestServer;
 use crate::support::sinks::Memory;
 use sightline_call::{Call, CallError, CallEvent};
-use sightline_quality::{Direction, Kind, Snapshot, TrackCounters};
 use sightline_server::Config;
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn four_in_a_room_see_each_other_and_each_encodes_once() {
-    all_see_each_other(&["Ada", "Grace", "Alan", "Edsger"]).await;
-}
-
-/// The most that a mesh is for.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn eight_in_a_room_see_each_other_and_each_encodes_once() {
-    all_see_each_other(&["Ada", "Grace", "Alan", "Edsger", "Barbara", "Donald", "Radia", "Tony"]).await;
-}
-
-/// Everybody joins, sees and hears everybody else, and encodes each picture once.
-async fn all_see_each_other(names: &[&str]) {
-    const PICTURES: u64 = 20;
-    let server = TestServer::start().await;
-    let code = server.room().await;
-    let mut people = Vec::new();
-    for name in names {
-        people.push(Participant::join(&server.url(), &code, name).await);
-    }
-    for (person, own) in people.iter().zip(names) {
-        for other in names.iter().filter(|name| *name != own) {
-            poll(&format!("{own} sees {other}"), || person.memory.pictures(other) >= PICTURES as usize).await;
-            poll(&format!("{own} hears {other}"), || !person.memory.of(other).sound.is_empty()).await;
-        }
-    }
-    let others = names.len() - 1;
-    let mut sent = Vec::new();
-    for person in &people {
-        let all_served = |snapshot: &Snapshot| {
-            let served: Vec<u64> = pictures_sent(snapshot).collect();
-            served.len() == others && served.iter().all(|pictures| *pictures >= PICTURES)
-        };
-        let snapshot = person.snapshot("pictures on every link", all_served).await;
-        sent.push(pictures_sent(&snapshot).sum::<u64>());
-    }
-    for (person, sent) in people.into_iter().zip(sent) {
-        let (summary, _) = person.leave().await;
-        let video = summary.video.expect("everybody sends pictures");
-        // Who comes in on a loaded machine takes a smaller layer for a moment.
-        assert!((1..=2).contains(&summary.most_encoders), "{} encoders", summary.most_encoders);
-        assert!(sent >= PICTURES * others as u64, "{sent} pictures on {others} links");
-        let once = video.layers.iter().all(|layer| layer.frames_encoded <= video.frames_captured);
-        assert!(once, "encoded once at most: {video:?}");
-    }
-}
-
-/// Pictures sent on each link.
-fn pictures_sent(snapshot: &Snapshot) -> impl Iterator<Item = u64> {
-    let ours = |track: &&TrackCounters| track.key.kind == Kind::Video && track.key.direction == Direction::Outbound;
-    snapshot.tracks.iter().filter(ours).filter_map(|track| track.frames)
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_who_leaves_and_joins_again_is_seen_again() {
