@@ -2,6 +2,7 @@
 //! PROTOCOL.md at the root of the repository specifies each for people who write another client.
 
 mod error;
+pub mod logs;
 mod message;
 mod parse;
 mod room;
