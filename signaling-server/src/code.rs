@@ -16,6 +16,13 @@ pub(crate) fn new_code(rng: &mut impl CryptoRng) -> RoomCode {
     RoomCode::parse(&words.join("-")).expect("words of the list make a code")
 }
 
+/// A name for a room that was given none: two words, drawn apart from its code, so that it gives nothing away.
+pub(crate) fn new_name(rng: &mut impl CryptoRng) -> String {
+    let capital = |word: &str| word[..1].to_ascii_uppercase() + &word[1..];
+    let words: Vec<String> = (0..2).filter_map(|_| WORDS.choose(rng).map(|word| capital(word))).collect();
+    words.join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -154,8 +154,10 @@ async fn say_goodbye(end: End, sink: &mut SplitSink<WebSocket, Message>, stream:
             let message = format!("A message has at most {} bytes. This one was not read.", limits::MESSAGE_BYTES);
             (close::TOO_BIG, "message too big", Some(Refusal::new(ErrorCode::TooLarge, message)))
         }
-        End::Farewell(Farewell::Replaced) => (close::REPLACED, "replaced", None),
-        End::Farewell(Farewell::ShuttingDown) => (close::RESTART, "going down", None),
+        End::Farewell(farewell) => {
+            let (code, reason) = farewell.close_frame();
+            (code, reason, None)
+        }
     };
     let goodbye = async {
         if let Some(refusal) = words {

@@ -17,6 +17,7 @@
 //! # Ok(()) }
 //! ```
 
+mod auth;
 mod code;
 mod config;
 mod connection;
@@ -24,13 +25,14 @@ mod http;
 mod hub;
 mod limiter;
 mod outbox;
+mod passwords;
 mod server;
 mod store;
 mod switch;
 mod token;
 mod turn;
 
-pub use config::{Config, Limits};
+pub use config::{Accounts, Config, Limits, Secret, TOKEN_SECRET_BYTES, Tls, WebUrl};
 pub use limiter::Rate;
 pub use server::{Server, ServerError};
 pub use store::StoreError;

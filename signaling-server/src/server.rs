@@ -13,13 +13,15 @@ use std::{
 use axum::{Router, body::Body, extract::Request};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
+use rand::{RngExt, rngs::StdRng};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{net::TcpStream, sync::Semaphore, task::JoinHandle, time::timeout};
 use tower_service::Service;
 
 use crate::{
-    config::{Config, Limits},
-    http::{self, Address, Doors},
+    auth::Keys,
+    config::{Config, Limits, TOKEN_SECRET_BYTES},
+    http::{self, Address, Frame},
     hub::Hub,
     store::{Restored, Store, StoreError},
     switch::{self, Switch},
@@ -107,17 +109,19 @@ impl Server {
     /// # Errors
     /// [`ServerError::Broken`] where it had to stop by itself.
     pub async fn run_until(self, shutdown: impl Future<Output = ()>) -> Result<(), ServerError> {
-        let Self { config, listener, store, restored, .. } = self;
+        let Self { config, listener, local_addr, store, restored } = self;
         let listener = tokio::net::TcpListener::from_std(listener)
             .map_err(|source| ServerError::Listen { address: config.listen, source })?;
         let limits = Arc::new(config.limits.clone());
         let now = switch::now();
-        let mut hub = Hub::new(config, rand::make_rng(), now);
+        let keys = keys(&config, store.as_ref())?;
+        let doors = Frame::new(&config, keys.clone(), local_addr);
+        let mut hub = Hub::new(config, keys, rand::make_rng(), now);
         hub.restore(restored, now);
         tracing::info!(rooms = hub.room_count(), "serving");
         let (switch, mut task) = Switch::start(hub, store.as_ref().map(Store::writer));
-        let places = Arc::new(Semaphore::new(limits.max_connections));
-        let doors = Doors { switch: switch.clone(), limits: limits.clone(), places: places.clone() };
+        let places = doors.places.clone();
+        let doors = doors.open(switch.clone());
 
         let broken = tokio::select! {
             () = accept(listener, http::router(doors)) => false,
@@ -132,6 +136,20 @@ impl Server {
         shut_down(&switch, task, &places, &limits, store).await;
         Ok(())
     }
+}
+
+/// What signs the tokens: the secret that was configured; or one that was made at the first start and is kept in the
+/// database; or one for as long as the server runs.
+fn keys(config: &Config, store: Option<&Store>) -> Result<Keys, ServerError> {
+    if let Some(secret) = &config.token_secret {
+        return Ok(Keys::new(secret.expose().as_bytes()));
+    }
+    let mut fresh = [0; TOKEN_SECRET_BYTES];
+    rand::make_rng::<StdRng>().fill(&mut fresh);
+    Ok(match store {
+        Some(store) => Keys::new(&store.secret("room tokens", &fresh)?),
+        None => Keys::new(&fresh),
+    })
 }
 
 /// A socket that listens. All addresses of IPv6 are those of IPv4 as well, which not every system does by itself.

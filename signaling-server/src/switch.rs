@@ -12,11 +12,14 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use sightline_protocol::{ClientMessage, ErrorCode, Refusal, RoomCreated, RoomInfo};
-use tokio::sync::{mpsc, oneshot};
+use sightline_protocol::{ClientMessage, ErrorCode, Refusal};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
 
 use crate::{
     hub::{ConnId, Effect, Hub, Now},
@@ -28,18 +31,34 @@ use crate::{
 /// milliseconds.
 const QUEUE: usize = 1024;
 
+/// How long everybody waits for the disk, which takes a tenth of a millisecond where it is well. Beyond it calls matter
+/// more than a record of the last moment.
+const DISK_PATIENCE: Duration = Duration::from_millis(250);
+
 /// Commands taken at a time, before the clock is looked at again.
 const BATCH: usize = 128;
 
-#[derive(Debug)]
 enum Command {
-    Connected { conn: ConnId, address: IpAddr, outbox: Arc<Outbox> },
-    Message { conn: ConnId, message: Result<ClientMessage, Refusal> },
-    Disconnected { conn: ConnId },
-    CreateRoom { address: IpAddr, reply: oneshot::Sender<Result<RoomCreated, Refusal>> },
-    RoomInfo { address: IpAddr, code: String, reply: oneshot::Sender<Result<RoomInfo, Refusal>> },
+    Connected {
+        conn: ConnId,
+        address: IpAddr,
+        outbox: Arc<Outbox>,
+    },
+    Message {
+        conn: ConnId,
+        message: Result<ClientMessage, Refusal>,
+    },
+    Disconnected {
+        conn: ConnId,
+    },
+    /// Something that is asked over HTTP.
+    Ask(Question),
     ShutDown,
 }
+
+/// Is put to the hub, and sends the answer itself when it is called a second time: what came of it is carried out between.
+type Question = Box<dyn FnOnce(&mut Hub, Now, &mut Vec<Effect>) -> Answer + Send>;
+type Answer = Box<dyn FnOnce() + Send>;
 
 /// The hub is gone: the server is going down.
 #[derive(Debug)]
@@ -79,18 +98,32 @@ impl Switch {
         self.tell(Command::Disconnected { conn }).await
     }
 
-    /// A new room; it is on disk when this returns.
-    pub(crate) async fn create_room(&self, address: IpAddr) -> Result<RoomCreated, Refusal> {
-        let created = self.ask(|reply| Command::CreateRoom { address, reply }).await?;
-        if let Some(store) = &self.store {
-            store.flushed().await;
-        }
-        Ok(created)
+    /// Asks the hub something.
+    pub(crate) async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Hub, Now, &mut Vec<Effect>) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let (reply, answer) = oneshot::channel();
+        let going_down = || Refusal::new(ErrorCode::ShuttingDown, "The server is going down. Try again in a moment.");
+        let question: Question = Box::new(move |hub, now, out| {
+            let answered = question(hub, now, out);
+            // Whoever asked may have gone meanwhile.
+            Box::new(move || drop(reply.send(answered)))
+        });
+        self.tell(Command::Ask(question)).await.map_err(|Gone| going_down())?;
+        answer.await.map_err(|_| going_down())?
     }
 
-    /// What may be known about a room from outside.
-    pub(crate) async fn room_info(&self, address: IpAddr, code: String) -> Result<RoomInfo, Refusal> {
-        self.ask(|reply| Command::RoomInfo { address, code, reply }).await
+    /// Asks the hub for a change that is on disk when this returns.
+    pub(crate) async fn change<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Hub, Now, &mut Vec<Effect>) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let changed = self.ask(question).await?;
+        if let Some(store) = &self.store {
+            store.flushed().await?;
+        }
+        Ok(changed)
     }
 
     /// Lets everybody be told, and ends the task.
@@ -101,13 +134,6 @@ impl Switch {
 
     async fn tell(&self, command: Command) -> Result<(), Gone> {
         self.commands.send(command).await.map_err(|_| Gone)
-    }
-
-    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<Result<T, Refusal>>) -> Command) -> Result<T, Refusal> {
-        let (reply, answer) = oneshot::channel();
-        let going_down = || Refusal::new(ErrorCode::ShuttingDown, "The server is going down. Try again in a moment.");
-        self.tell(command(reply)).await.map_err(|Gone| going_down())?;
-        answer.await.map_err(|_| going_down())?
     }
 }
 
@@ -154,14 +180,11 @@ impl Task {
                 self.outboxes.remove(&conn);
                 self.hub.disconnected(conn, now, effects);
             }
-            Command::CreateRoom { address, reply } => {
-                let created = self.hub.create_room(address, now, effects);
-                // Before the answer, so that whoever gets it can wait for the disk. It may have gone meanwhile.
+            Command::Ask(question) => {
+                let answer = question(&mut self.hub, now, effects);
+                // Before the answer, so that whoever gets it can wait for the disk.
                 self.carry_out(now).await;
-                reply.send(created).ok();
-            }
-            Command::RoomInfo { address, code, reply } => {
-                reply.send(self.hub.room_info(address, &code, now)).ok();
+                answer();
             }
             Command::ShutDown => {}
         }
@@ -171,6 +194,7 @@ impl Task {
     async fn carry_out(&mut self, now: Now) {
         let mut effects = std::mem::take(&mut self.effects);
         while !effects.is_empty() {
+            self.write_down(&effects).await;
             for effect in effects.drain(..) {
                 match effect {
                     Effect::Send(conn, text) => {
@@ -188,17 +212,30 @@ impl Task {
                             outbox.close(farewell);
                         }
                     }
-                    Effect::Store(entry) => {
-                        if let Some(store) = &self.store {
-                            store.write(entry).await;
-                        }
-                    }
+                    Effect::Store(_) => {}
                 }
             }
             // What came of those who were too slow; and the allocation is kept.
             std::mem::swap(&mut effects, &mut self.effects);
         }
         self.effects = effects;
+    }
+}
+
+impl Task {
+    /// Writes what is to be written, and waits for it: nobody is told of a place that a crash would forget.
+    async fn write_down(&self, effects: &[Effect]) {
+        let Some(store) = &self.store else { return };
+        let mut any = false;
+        for effect in effects {
+            if let Effect::Store(entry) = effect {
+                store.write(entry.clone()).await;
+                any = true;
+            }
+        }
+        if any && timeout(DISK_PATIENCE, store.flushed()).await.is_err() {
+            tracing::warn!("the disk is slow; calls go on before it has written");
+        }
     }
 }
 

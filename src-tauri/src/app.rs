@@ -6,11 +6,12 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result};
-use sightline_call::{CallError, create_room, find_room, parse_invitation};
+use sightline_call::{Api, CallError, create_room, find_room, parse_invitation};
 use sightline_charts::Input;
 use sightline_history::{Recorder, keep_for};
 use sightline_media::audio::{Speaker, play_test_tone};
 use sightline_media::device::{DeviceInfo, DeviceWatch, watch};
+use sightline_protocol::{Role, RoomWish, TokenIssued, TokenWish};
 use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 
@@ -23,11 +24,12 @@ use crate::hosting::Host;
 use crate::invitation;
 use crate::ipc::{
     Answer, Boot, CallDetail, CallLine, CallState, ChatLine, Device, DeviceKind, ErrorCode, ExportFormat,
-    HistoryFilter, HistoryTable, Hosting, Invitation, IpcError, NetworkCheck, Page, PageEvent, RunningCall, Settings,
-    WaitingLink, WrittenFile,
+    HistoryFilter, HistoryTable, Hosting, Invitation, IpcError, NetworkCheck, Page, PageEvent, RoomPlan, RunningCall,
+    Settings, WaitingLink, WrittenFile,
 };
 use crate::lobby::{Lobby, Wanted};
 use crate::options::Options;
+use crate::passes::Passes;
 use crate::settings::SettingsFile;
 use crate::words;
 
@@ -53,6 +55,7 @@ pub(crate) struct App {
     history_problem: Mutex<Option<String>>,
     link: Mutex<Link>,
     written: Written,
+    passes: Mutex<Passes>,
     charts: Arc<Charts>,
 }
 
@@ -85,6 +88,7 @@ impl App {
             watch: Mutex::default(),
             history_problem: Mutex::default(),
             written: Written::default(),
+            passes: Mutex::default(),
             charts: Arc::default(),
             options,
             folders,
@@ -163,10 +167,21 @@ impl App {
     }
 
     /// Makes a room.
-    pub(crate) async fn start_call(&self) -> Answer<Invitation> {
+    pub(crate) async fn start_call(&self, plan: RoomPlan) -> Answer<Invitation> {
         let server = self.server().await?;
-        let code = create_room(&server).await.map_err(|error| self.about_own_server(error))?;
-        self.invitation(&server, &code).await
+        let filled = |text: String| (!text.trim().is_empty()).then_some(text);
+        let wish = RoomWish {
+            room_name: filled(plan.name),
+            expires_in_minutes: (plan.minutes > 0).then_some(plan.minutes),
+            password: filled(plan.password),
+            waiting_room: plan.waiting_room,
+            ..RoomWish::default()
+        };
+        let room = create_room(&server, &wish).await.map_err(|error| self.about_own_server(error))?;
+        lock(&self.passes).keep(&server, &room.code, room.token);
+        let invitation = self.invitation(&server, &room.code).await?;
+        // Who made the room needs no password to it.
+        Ok(Invitation { name: room.name, ..invitation })
     }
 
     /// Finds the room that a code or a link means.
@@ -179,7 +194,9 @@ impl App {
         };
         let found = find_room(&server, &parsed.code).await;
         let room = found.map_err(|error| if is_named { error.into() } else { self.about_own_server(error) })?;
-        self.invitation(&server, &room.code).await
+        let invitation = self.invitation(&server, &room.code).await?;
+        let password_needed = room.password_needed && lock(&self.passes).of(&server, &room.code).is_none();
+        Ok(Invitation { name: room.name, password_needed, waiting_room: room.waiting_room, ..invitation })
     }
 
     /// Opens the lobby, or changes its devices; `None` keeps one off.
@@ -240,6 +257,7 @@ impl App {
         &self,
         code: String,
         server: String,
+        password: String,
         microphone_on: bool,
         camera_on: bool,
     ) -> Answer<CallState> {
@@ -255,6 +273,7 @@ impl App {
         let server = if server.is_empty() { self.server().await? } else { server };
         let link = invitation::link(&server, &code, &self.addresses(&server).await)?;
         let name = if settings.name.is_empty() { words::GUEST.to_owned() } else { settings.name.clone() };
+        let token = self.pass(&server, &code, &name, password).await?;
         let equipment = Equipment::of(&Choice::from(&settings), &self.options);
         let microphone = microphone_on && equipment.microphone.is_some();
         let camera = camera_on && equipment.camera.is_some();
@@ -264,11 +283,30 @@ impl App {
             equipment,
             video: video_settings(&settings),
             history: self.folders.history(),
+            token,
         };
         let running = call::join(plan, self.tiles.clone(), self.page.clone(), &self.given_up).await?;
         let state = running.state();
         *held = Some(running);
         Ok(state)
+    }
+
+    /// A token for a room: the one that we have, or one for its password.
+    async fn pass(&self, server: &str, code: &str, name: &str, password: String) -> Answer<Option<String>> {
+        if let Some(token) = lock(&self.passes).of(server, code) {
+            return Ok(Some(token));
+        }
+        if password.is_empty() {
+            return Ok(None);
+        }
+        let wish = TokenWish {
+            role: Role::Guest,
+            name: Some(name.to_owned()),
+            password: Some(password),
+            expires_in_minutes: None,
+        };
+        let issued: TokenIssued = Api::new(server, None)?.post(&format!("/rooms/{code}/token"), &wish).await?;
+        Ok(Some(issued.token))
     }
 
     /// Passes on what the user wants of the call.

@@ -13,7 +13,7 @@ use crate::call::Order;
 use crate::chart::Look;
 use crate::ipc::{
     Answer, Boot, CallDetail, CallLine, CallState, ChatLine, Device, DeviceKind, ExportFormat, HistoryFilter,
-    HistoryTable, Hosting, Invitation, NetworkCheck, Settings, WrittenFile,
+    HistoryTable, HostAct, Hosting, Invitation, NetworkCheck, RoomPlan, Settings, WrittenFile,
 };
 
 /// The app as the commands get it.
@@ -40,8 +40,8 @@ pub(crate) async fn devices(app: Held<'_>) -> Answer<Vec<Device>> {
 }
 
 #[tauri::command(rename = "startCall")]
-pub(crate) async fn start_call(app: Held<'_>) -> Answer<Invitation> {
-    app.start_call().await
+pub(crate) async fn start_call(app: Held<'_>, plan: RoomPlan) -> Answer<Invitation> {
+    app.start_call(plan).await
 }
 
 #[tauri::command(rename = "openInvitation")]
@@ -80,10 +80,11 @@ pub(crate) async fn join_call(
     app: Held<'_>,
     code: String,
     server: String,
+    password: String,
     microphone_on: bool,
     camera_on: bool,
 ) -> Answer<CallState> {
-    app.join_call(code, server, microphone_on, camera_on).await
+    app.join_call(code, server, password, microphone_on, camera_on).await
 }
 
 #[tauri::command(rename = "setMicrophone")]
@@ -109,6 +110,11 @@ pub(crate) async fn send_chat(app: Held<'_>, text: String) -> Answer<()> {
 #[tauri::command(rename = "chatLines")]
 pub(crate) async fn chat_lines(app: Held<'_>) -> Answer<Vec<ChatLine>> {
     Ok(app.chat_lines().await)
+}
+
+#[tauri::command(rename = "hostAct")]
+pub(crate) async fn host_act(app: Held<'_>, act: HostAct) -> Answer<()> {
+    app.order(Order::Host(act.into())).await
 }
 
 #[tauri::command]

@@ -196,7 +196,7 @@ mod tests {
         assert_eq!(first.url().await.unwrap(), url, "one server, one port");
         assert!(first.is_own(&url).await && !first.is_own("ws://192.0.2.1:7788").await);
         assert_eq!(first.standing().await.addresses, [url.trim_start_matches("ws://")]);
-        let code = sightline_call::create_room(&url).await.unwrap();
+        let code = sightline_call::create_room(&url, &Default::default()).await.unwrap().code;
         first.stop().await;
         assert!(!first.standing().await.running);
 
@@ -235,7 +235,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let host = host(&dir, "[::]:0");
         let url = host.url().await.unwrap();
-        let code = sightline_call::create_room(&url).await.unwrap();
+        let code = sightline_call::create_room(&url, &Default::default()).await.unwrap().code;
         let by_ipv6 = url.replace("127.0.0.1", "[::1]");
         assert_ne!(by_ipv6, url);
         assert_eq!(sightline_call::find_room(&by_ipv6, &code).await.unwrap().code, code);

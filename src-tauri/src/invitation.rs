@@ -13,7 +13,16 @@ pub(crate) fn invitation(server: &str, code: &str, addresses: Vec<String>) -> An
     let link = link(server, code, &addresses)?;
     let qr = QrCode::with_error_correction_level(&link, EcLevel::M).map_err(IpcError::internal)?;
     let qr = qr.render::<svg::Color>().min_dimensions(QR_SIDE, QR_SIDE).quiet_zone(true).build();
-    Ok(Invitation { server: server.to_owned(), code: code.to_owned(), link, addresses, qr })
+    Ok(Invitation {
+        server: server.to_owned(),
+        code: code.to_owned(),
+        link,
+        addresses,
+        qr,
+        name: String::new(),
+        password_needed: false,
+        waiting_room: false,
+    })
 }
 
 /// The link that others open.

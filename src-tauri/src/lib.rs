@@ -23,6 +23,7 @@ mod ipc;
 mod launch;
 mod lobby;
 mod options;
+mod passes;
 mod settings;
 #[cfg(test)]
 mod testing;

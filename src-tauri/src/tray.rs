@@ -118,6 +118,7 @@ mod tests {
         let standing = |phase, microphone| {
             let me = Me { name: String::new(), microphone, camera: false, note: None };
             Standing::of(&CallState {
+                room: None,
                 phase,
                 code: String::new(),
                 link: String::new(),

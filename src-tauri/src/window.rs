@@ -56,6 +56,7 @@ pub fn run(options: Options) -> Result<()> {
             commands::set_device,
             commands::send_chat,
             commands::chat_lines,
+            commands::host_act,
             commands::mark,
             commands::leave_call,
             commands::history_calls,

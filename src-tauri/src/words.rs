@@ -43,6 +43,35 @@ pub(crate) const THEIRS_PAUSE: &str = "Their picture pauses: the connection carr
 pub(crate) const BOTH_PAUSE: &str = "Pictures pause both ways: the connection carries no more than sound.";
 pub(crate) const YOU_LEFT: &str = "You left the call.";
 pub(crate) const REPLACED: &str = "The call goes on in another window or on another computer.";
+pub(crate) const REMOVED: &str = "The host has put you out of the call.";
+
+/// Why a room is over.
+pub(crate) fn over(why: sightline_protocol::EndReason) -> &'static str {
+    use sightline_protocol::EndReason;
+    match why {
+        EndReason::Expired => "The time of this call is up.",
+        EndReason::Empty => "Nobody was in this call for too long, and it was closed.",
+        EndReason::Host => "The host has ended the call for everybody.",
+        EndReason::Admin => "An administrator has ended the call.",
+        EndReason::Partner => "The other one left.",
+        EndReason::Crash | EndReason::Other => "The call is over.",
+    }
+}
+
+/// We are something else in the room from now on.
+pub(crate) fn role_changed(role: sightline_protocol::Role) -> &'static str {
+    use sightline_protocol::Role;
+    match role {
+        Role::Host => "You are the host now.",
+        Role::Guest => "You are not the host any more.",
+        Role::Observer => "You only watch this call.",
+    }
+}
+
+/// A host asked us to be silent, and we are.
+pub(crate) fn asked_to_mute(by: &str) -> String {
+    format!("{by} asked you to mute: your microphone is off. Switch it on again when you want to speak.")
+}
 
 pub(crate) const UDP_UNKNOWN: &str = "Whether UDP gets through is not known: this server names no STUN server to ask.";
 pub(crate) const NO_UDP: &str = "No UDP gets through here; calls need a relay.";

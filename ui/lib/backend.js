@@ -61,8 +61,11 @@ export const backend = {
   /** @returns {Promise<import('../generated/ipc.js').Device[]>} */
   devices: () => call('devices'),
 
-  /** @returns {Promise<import('../generated/ipc.js').Invitation>} */
-  startCall: () => call('startCall'),
+  /**
+   * @param {import('../generated/ipc.js').RoomPlan} plan
+   * @returns {Promise<import('../generated/ipc.js').Invitation>}
+   */
+  startCall: (plan) => call('startCall', { plan }),
   /** @param {string} text @returns {Promise<import('../generated/ipc.js').Invitation>} */
   openInvitation: (text) => call('openInvitation', { text }),
 
@@ -80,7 +83,7 @@ export const backend = {
   checkNetwork: (server) => call('checkNetwork', { server }),
 
   /**
-   * @param {{code: string, server: string, microphoneOn: boolean, cameraOn: boolean}} how
+   * @param {{code: string, server: string, password: string, microphoneOn: boolean, cameraOn: boolean}} how
    * @returns {Promise<import('../generated/ipc.js').CallState>}
    */
   joinCall: (how) => call('joinCall', how),
@@ -94,6 +97,8 @@ export const backend = {
   sendChat: (text) => call('sendChat', { text }),
   /** What was written so far, the oldest first. @returns {Promise<import('../generated/ipc.js').ChatLine[]>} */
   chatLines: () => call('chatLines'),
+  /** What we decide as the host. @param {import('../generated/ipc.js').HostAct} act @returns {Promise<void>} */
+  hostAct: (act) => call('hostAct', { act }),
   /** @returns {Promise<void>} */
   mark: () => call('mark'),
   /** @returns {Promise<void>} */

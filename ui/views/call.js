@@ -135,7 +135,13 @@ export class CallView {
     try {
       const state =
         running ??
-        (await backend.joinCall({ code: invitation.code, server: invitation.server, microphoneOn, cameraOn }));
+        (await backend.joinCall({
+          code: invitation.code,
+          server: invitation.server,
+          password: '',
+          microphoneOn,
+          cameraOn,
+        }));
       // Events that came in between are newer than the answer.
       if (!this.#state) this.#update(state);
     } catch (error) {

@@ -131,7 +131,7 @@ export class HomeView {
   #startCard() {
     const button = h('button', { type: 'button' }, t.home.start);
     button.addEventListener('click', () =>
-      this.#busy(button, async () => this.app.lobby(await backend.startCall(), true)),
+      this.#busy(button, async () => this.app.lobby(await backend.startCall({ name: '', minutes: 0, password: '', waitingRoom: false }), true)),
     );
     return h(
       'section',

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use sightline_media::audio::{AudioSource, Speaker};
 use sightline_media::video::{LatestFrame, VideoSource};
-use sightline_protocol::{MediaState, UserId};
+use sightline_protocol::{HostAction, MediaState, UserId};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -19,7 +19,7 @@ use crate::local::{Equipment, Sources};
 use crate::orders::Order;
 use crate::own_media::OwnMedia;
 use crate::reporting::Reporting;
-use crate::signaling::Signaling;
+use crate::signaling::{Signaling, Ticket};
 use crate::{CallConfig, CallError};
 
 /// What people press in a moment.
@@ -51,7 +51,9 @@ impl Call {
         // Opening a camera takes longer than signaling: both at once.
         let equipment =
             Equipment::start(Sources { video, video_settings, on_captured, audio, audio_settings, speaker, entry });
-        let (signaling, entered, signals) = match Signaling::join(&server, &code, &name, on).await {
+        let ticket = Ticket { code: &code, name: &name, token: config.token };
+        let on_waiting = config.on_waiting.unwrap_or_else(|| Box::new(|_| {}));
+        let (signaling, entered, signals) = match Signaling::join(&server, ticket, on, &*on_waiting).await {
             Ok(joined) => joined,
             Err(error) => {
                 equipment.abandon();
@@ -133,6 +135,11 @@ impl Call {
     /// Text for everybody. It comes back as [`CallEvent::Chat`] once the server took it.
     pub fn chat(&self, text: &str) {
         self.order(Order::Chat(text.to_owned()));
+    }
+
+    /// What we decide as the room's host; the server refuses it where we are none.
+    pub fn host(&self, action: HostAction) {
+        self.order(Order::Host(action));
     }
 
     /// 'It is bad now': puts a mark into the record.

@@ -15,6 +15,10 @@ pub struct CallConfig {
     pub code: String,
     /// Our name, shown to the others.
     pub name: String,
+    /// Room token, which says our role; without one we are a guest who knows the code.
+    pub token: Option<String>,
+    /// Called with the room's name where a host has to let us in first.
+    pub on_waiting: Option<OnWaiting>,
     /// Where pictures come from; `None` sends none.
     pub video: Option<VideoSource>,
     /// Size, rate and bit rate of our pictures.
@@ -34,6 +38,9 @@ pub struct CallConfig {
     /// How peers are reached.
     pub link: LinkOptions,
 }
+
+/// Called with a room's name.
+pub type OnWaiting = Box<dyn Fn(&str) + Send + Sync>;
 
 /// Called with a picture's number and the Unix microseconds of its capture.
 pub type OnCaptured = Box<dyn Fn(u64, i64) + Send>;

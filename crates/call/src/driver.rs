@@ -260,7 +260,11 @@ impl Driver {
             room_id: entered.room_id,
             server: self.server.clone(),
             peers: peers.collect(),
+            token: entered.token,
         });
+        if let Some(room) = entered.room {
+            self.on_room(room, None);
+        }
         let signaling_ms = Some(now.duration_since(self.pressed).as_secs_f64() * 1000.0);
         self.record(None, EventKind::Joined { setup: SetupTimes { signaling_ms, ..SetupTimes::default() } });
         self.welcome_all(entered.participants, &SetupTimer::since_join(self.pressed, now), now);

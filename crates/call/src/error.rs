@@ -31,6 +31,16 @@ pub enum CallError {
         /// What it did.
         cause: String,
     },
+    /// TLS with it does not come about.
+    #[error(
+        "the server at {url} cannot be trusted or does not speak TLS ({cause}); check the address and its certificate"
+    )]
+    NotTrusted {
+        /// Where.
+        url: String,
+        /// What was found.
+        cause: String,
+    },
     /// The code is not one.
     #[error("'{0}' is not a room code; it is words joined by '-'")]
     BadCode(String),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sightline_media::audio::AudioSendCounters;
 use sightline_media::video::VideoSendCounters;
+use sightline_protocol::{Role, RoomState};
 use sightline_quality::{Event, EventKind, SetupTimes, Snapshot};
 use tokio::sync::mpsc;
 
@@ -26,7 +27,11 @@ pub enum CallEvent {
         server: String,
         /// Who is there. Each of them gets its own [`CallEvent::PeerJoined`] too.
         peers: Vec<PeerInfo>,
+        /// Our token for the room; older servers give none.
+        token: Option<String>,
     },
+    /// Something about the room itself.
+    Room(RoomNews),
     /// Somebody came in.
     PeerJoined(PeerInfo),
     /// Somebody is gone: `left`, `lost`, `too-slow`, `shutdown`, or `rejoined` under another id.
@@ -56,6 +61,8 @@ pub enum CallEvent {
         from: PeerInfo,
         /// The text.
         text: String,
+        /// It was said before we came in.
+        earlier: bool,
     },
     /// What the peer sends at the moment.
     MediaState {
@@ -84,6 +91,50 @@ pub enum CallEvent {
     },
 }
 
+/// What is told about the room itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RoomNews {
+    /// What it is like: when we come in, and whenever that changes.
+    State {
+        /// All of it.
+        state: Box<RoomState>,
+        /// Set in a warning: it ends in so many seconds.
+        seconds_left: Option<u32>,
+    },
+    /// Somebody waits to be let in. Told to hosts.
+    Waiting {
+        /// Who.
+        peer: PeerInfo,
+    },
+    /// Waits no longer.
+    WaitingEnded {
+        /// Participant id.
+        id: String,
+    },
+    /// Somebody watches the room.
+    Watching {
+        /// Who.
+        peer: PeerInfo,
+    },
+    /// Watches no longer.
+    WatchingEnded {
+        /// Participant id.
+        id: String,
+    },
+    /// Somebody is something else in the room now; perhaps ourselves.
+    Role {
+        /// Participant id.
+        id: String,
+        /// What.
+        role: Role,
+    },
+    /// A host asks us to switch the microphone off. The call has done so.
+    AskedToMute {
+        /// Name of the host.
+        by: String,
+    },
+}
+
 /// Why a call ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EndReason {
@@ -91,6 +142,10 @@ pub enum EndReason {
     Left,
     /// Another client took our place.
     Replaced,
+    /// A host put us out.
+    Removed,
+    /// The room is over.
+    Over(sightline_protocol::EndReason),
     /// The server does not let us in any more, and no peer is connected: a sentence.
     Refused(String),
     /// Camera, microphone, speaker or a file could not be used at the start: a sentence.
@@ -103,6 +158,8 @@ impl EndReason {
         match self {
             Self::Left => "left",
             Self::Replaced => "replaced",
+            Self::Removed => "removed",
+            Self::Over(_) => "ended",
             Self::Refused(_) => "connection-lost",
             Self::Media(_) => "media-failed",
         }

@@ -33,10 +33,10 @@ mod sleep;
 mod stats;
 
 pub use call::Call;
-pub use config::{CallConfig, Entry, LinkOptions, OnCaptured, PeerInfo, SinkFactory};
+pub use config::{CallConfig, Entry, LinkOptions, OnCaptured, OnWaiting, PeerInfo, SinkFactory};
 pub use error::CallError;
-pub use event::{CallEvent, CallSummary, EndReason};
+pub use event::{CallEvent, CallSummary, EndReason, RoomNews};
 pub use invitation::{Invitation, parse_invitation};
 pub use levels::Levels;
 pub use network::{AddressKind, NetworkReport, check_network};
-pub use signaling::{create_room, find_room};
+pub use signaling::{Api, create_room, find_room};

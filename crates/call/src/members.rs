@@ -6,14 +6,16 @@
 use std::time::Instant;
 
 use sightline_protocol::{
-    Change, ClientMessage, ErrorCode, LeaveReason, MediaState, Participant, ServerMessage, UserId,
+    Change, ClientMessage, ErrorCode, HostRequest, LeaveReason, MediaState, Participant, Role, RoomState,
+    ServerMessage, UserId,
 };
 use sightline_quality::{EventKind, Kind};
 
 use crate::driver::Driver;
-use crate::event::{CallEvent, EndReason};
+use crate::event::{CallEvent, EndReason, RoomNews};
 use crate::hints::Shown;
 use crate::negotiation::Input;
+use crate::orders::Order;
 use crate::peer::PeerLink;
 use crate::recovery::Recovery;
 use crate::setup::SetupTimer;
@@ -79,6 +81,7 @@ impl Driver {
             }
             Signal::Refused(error) => self.on_refused(&error),
             Signal::Replaced => self.end = Some(EndReason::Replaced),
+            Signal::Removed => self.end = Some(EndReason::Removed),
         }
     }
 
@@ -102,10 +105,14 @@ impl Driver {
                 self.negotiate(&from, Input::RemoteCandidate(candidate), now);
             }
             ServerMessage::Hint { from, hint } => self.on_hint(&from, hint, now),
-            ServerMessage::Chat { from, text, .. } => {
-                let from = self.author(&from);
-                self.events.emit(CallEvent::Chat { from, text });
+            ServerMessage::Chat { from, text, name, earlier, .. } => {
+                // With a name it is of one who may have left before we came.
+                let from = name.map_or_else(|| self.author(&from), |name| PeerInfo { id: from.0.clone(), name });
+                self.events.emit(CallEvent::Chat { from, text, earlier });
             }
+            ServerMessage::Room { room, seconds_left, .. } => self.on_room(room, seconds_left),
+            ServerMessage::Ended { reason, .. } => self.end = Some(EndReason::Over(reason)),
+            ServerMessage::Asked { from, request } => self.on_asked(&from, request),
             ServerMessage::Error { code, message } => match code {
                 // The only event that an older server of this version may not know.
                 ErrorCode::UnknownEvent => self.without_hints(),
@@ -119,6 +126,9 @@ impl Driver {
             ServerMessage::Welcome { .. }
             | ServerMessage::Join { .. }
             | ServerMessage::Leave { .. }
+            | ServerMessage::Waiting { .. }
+            | ServerMessage::People(_)
+            | ServerMessage::Meet(_)
             | ServerMessage::Pong { .. } => tracing::debug!("the server said something out of turn"),
         }
     }
@@ -134,7 +144,7 @@ impl Driver {
     }
 
     fn add(&mut self, participant: Participant, polite: bool, setup: SetupTimer, now: Instant) -> bool {
-        let Participant { user_id, name, media, away } = participant;
+        let Participant { user_id, name, media, away, role: _ } = participant;
         if user_id == self.own || self.peers.contains_key(&user_id) {
             return false;
         }
@@ -174,13 +184,39 @@ impl Driver {
     fn on_change(&mut self, id: UserId, change: Change, now: Instant) {
         match change {
             Change::Joined { name, media } => {
-                let participant = Participant { user_id: id, name, media, away: false };
+                let participant = Participant { user_id: id, name, media, away: false, role: Role::Guest };
                 self.add(participant, false, SetupTimer::since_arrival(now), now);
             }
             Change::Left { reason } => self.on_left(&id, reason),
             Change::Away {} => self.set_presence(&id, Presence::Away, now),
             Change::Back {} => self.set_presence(&id, Presence::Here, now),
             Change::Media { media } => self.set_media(&id, media),
+            Change::Role { role } => self.tell_of_room(RoomNews::Role { id: id.0, role }),
+            Change::Waiting { name } => self.tell_of_room(RoomNews::Waiting { peer: PeerInfo { id: id.0, name } }),
+            Change::WaitingEnded {} => self.tell_of_room(RoomNews::WaitingEnded { id: id.0 }),
+            Change::Watching { name } => self.tell_of_room(RoomNews::Watching { peer: PeerInfo { id: id.0, name } }),
+            Change::WatchingEnded {} => self.tell_of_room(RoomNews::WatchingEnded { id: id.0 }),
+            Change::Other => tracing::debug!("ignoring a change that is not understood"),
+        }
+    }
+
+    fn tell_of_room(&self, news: RoomNews) {
+        self.events.emit(CallEvent::Room(news));
+    }
+
+    pub(crate) fn on_room(&self, state: RoomState, seconds_left: Option<u32>) {
+        self.tell_of_room(RoomNews::State { state: Box::new(state), seconds_left });
+    }
+
+    /// A host asks for something: it is done, and shown who asked.
+    fn on_asked(&mut self, from: &UserId, request: HostRequest) {
+        match request {
+            HostRequest::Mute => {
+                let by = self.author(from).name;
+                self.on_order(Order::Microphone(false));
+                self.tell_of_room(RoomNews::AskedToMute { by });
+            }
+            HostRequest::Other => tracing::debug!("a host asks for something that is not understood"),
         }
     }
 
@@ -196,6 +232,8 @@ impl Driver {
             LeaveReason::Lost | LeaveReason::Other => self.remove(id, "lost"),
             LeaveReason::TooSlow => self.remove(id, "too-slow"),
             LeaveReason::Shutdown => self.remove(id, "shutdown"),
+            LeaveReason::Removed => self.remove(id, "removed"),
+            LeaveReason::Ended => self.remove(id, "ended"),
         }
     }
 

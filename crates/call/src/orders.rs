@@ -8,7 +8,7 @@ use std::time::Instant;
 use sightline_media::audio::{AudioSource, Speaker};
 use sightline_media::device::{DeviceEvent, DeviceKind};
 use sightline_media::video::VideoSource;
-use sightline_protocol::{ClientMessage, UserId, limits};
+use sightline_protocol::{ClientMessage, HostAction, UserId, limits};
 use sightline_quality::{Direction, EventKind, Kind};
 
 use crate::driver::Driver;
@@ -22,6 +22,7 @@ pub(crate) enum Order {
     CameraSource(Option<VideoSource>),
     Speaker(Speaker),
     Chat(String),
+    Host(HostAction),
     Mark,
     /// The pictures of this peer are shown in so many pixels.
     TileSize(UserId, (u16, u16)),
@@ -54,6 +55,7 @@ impl Driver {
                 }
             }
             Order::Chat(text) => self.say(text),
+            Order::Host(action) => self.signaling.send(ClientMessage::Host(action)),
             Order::TileSize(peer, size) => match self.peers.get_mut(&peer) {
                 Some(peer) => peer.shown.set(size),
                 None => tracing::debug!("the tile of somebody who has left"),
@@ -118,7 +120,7 @@ impl Driver {
     /// The others are told what is on, where that changed.
     fn tell_media(&mut self) {
         if let Some(media) = self.media.news() {
-            self.signaling.send(ClientMessage::Update { media });
+            self.signaling.send(ClientMessage::media(media));
         }
     }
 }

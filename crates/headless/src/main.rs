@@ -33,7 +33,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     match &cli.command {
         Command::Create { server } => {
-            println!("{}", runtime.block_on(sightline_call::create_room(server))?);
+            println!("{}", runtime.block_on(sightline_call::create_room(server, &Default::default()))?.code);
             Ok(ExitCode::SUCCESS)
         }
         Command::Join(args) => runtime.block_on(join(args)),

@@ -79,6 +79,8 @@ fn config(args: &JoinArgs, sinks: Arc<Sinks>) -> Result<CallConfig> {
         server: args.server.clone(),
         code: args.code.clone(),
         name: args.name.clone(),
+        token: None,
+        on_waiting: None,
         video: args.camera.0.clone(),
         video_settings: VideoSettings {
             width: args.size.width,
@@ -161,6 +163,8 @@ fn ended_by_itself(reason: EndReason) -> String {
     match reason {
         EndReason::Left => "left".to_owned(),
         EndReason::Replaced => "another client took this one's place".to_owned(),
+        EndReason::Removed => "the host put this client out".to_owned(),
+        EndReason::Over(why) => format!("the room is over ({})", why.as_str()),
         EndReason::Refused(why) | EndReason::Media(why) => why,
     }
 }
@@ -183,7 +187,7 @@ struct Watch<'a> {
 impl Watch<'_> {
     fn event(&mut self, event: CallEvent) -> Result<()> {
         match event {
-            CallEvent::Joined { user_id, room_id, server, peers } => {
+            CallEvent::Joined { user_id, room_id, server, peers, .. } => {
                 self.report.code = room_id.clone();
                 if let Some(history) = &self.history {
                     history.start_session(SessionStart {
@@ -243,7 +247,7 @@ impl Watch<'_> {
                     (false, false) => format!("the pictures of {name} go on"),
                 });
             }
-            CallEvent::Chat { .. } | CallEvent::MediaState { .. } | CallEvent::Ended { .. } => {}
+            CallEvent::Chat { .. } | CallEvent::MediaState { .. } | CallEvent::Room(_) | CallEvent::Ended { .. } => {}
         }
         Ok(())
     }

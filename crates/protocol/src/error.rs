@@ -36,6 +36,32 @@ pub enum ErrorCode {
     ShuttingDown,
     /// Another socket resumed this participant; this socket is closed. Do not connect again.
     Replaced,
+    /// No token, or one that is not good: expired, tampered with, of another server.
+    Unauthorized,
+    /// The token is good, and not for this.
+    Forbidden,
+    /// The room has a password, and it was not given or was wrong.
+    PasswordNeeded,
+    /// The room lets nobody new in.
+    Locked,
+    /// A host did not let the sender in, or put it out.
+    Denied,
+    /// The room is for accounts that were invited.
+    NotInvited,
+    /// No account has this name.
+    UnknownPerson,
+    /// An account has this name already.
+    NameTaken,
+    /// Name and password do not fit together.
+    WrongPassword,
+    /// There is nothing under this address or id.
+    NotFound,
+    /// The person is not here, or cannot be rung now.
+    NotHere,
+    /// The server cannot do this at the moment, for example because its disk is full.
+    Unavailable,
+    /// It is over or was deleted.
+    Gone,
     /// Something broke inside the server.
     Internal,
     /// A code this client does not know yet, from a newer server.
@@ -61,6 +87,19 @@ impl ErrorCode {
             Self::ServerFull => "server-full",
             Self::ShuttingDown => "shutting-down",
             Self::Replaced => "replaced",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::PasswordNeeded => "password-needed",
+            Self::Locked => "locked",
+            Self::Denied => "denied",
+            Self::NotInvited => "not-invited",
+            Self::UnknownPerson => "unknown-person",
+            Self::NameTaken => "name-taken",
+            Self::WrongPassword => "wrong-password",
+            Self::NotFound => "not-found",
+            Self::NotHere => "not-here",
+            Self::Unavailable => "unavailable",
+            Self::Gone => "gone",
             Self::Internal => "internal",
             Self::Other => "other",
         }

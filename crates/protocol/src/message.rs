@@ -21,24 +21,52 @@ pub enum ClientMessage {
         /// Token from an earlier welcome, to be the same participant again.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         resume_token: Option<String>,
+        /// Session token of an account, from `POST /accounts/sign-in`: this socket is one of its devices.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        account_token: Option<String>,
     },
     /// Enter a room. Answered with [`ServerMessage::Join`].
     Join {
-        /// The room's code, as spoken or typed; see [`crate::RoomCode`].
+        /// The room's code, as spoken or typed (see [`crate::RoomCode`]), or its id.
         room_id: String,
-        /// Name shown to the others.
+        /// Name shown to the others. Empty with a token: the token's.
+        #[serde(default)]
         name: String,
         /// What is on at the start.
         #[serde(default)]
         media: MediaState,
+        /// Token from `POST /rooms` or `POST /rooms/{id}/token`; says the role. Without one: a guest, where the room is
+        /// open to all who know its code.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token: Option<String>,
+        /// Only from programs that said no hello: their own name for themselves. They watch the room as an observer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user_id: Option<String>,
     },
-    /// Leave the room. Answered with [`ServerMessage::Leave`]; the socket stays open.
+    /// Leave the room, or stop waiting to be let in or watching. Answered with [`ServerMessage::Leave`]; the socket stays
+    /// open.
     Leave {},
     /// Own media state changed; relayed as [`Change::Media`].
     Update {
         /// The new state, whole.
-        media: MediaState,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        media: Option<MediaState>,
+        /// The room, from programs that said no hello.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        room_id: Option<String>,
+        /// Who, from programs that said no hello.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user_id: Option<String>,
+        /// `joined` is the same as join, `left` as leave, `media` needs `media`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        action: Option<String>,
     },
+    /// A host's word about the room or somebody in it.
+    Host(HostAction),
+    /// About people by name: presence, ringing. Needs a hello with an account.
+    People(PeopleAction),
+    /// About a random partner.
+    Meet(MeetAction),
     /// SDP offer for one member of the room (RFC 8829).
     Offer {
         /// Receiver's user id.
@@ -97,6 +125,9 @@ pub enum ServerMessage {
         resumed: bool,
         /// STUN and TURN servers to use (W3C RTCIceServer).
         ice_servers: Vec<IceServer>,
+        /// Name of the account that the hello's token is of.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        account: Option<String>,
     },
     /// Answer to join, and to a resumed hello of one who was in a room.
     Join {
@@ -107,7 +138,51 @@ pub enum ServerMessage {
         /// Who is there already, in the order in which they joined. The receiver joined later than all of them, so it
         /// sends the first offer to each and is the polite side (perfect negotiation).
         participants: Vec<Participant>,
+        /// What the room is like, and what the receiver is in it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        room: Option<RoomState>,
+        /// A token for this room under the receiver's role and id: for uploads, and to come in again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token: Option<String>,
     },
+    /// Answer to a join where a host has to let people in first. [`ServerMessage::Join`] follows, or an error.
+    Waiting {
+        /// The room's code.
+        room_id: String,
+        /// Its name.
+        name: String,
+    },
+    /// The room is other than it was, or ends soon.
+    Room {
+        /// The room's code.
+        room_id: String,
+        /// All of it.
+        room: RoomState,
+        /// Set in a warning: so many seconds are left.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seconds_left: Option<u32>,
+        /// In the place of the one from the join, where the receiver's role changed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token: Option<String>,
+    },
+    /// The room is over, for all.
+    Ended {
+        /// The room's code.
+        room_id: String,
+        /// Why.
+        reason: EndReason,
+    },
+    /// A host asks for something; the client does it and shows that it was asked.
+    Asked {
+        /// The host.
+        from: UserId,
+        /// What for.
+        request: HostRequest,
+    },
+    /// About people by name.
+    People(PeopleNews),
+    /// About a random partner.
+    Meet(MeetNews),
     /// Answer to leave.
     Leave {
         /// The room that was left.
@@ -161,6 +236,12 @@ pub enum ServerMessage {
         text: String,
         /// When the server took it, milliseconds since the Unix epoch.
         sent_at_ms: i64,
+        /// The sender's name, in those that were sent before the receiver came in.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// It was sent before the receiver came in.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        earlier: bool,
     },
     /// Answer to ping.
     Pong {
@@ -223,6 +304,308 @@ pub enum Change {
         /// The new state, whole.
         media: MediaState,
     },
+    /// Is something else in the room now.
+    Role {
+        /// What.
+        role: Role,
+    },
+    /// Waits to be let in. Told to hosts.
+    Waiting {
+        /// Shown name.
+        name: String,
+    },
+    /// Waits no longer.
+    WaitingEnded {},
+    /// Watches from now on.
+    Watching {
+        /// Shown name.
+        name: String,
+    },
+    /// Watches no longer.
+    WatchingEnded {},
+    /// A change that this client does not know yet, from a newer server.
+    #[serde(other)]
+    Other,
+}
+
+/// What somebody is in a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Takes part and decides about the room.
+    Host,
+    /// Takes part.
+    Guest,
+    /// Sees who comes and goes, and the chat; sends and gets no media.
+    Observer,
+}
+
+impl Role {
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Guest => "guest",
+            Self::Observer => "observer",
+        }
+    }
+}
+
+/// What a room is like.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RoomState {
+    /// The room's id, unique for good.
+    pub id: String,
+    /// Shown name.
+    pub name: String,
+    /// The receiver's role.
+    pub role: Role,
+    /// Nobody new is let in.
+    pub locked: bool,
+    /// Newcomers wait for a host.
+    pub waiting_room: bool,
+    /// When it ends for all, milliseconds since the Unix epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_ms: Option<i64>,
+    /// Who wait to be let in; told to hosts only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waiting: Vec<Waiting>,
+    /// Who watch.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub observers: Vec<Waiting>,
+}
+
+/// Somebody at a room who is not a member.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Waiting {
+    /// As of a participant.
+    pub user_id: UserId,
+    /// Shown name.
+    pub name: String,
+}
+
+/// What a host decides, tagged by `action`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum HostAction {
+    /// Let one who waits come in.
+    Admit {
+        /// Who.
+        user_id: UserId,
+    },
+    /// Send one who waits away.
+    Deny {
+        /// Who.
+        user_id: UserId,
+    },
+    /// Ask a member to switch the microphone off.
+    Mute {
+        /// Who.
+        user_id: UserId,
+    },
+    /// Put a member out; its token is good no more.
+    Remove {
+        /// Who.
+        user_id: UserId,
+    },
+    /// Let nobody new in, or let them again.
+    Lock {
+        /// Which of the two.
+        locked: bool,
+    },
+    /// End the room for all.
+    End {},
+    /// Make a member the host in the sender's place.
+    HandOver {
+        /// Who.
+        user_id: UserId,
+    },
+}
+
+/// What a host asks a client for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HostRequest {
+    /// Switch the microphone off.
+    Mute,
+    /// A request that this client does not know yet, from a newer server.
+    #[serde(other)]
+    Other,
+}
+
+/// Why a room is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EndReason {
+    /// Its time was up.
+    Expired,
+    /// Nobody was in it for long enough.
+    Empty,
+    /// A host ended it.
+    Host,
+    /// An admin ended it.
+    Admin,
+    /// The random partner left.
+    Partner,
+    /// The server was killed, and nobody came back.
+    Crash,
+    /// A reason this client does not know yet, from a newer server.
+    #[serde(other)]
+    Other,
+}
+
+impl EndReason {
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Expired => "expired",
+            Self::Empty => "empty",
+            Self::Host => "host",
+            Self::Admin => "admin",
+            Self::Partner => "partner",
+            Self::Crash => "crash",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// What a signed-in client does about people, tagged by `action`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum PeopleAction {
+    /// Tell whether these are here, now and whenever it changes. Replaces the list before.
+    Watch {
+        /// Account names.
+        names: Vec<String>,
+    },
+    /// Ring on all devices of an account, for the room that the sender is in or has the code of.
+    Ring {
+        /// Account name.
+        name: String,
+        /// The room's code or id.
+        room_id: String,
+    },
+    /// The caller rings no longer.
+    Cancel {
+        /// From [`PeopleNews::Ringing`].
+        ring_id: String,
+    },
+    /// Accept on this device.
+    Accept {
+        /// From [`PeopleNews::Incoming`].
+        ring_id: String,
+    },
+    /// Decline on all devices.
+    Decline {
+        /// From [`PeopleNews::Incoming`].
+        ring_id: String,
+    },
+}
+
+/// What a signed-in client is told about people, tagged by `news`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "news", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum PeopleNews {
+    /// Of somebody who is watched.
+    Presence {
+        /// Account name.
+        name: String,
+        /// At least one device is connected.
+        here: bool,
+    },
+    /// To the caller: it rings on so many devices.
+    Ringing {
+        /// Names this call.
+        ring_id: String,
+        /// Whom.
+        name: String,
+        /// How many devices.
+        devices: u32,
+    },
+    /// To each device of the one who is called.
+    Incoming {
+        /// Names this call.
+        ring_id: String,
+        /// Who calls: account name.
+        from: String,
+        /// Code of the room.
+        room_id: String,
+        /// Rings for so many seconds.
+        seconds: u32,
+    },
+    /// To the caller and to all devices: it rings no longer.
+    RingEnded {
+        /// Which.
+        ring_id: String,
+        /// `accepted`, `elsewhere`, `declined`, `cancelled`, `timed-out`, `unreachable`, `busy`.
+        outcome: String,
+    },
+    /// While nobody was here: called in vain.
+    Missed {
+        /// Who called.
+        from: String,
+        /// When, milliseconds since the Unix epoch.
+        unix_ms: i64,
+    },
+    /// News that this client does not know yet, from a newer server.
+    #[serde(other)]
+    Other,
+}
+
+/// What one does who wants a random partner, tagged by `action`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum MeetAction {
+    /// Enter the queue.
+    Enter {
+        /// Name shown to the partner.
+        #[serde(default)]
+        name: String,
+    },
+    /// Another partner: both go back into the queue.
+    Next {},
+    /// Leave the queue, or the partner.
+    Leave {},
+    /// Never this partner again; and next.
+    Block {},
+    /// Tell the admin about this partner.
+    Report {
+        /// What was wrong, at most 500 characters.
+        reason: String,
+    },
+}
+
+/// What one is told who wants a random partner, tagged by `news`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "news", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum MeetNews {
+    /// In the queue.
+    Queued {
+        /// How many others wait.
+        others: u32,
+    },
+    /// There is a partner: join this room.
+    Paired {
+        /// Code of a fresh room of two.
+        room_id: String,
+        /// Token for it.
+        token: String,
+        /// Shown name of the partner.
+        partner: String,
+        /// The receiver sends the first offer. (Its join is answered when the partner is in the room.)
+        offers: bool,
+    },
+    /// The partner left or went on; the receiver is in the queue again.
+    PartnerLeft {},
+    /// Out of the queue.
+    Left {},
+    /// The admin has the report.
+    Reported {},
+    /// News that this client does not know yet, from a newer server.
+    #[serde(other)]
+    Other,
 }
 
 /// Why somebody is gone.
@@ -237,13 +620,17 @@ pub enum LeaveReason {
     TooSlow,
     /// The server went down, and it did not come back after the restart.
     Shutdown,
+    /// Put out by a host.
+    Removed,
+    /// The room ended.
+    Ended,
     /// A reason this client does not know yet, from a newer server.
     #[serde(other)]
     Other,
 }
 
 /// One member of a room.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Participant {
     /// Unique within the server.
@@ -255,6 +642,17 @@ pub struct Participant {
     /// Lost its socket and may come back; as after [`Change::Away`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub away: bool,
+    /// What it is.
+    #[serde(default = "guest", skip_serializing_if = "is_guest")]
+    pub role: Role,
+}
+
+fn guest() -> Role {
+    Role::Guest
+}
+
+fn is_guest(role: &Role) -> bool {
+    *role == Role::Guest
 }
 
 /// What a participant sends at the moment.

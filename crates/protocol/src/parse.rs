@@ -8,7 +8,7 @@ use serde::{
     de::{DeserializeOwned, IgnoredAny},
 };
 
-use crate::{ClientMessage, ErrorCode, Refusal, ServerMessage, limits};
+use crate::{ClientMessage, ErrorCode, MediaState, Refusal, ServerMessage, limits};
 
 /// What every message has, whatever its event. `data` is looked at only once the event is known.
 #[derive(Deserialize)]
@@ -23,8 +23,21 @@ const DETAIL_CHARS: usize = 160;
 
 impl ClientMessage {
     /// Every event a client may send.
-    pub const EVENTS: &[&str] =
-        &["hello", "join", "leave", "update", "offer", "answer", "ice-candidate", "hint", "chat", "ping"];
+    pub const EVENTS: &[&str] = &[
+        "hello",
+        "join",
+        "leave",
+        "update",
+        "offer",
+        "answer",
+        "ice-candidate",
+        "hint",
+        "chat",
+        "ping",
+        "host",
+        "people",
+        "meet",
+    ];
 
     /// Reads a client's message on the server.
     ///
@@ -32,6 +45,11 @@ impl ClientMessage {
     /// `too-large`, `bad-message` or `unknown-event`, in this order of looking.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
         parse(text, Self::EVENTS, limits::MESSAGE_BYTES)
+    }
+
+    /// An update about the sender's microphone and camera.
+    pub fn media(media: MediaState) -> Self {
+        Self::Update { media: Some(media), room_id: None, user_id: None, action: None }
     }
 
     /// The message as it is sent.
@@ -42,8 +60,25 @@ impl ClientMessage {
 
 impl ServerMessage {
     /// Every event a server may send.
-    pub const EVENTS: &[&str] =
-        &["welcome", "join", "leave", "update", "offer", "answer", "ice-candidate", "hint", "chat", "pong", "error"];
+    pub const EVENTS: &[&str] = &[
+        "welcome",
+        "join",
+        "leave",
+        "update",
+        "offer",
+        "answer",
+        "ice-candidate",
+        "hint",
+        "chat",
+        "pong",
+        "error",
+        "waiting",
+        "room",
+        "ended",
+        "asked",
+        "people",
+        "meet",
+    ];
 
     /// Reads a server's message on the client. A client that gets [`ErrorCode::UnknownEvent`] or
     /// [`ErrorCode::BadMessage`] here has met a newer server: it ignores the message and goes on.

@@ -64,26 +64,175 @@ impl From<RoomCode> for String {
     }
 }
 
+/// Body of `POST /rooms`; all of it may be left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RoomWish {
+    /// Shown name; without one the server makes one up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub room_name: Option<String>,
+    /// The room ends for all after so many minutes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_in_minutes: Option<u32>,
+    /// It ends when nobody was in it for so many minutes; 24 h without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub empty_minutes: Option<u32>,
+    /// Most members at a time, at most what the server allows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_participants: Option<u32>,
+    /// Whoever comes by the code has to know it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+    /// Guests wait until a host lets them in.
+    pub waiting_room: bool,
+    /// Only these accounts, if there are any here.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub invited: Vec<String>,
+}
+
 /// Body of the 201 to `POST /rooms`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RoomCreated {
+    /// Unique for good.
+    #[serde(default)]
+    pub id: String,
+    /// Shown name.
+    #[serde(default)]
+    pub name: String,
     /// The new room's code.
     pub code: String,
+    /// Opens the room in the app.
+    #[serde(default)]
+    pub link: String,
+    /// Opens a page that opens the app.
+    #[serde(default)]
+    pub web_link: String,
+    /// RFC 3339, UTC.
+    #[serde(default, rename = "created_at")]
+    pub created_at: String,
+    /// RFC 3339, UTC: when it ends for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
     /// Most members at a time.
     pub max_participants: u32,
+    /// A password is wanted.
+    #[serde(default)]
+    pub password_needed: bool,
+    /// Guests wait for a host.
+    #[serde(default)]
+    pub waiting_room: bool,
+    /// Token of the room's host: for whoever made the room, and nobody else.
+    #[serde(default)]
+    pub token: String,
 }
 
-/// Body of the 200 to `GET /rooms/{code}`.
+/// Body of the 200 to `GET /rooms/{id}`: what one may know who has the code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RoomInfo {
+    /// Unique for good.
+    #[serde(default)]
+    pub id: String,
+    /// Shown name.
+    #[serde(default)]
+    pub name: String,
     /// The room's code.
     pub code: String,
+    /// RFC 3339, UTC.
+    #[serde(default)]
+    pub created_at: String,
+    /// RFC 3339, UTC: when it ends for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
     /// Members at the moment, those who are away included.
     pub participant_count: u32,
     /// Most members at a time.
     pub max_participants: u32,
+    /// A password is wanted.
+    #[serde(default)]
+    pub password_needed: bool,
+    /// Guests wait for a host.
+    #[serde(default)]
+    pub waiting_room: bool,
+    /// Nobody new is let in.
+    #[serde(default)]
+    pub locked: bool,
+    /// Only accounts that were invited.
+    #[serde(default)]
+    pub invitation_needed: bool,
+}
+
+/// Body of the 200 to `GET /rooms`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomList {
+    /// The rooms that the asker may see, the newest first.
+    pub rooms: Vec<RoomLine>,
+}
+
+/// A room in a [`RoomList`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RoomLine {
+    /// Unique for good.
+    pub room_id: String,
+    /// Shown name.
+    pub name: String,
+    /// Members at the moment.
+    pub participant_count: u32,
+    /// RFC 3339, UTC.
+    pub created_at: String,
+    /// To an admin, or one of the room: the rest of it.
+    #[serde(flatten)]
+    pub live: Option<LiveRoom>,
+}
+
+/// What an admin sees of a room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LiveRoom {
+    /// To join it.
+    pub code: String,
+    /// RFC 3339, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
+    /// Most members at a time.
+    pub max_participants: u32,
+    /// Nobody new is let in.
+    pub locked: bool,
+    /// Members in the order in which they joined.
+    pub participants: Vec<crate::Participant>,
+    /// How many wait to be let in.
+    pub waiting: u32,
+    /// How many watch.
+    pub observers: u32,
+}
+
+/// Body of `POST /rooms/{id}/token`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenWish {
+    /// Guests need the room's code only, and its password; hosts and observers are made by a host.
+    pub role: crate::Role,
+    /// Name shown to the others; the joiner may give another, without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The room's password, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+    /// Good for so many minutes; 12 h without, and never longer than the room.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_in_minutes: Option<u32>,
+}
+
+/// Body of the 200 to `POST /rooms/{id}/token`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenIssued {
+    /// A JSON Web Token (RFC 7519).
+    pub token: String,
+    /// RFC 3339, UTC.
+    pub expires_at: String,
 }
 
 #[cfg(test)]

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use sightline_protocol::{
-    Change, ClientMessage, ErrorCode, Hint, IceCandidate, IceServer, LeaveReason, MediaState, Participant, Refusal,
-    RoomCreated, RoomInfo, ServerMessage, UserId, VERSION,
+    Change, ClientMessage, EndReason, ErrorCode, Hint, HostAction, HostRequest, IceCandidate, IceServer, LeaveReason,
+    MediaState, MeetAction, MeetNews, Participant, PeopleAction, PeopleNews, Problem, Role, RoomCreated, RoomInfo,
+    RoomState, ServerMessage, UserId, VERSION, Waiting,
 };
 
 const PROTOCOL_MD: &str = include_str!("../../../PROTOCOL.md");
@@ -30,8 +31,12 @@ fn candidate(line: &str, fragment: Option<&str>) -> IceCandidate {
 
 fn client_messages() -> Vec<(ClientMessage, &'static str)> {
     let to = user("u3f9a0c7e51d2b864");
-    let hello =
-        |resume_token| ClientMessage::Hello { version: VERSION, client: "sightline/0.1.0".into(), resume_token };
+    let hello = |resume_token| ClientMessage::Hello {
+        version: VERSION,
+        client: "sightline/0.1.0".into(),
+        resume_token,
+        account_token: None,
+    };
     let host = "candidate:1 1 udp 2130706431 192.0.2.7 50000 typ host";
     vec![
         (hello(None), r#"{"event":"hello","data":{"version":1,"client":"sightline/0.1.0"}}"#),
@@ -43,13 +48,12 @@ fn client_messages() -> Vec<(ClientMessage, &'static str)> {
             ClientMessage::Join {
                 room_id: "amber-canoe-violet-magnet".into(),
                 name: "Ada".into(),
-                media: media(true, true),
-            },
+                media: media(true, true), token: None, user_id: None },
             r#"{"event":"join","data":{"roomId":"amber-canoe-violet-magnet","name":"Ada","media":{"audio":true,"video":true}}}"#,
         ),
         (ClientMessage::Leave {}, r#"{"event":"leave","data":{}}"#),
         (
-            ClientMessage::Update { media: media(true, false) },
+            ClientMessage::media(media(true, false)),
             r#"{"event":"update","data":{"media":{"audio":true,"video":false}}}"#,
         ),
         (
@@ -78,13 +82,182 @@ fn client_messages() -> Vec<(ClientMessage, &'static str)> {
         ),
         (ClientMessage::Ping { nonce: 7 }, r#"{"event":"ping","data":{"nonce":7}}"#),
     ]
+    .into_iter()
+    .chain(decisions())
+    .collect()
+}
+
+fn decisions() -> Vec<(ClientMessage, &'static str)> {
+    let user_id = || user("u81b2d4c6e8f00a1c");
+    let ring_id = || "i0123456789abcdef".to_owned();
+    let host = ClientMessage::Host;
+    let people = ClientMessage::People;
+    let meet = ClientMessage::Meet;
+    vec![
+        (
+            host(HostAction::Admit { user_id: user_id() }),
+            r#"{"event":"host","data":{"action":"admit","userId":"u81b2d4c6e8f00a1c"}}"#,
+        ),
+        (
+            host(HostAction::Deny { user_id: user_id() }),
+            r#"{"event":"host","data":{"action":"deny","userId":"u81b2d4c6e8f00a1c"}}"#,
+        ),
+        (
+            host(HostAction::Mute { user_id: user_id() }),
+            r#"{"event":"host","data":{"action":"mute","userId":"u81b2d4c6e8f00a1c"}}"#,
+        ),
+        (
+            host(HostAction::Remove { user_id: user_id() }),
+            r#"{"event":"host","data":{"action":"remove","userId":"u81b2d4c6e8f00a1c"}}"#,
+        ),
+        (host(HostAction::Lock { locked: true }), r#"{"event":"host","data":{"action":"lock","locked":true}}"#),
+        (host(HostAction::End {}), r#"{"event":"host","data":{"action":"end"}}"#),
+        (
+            host(HostAction::HandOver { user_id: user_id() }),
+            r#"{"event":"host","data":{"action":"hand-over","userId":"u81b2d4c6e8f00a1c"}}"#,
+        ),
+        (
+            people(PeopleAction::Watch { names: vec!["grace".into()] }),
+            r#"{"event":"people","data":{"action":"watch","names":["grace"]}}"#,
+        ),
+        (
+            people(PeopleAction::Ring { name: "grace".into(), room_id: "amber-canoe-violet-magnet".into() }),
+            r#"{"event":"people","data":{"action":"ring","name":"grace","roomId":"amber-canoe-violet-magnet"}}"#,
+        ),
+        (
+            people(PeopleAction::Cancel { ring_id: ring_id() }),
+            r#"{"event":"people","data":{"action":"cancel","ringId":"i0123456789abcdef"}}"#,
+        ),
+        (
+            people(PeopleAction::Accept { ring_id: ring_id() }),
+            r#"{"event":"people","data":{"action":"accept","ringId":"i0123456789abcdef"}}"#,
+        ),
+        (
+            people(PeopleAction::Decline { ring_id: ring_id() }),
+            r#"{"event":"people","data":{"action":"decline","ringId":"i0123456789abcdef"}}"#,
+        ),
+        (meet(MeetAction::Enter { name: "Ada".into() }), r#"{"event":"meet","data":{"action":"enter","name":"Ada"}}"#),
+        (meet(MeetAction::Next {}), r#"{"event":"meet","data":{"action":"next"}}"#),
+        (meet(MeetAction::Leave {}), r#"{"event":"meet","data":{"action":"leave"}}"#),
+        (meet(MeetAction::Block {}), r#"{"event":"meet","data":{"action":"block"}}"#),
+        (
+            meet(MeetAction::Report { reason: "Insults.".into() }),
+            r#"{"event":"meet","data":{"action":"report","reason":"Insults."}}"#,
+        ),
+    ]
 }
 
 fn server_messages() -> Vec<(ServerMessage, &'static str)> {
     let mut all = answers();
     all.extend(updates());
     all.extend(relayed());
+    all.extend(about_rooms());
+    all.extend(about_people());
     all
+}
+
+fn room() -> RoomState {
+    RoomState {
+        id: "r0123456789abcdef".into(),
+        name: "Monday".into(),
+        role: Role::Host,
+        locked: false,
+        waiting_room: true,
+        expires_ms: Some(1_780_000_600_000),
+        waiting: vec![Waiting { user_id: user("u81b2d4c6e8f00a1c"), name: "Grace".into() }],
+        observers: vec![],
+    }
+}
+
+fn about_rooms() -> Vec<(ServerMessage, &'static str)> {
+    let room_id = || "amber-canoe-violet-magnet".to_owned();
+    let update = |change| ServerMessage::Update { room_id: room_id(), user_id: user("u81b2d4c6e8f00a1c"), change };
+    vec![
+        (
+            ServerMessage::Waiting { room_id: room_id(), name: "Monday".into() },
+            r#"{"event":"waiting","data":{"roomId":"amber-canoe-violet-magnet","name":"Monday"}}"#,
+        ),
+        (
+            ServerMessage::Room { room_id: room_id(), room: room(), seconds_left: Some(60), token: None },
+            r#"{"event":"room","data":{"roomId":"amber-canoe-violet-magnet","room":{"id":"r0123456789abcdef","name":"Monday","role":"host","locked":false,"waitingRoom":true,"expiresMs":1780000600000,"waiting":[{"userId":"u81b2d4c6e8f00a1c","name":"Grace"}]},"secondsLeft":60}}"#,
+        ),
+        (
+            ServerMessage::Ended { room_id: room_id(), reason: EndReason::Expired },
+            r#"{"event":"ended","data":{"roomId":"amber-canoe-violet-magnet","reason":"expired"}}"#,
+        ),
+        (
+            ServerMessage::Asked { from: user("u3f9a0c7e51d2b864"), request: HostRequest::Mute },
+            r#"{"event":"asked","data":{"from":"u3f9a0c7e51d2b864","request":"mute"}}"#,
+        ),
+        (
+            update(Change::Role { role: Role::Host }),
+            r#"{"event":"update","data":{"roomId":"amber-canoe-violet-magnet","userId":"u81b2d4c6e8f00a1c","action":"role","role":"host"}}"#,
+        ),
+        (
+            update(Change::Waiting { name: "Grace".into() }),
+            r#"{"event":"update","data":{"roomId":"amber-canoe-violet-magnet","userId":"u81b2d4c6e8f00a1c","action":"waiting","name":"Grace"}}"#,
+        ),
+        (
+            update(Change::WaitingEnded {}),
+            r#"{"event":"update","data":{"roomId":"amber-canoe-violet-magnet","userId":"u81b2d4c6e8f00a1c","action":"waiting-ended"}}"#,
+        ),
+        (
+            update(Change::Watching { name: "lobby-display".into() }),
+            r#"{"event":"update","data":{"roomId":"amber-canoe-violet-magnet","userId":"u81b2d4c6e8f00a1c","action":"watching","name":"lobby-display"}}"#,
+        ),
+        (
+            update(Change::WatchingEnded {}),
+            r#"{"event":"update","data":{"roomId":"amber-canoe-violet-magnet","userId":"u81b2d4c6e8f00a1c","action":"watching-ended"}}"#,
+        ),
+    ]
+}
+
+fn about_people() -> Vec<(ServerMessage, &'static str)> {
+    let ring_id = || "i0123456789abcdef".to_owned();
+    let room_id = || "amber-canoe-violet-magnet".to_owned();
+    vec![
+        (
+            ServerMessage::People(PeopleNews::Presence { name: "grace".into(), here: true }),
+            r#"{"event":"people","data":{"news":"presence","name":"grace","here":true}}"#,
+        ),
+        (
+            ServerMessage::People(PeopleNews::Ringing { ring_id: ring_id(), name: "grace".into(), devices: 2 }),
+            r#"{"event":"people","data":{"news":"ringing","ringId":"i0123456789abcdef","name":"grace","devices":2}}"#,
+        ),
+        (
+            ServerMessage::People(PeopleNews::Incoming {
+                ring_id: ring_id(),
+                from: "ada".into(),
+                room_id: room_id(),
+                seconds: 45,
+            }),
+            r#"{"event":"people","data":{"news":"incoming","ringId":"i0123456789abcdef","from":"ada","roomId":"amber-canoe-violet-magnet","seconds":45}}"#,
+        ),
+        (
+            ServerMessage::People(PeopleNews::RingEnded { ring_id: ring_id(), outcome: "accepted".into() }),
+            r#"{"event":"people","data":{"news":"ring-ended","ringId":"i0123456789abcdef","outcome":"accepted"}}"#,
+        ),
+        (
+            ServerMessage::People(PeopleNews::Missed { from: "ada".into(), unix_ms: 1_780_000_000_000 }),
+            r#"{"event":"people","data":{"news":"missed","from":"ada","unixMs":1780000000000}}"#,
+        ),
+        (
+            ServerMessage::Meet(MeetNews::Queued { others: 3 }),
+            r#"{"event":"meet","data":{"news":"queued","others":3}}"#,
+        ),
+        (
+            ServerMessage::Meet(MeetNews::Paired {
+                room_id: room_id(),
+                token: "eyJ0.e30.c2ln".into(),
+                partner: "Grace".into(),
+                offers: true,
+            }),
+            r#"{"event":"meet","data":{"news":"paired","roomId":"amber-canoe-violet-magnet","token":"eyJ0.e30.c2ln","partner":"Grace","offers":true}}"#,
+        ),
+        (ServerMessage::Meet(MeetNews::PartnerLeft {}), r#"{"event":"meet","data":{"news":"partner-left"}}"#),
+        (ServerMessage::Meet(MeetNews::Left {}), r#"{"event":"meet","data":{"news":"left"}}"#),
+        (ServerMessage::Meet(MeetNews::Reported {}), r#"{"event":"meet","data":{"news":"reported"}}"#),
+    ]
 }
 
 fn answers() -> Vec<(ServerMessage, &'static str)> {
@@ -95,6 +268,7 @@ fn answers() -> Vec<(ServerMessage, &'static str)> {
         name: name.into(),
         media: media(true, video),
         away,
+        role: Role::Guest,
     };
     vec![
         (
@@ -109,6 +283,7 @@ fn answers() -> Vec<(ServerMessage, &'static str)> {
                     username: Some("guest".into()),
                     credential: Some("secret".into()),
                 }],
+                account: None,
             },
             r#"{"event":"welcome","data":{"version":1,"userId":"u3f9a0c7e51d2b864","resumeToken":"u3f9a0c7e51d2b864.5b1f0c","resumeSeconds":30,"resumed":false,"iceServers":[{"urls":["turn:turn.example.org:3478"],"username":"guest","credential":"secret"}]}}"#,
         ),
@@ -120,6 +295,8 @@ fn answers() -> Vec<(ServerMessage, &'static str)> {
                     participant("u81b2d4c6e8f00a1c", "Grace", false, false),
                     participant("u0d9e8f7a6b5c4d3e", "Alan", true, true),
                 ],
+                room: None,
+                token: None,
             },
             r#"{"event":"join","data":{"roomId":"amber-canoe-violet-magnet","userId":"u3f9a0c7e51d2b864","participants":[{"userId":"u81b2d4c6e8f00a1c","name":"Grace","media":{"audio":true,"video":false}},{"userId":"u0d9e8f7a6b5c4d3e","name":"Alan","media":{"audio":true,"video":true},"away":true}]}}"#,
         ),
@@ -192,7 +369,13 @@ fn relayed() -> Vec<(ServerMessage, &'static str)> {
             r#"{"event":"hint","data":{"from":"u81b2d4c6e8f00a1c","hint":{"kind":"pictures","paused":false}}}"#,
         ),
         (
-            ServerMessage::Chat { from: from(), text: "Can you hear me?".into(), sent_at_ms: 1_780_000_000_000 },
+            ServerMessage::Chat {
+                from: from(),
+                text: "Can you hear me?".into(),
+                sent_at_ms: 1_780_000_000_000,
+                name: None,
+                earlier: false,
+            },
             r#"{"event":"chat","data":{"from":"u81b2d4c6e8f00a1c","text":"Can you hear me?","sentAtMs":1780000000000}}"#,
         ),
     ]
@@ -237,9 +420,15 @@ fn hints_of_newer_clients_are_no_errors() {
 
 #[test]
 fn optional_fields_may_be_left_out() {
-    let hello = ClientMessage::Hello { version: 1, client: String::new(), resume_token: None };
+    let hello = ClientMessage::Hello { version: 1, client: String::new(), resume_token: None, account_token: None };
     assert_eq!(ClientMessage::parse(r#"{"event":"hello","data":{"version":1}}"#), Ok(hello));
-    let join = ClientMessage::Join { room_id: "a".into(), name: "b".into(), media: media(true, true) };
+    let join = ClientMessage::Join {
+        room_id: "a".into(),
+        name: "b".into(),
+        media: media(true, true),
+        token: None,
+        user_id: None,
+    };
     assert_eq!(ClientMessage::parse(r#"{"event":"join","data":{"roomId":"a","name":"b"}}"#), Ok(join));
     let bare = r#"{"event":"ice-candidate","data":{"to":"u","candidate":{"candidate":"x"}}}"#;
     let Ok(ClientMessage::IceCandidate { candidate, .. }) = ClientMessage::parse(bare) else { panic!("not read") };
@@ -295,7 +484,7 @@ fn the_protocol_page_shows_every_message_as_it_is() {
         match kind {
             "client" => canonical::<ClientMessage>(text),
             "server" => canonical::<ServerMessage>(text),
-            "refusal" => canonical::<Refusal>(text),
+            "problem" => canonical::<Problem>(text),
             "room-created" => canonical::<RoomCreated>(text),
             "room-info" => canonical::<RoomInfo>(text),
             other => panic!("a JSON block of unknown kind '{other}'"),

@@ -6,6 +6,8 @@
 //! Things happen to a [`Hub`] by calls that are handed the time; what is to be done about it comes out as [`Effect`]s, in
 //! order. One task owns it (see `switch.rs`).
 
+mod hosting;
+mod lifecycle;
 mod requests;
 mod room;
 #[cfg(test)]
@@ -20,16 +22,18 @@ use std::{
 use axum::extract::ws::Utf8Bytes;
 use rand::rngs::StdRng;
 use sightline_protocol::{
-    Change, ClientMessage, ErrorCode, LeaveReason, Refusal, RoomCode, RoomCreated, RoomInfo, ServerMessage, UserId,
+    Change, ClientMessage, EndReason, ErrorCode, LeaveReason, Refusal, RoomCode, ServerMessage, UserId, close,
 };
 
 use crate::{
-    code,
+    auth::Keys,
     config::Config,
     limiter::ByAddress,
     store::{Entry, Restored},
     token::TokenHash,
 };
+pub(crate) use lifecycle::{MadeBy, NewRoom, TokenOrder};
+pub(crate) use room::Terms;
 use room::{Budget, Member, Presence, Room};
 
 /// Names a connection for as long as the process runs.
@@ -61,6 +65,19 @@ pub(crate) enum Farewell {
     Replaced,
     /// The server is going down.
     ShuttingDown,
+    /// A host put its participant out.
+    Removed,
+}
+
+impl Farewell {
+    /// Code and reason of the close frame.
+    pub(crate) fn close_frame(self) -> (u16, &'static str) {
+        match self {
+            Self::Replaced => (close::REPLACED, "replaced"),
+            Self::ShuttingDown => (close::RESTART, "going down"),
+            Self::Removed => (close::OUT, "put out"),
+        }
+    }
 }
 
 /// Something that happens by itself. Ordered by time in [`Hub::deadlines`].
@@ -70,6 +87,10 @@ enum Deadline {
     Place(UserId),
     /// A room that nobody is in is forgotten.
     Room(RoomCode),
+    /// Those in a room are told that it ends in so many seconds.
+    Warning(RoomCode, u32),
+    /// A room's time is up.
+    End(RoomCode),
 }
 
 #[derive(Debug)]
@@ -83,17 +104,36 @@ struct Client {
 struct Greeted {
     user: UserId,
     token: TokenHash,
-    room: Option<RoomCode>,
+    /// Name of the account that this is a device of.
+    account: Option<String>,
+    /// A program that said no hello has a name of its own for itself.
+    calls_itself: Option<String>,
+    seat: Seat,
+}
+
+/// Where a connection is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Seat {
+    Nowhere,
+    /// In this room.
+    Member(RoomCode),
+    /// At its door.
+    Waiting(RoomCode),
+    /// Looking into it.
+    Observer(RoomCode),
 }
 
 pub(crate) struct Hub {
     config: Config,
     rng: StdRng,
+    keys: Keys,
     clients: HashMap<ConnId, Client>,
     rooms: HashMap<RoomCode, Room>,
+    /// The same rooms by their ids.
+    ids: HashMap<String, RoomCode>,
     /// The room of each participant who is in one, here or away.
     places: HashMap<UserId, RoomCode>,
-    /// Exactly one entry for each member who is away and each room without members.
+    /// Exactly one entry for each member who is away and each room without members, and those of rooms with an end.
     deadlines: BTreeSet<(Instant, Deadline)>,
     /// What all who are away may still be kept for.
     budget: Budget,
@@ -102,9 +142,11 @@ pub(crate) struct Hub {
 }
 
 impl Hub {
-    pub(crate) fn new(config: Config, rng: StdRng, now: Now) -> Self {
+    pub(crate) fn new(config: Config, keys: Keys, rng: StdRng, now: Now) -> Self {
         Self {
             rng,
+            keys,
+            ids: HashMap::new(),
             clients: HashMap::new(),
             rooms: HashMap::new(),
             places: HashMap::new(),
@@ -119,13 +161,14 @@ impl Hub {
     /// Takes up what a database kept. Everybody is away, and has as long to come back as after a lost socket.
     pub(crate) fn restore(&mut self, restored: Vec<Restored>, now: Now) {
         let back_by = now.at + self.config.limits.resume;
-        for Restored { code, last_used_ms, members } in restored {
+        for Restored { code, terms, last_used_ms, members, removed } in restored {
             // A clock that was set back must not keep a room for ever, nor one set forward drop it too early by much.
             let unused = Duration::from_millis(u64::try_from(now.unix_ms - last_used_ms).unwrap_or(0));
-            let expires = now.at + self.config.limits.room_expiry.saturating_sub(unused);
-            let mut room = Room::new(expires);
+            let unused_until = now.at + terms.empty.saturating_sub(unused);
+            let mut room = Room::new(terms, unused_until);
+            room.call_back(removed);
             if members.is_empty() {
-                self.deadlines.insert((expires, Deadline::Room(code.clone())));
+                self.deadlines.insert((unused_until, Deadline::Room(code.clone())));
             }
             for member in members {
                 self.places.insert(member.user.clone(), code.clone());
@@ -135,53 +178,19 @@ impl Hub {
                     name: member.name,
                     media: member.media,
                     token: member.token,
+                    role: member.role,
+                    jtis: member.jtis,
+                    account: member.account,
                     presence: Presence::away_since_restart(back_by),
                 });
             }
-            self.rooms.insert(code, room);
+            self.open_room(code, room, now);
         }
     }
 
     /// How many rooms there are.
     pub(crate) fn room_count(&self) -> usize {
         self.rooms.len()
-    }
-
-    /// A new room for whoever asks.
-    pub(crate) fn create_room(
-        &mut self,
-        address: IpAddr,
-        now: Now,
-        out: &mut Vec<Effect>,
-    ) -> Result<RoomCreated, Refusal> {
-        if self.rooms.len() >= self.config.limits.max_rooms {
-            return Err(Refusal::new(
-                ErrorCode::ServerFull,
-                "This server has no room left for another room. Try later.",
-            ));
-        }
-        if !self.creations.take(address, now.at) {
-            return Err(Refusal::new(ErrorCode::TooFast, "Too many new rooms from your address. Wait a few seconds."));
-        }
-        let code = loop {
-            let code = code::new_code(&mut self.rng);
-            if !self.rooms.contains_key(&code) {
-                break code;
-            }
-        };
-        let expires = now.at + self.config.limits.room_expiry;
-        self.rooms.insert(code.clone(), Room::new(expires));
-        tracing::info!(rooms = self.rooms.len(), "room made");
-        self.deadlines.insert((expires, Deadline::Room(code.clone())));
-        out.push(Effect::Store(Entry::RoomMade { code: code.clone(), unix_ms: now.unix_ms }));
-        Ok(RoomCreated { code: code.to_string(), max_participants: self.config.max_participants })
-    }
-
-    /// What may be known about a room from outside.
-    pub(crate) fn room_info(&mut self, address: IpAddr, code: &str, now: Now) -> Result<RoomInfo, Refusal> {
-        let code = self.find_room(address, code, now)?;
-        let participant_count = self.rooms.get(&code).map_or(0, |room| room.members().len()) as u32;
-        Ok(RoomInfo { code: code.into(), participant_count, max_participants: self.config.max_participants })
     }
 
     /// A socket was opened.
@@ -191,18 +200,29 @@ impl Hub {
 
     /// A socket is gone, however it ended. A member keeps its place for a while.
     pub(crate) fn disconnected(&mut self, conn: ConnId, now: Now, out: &mut Vec<Effect>) {
-        let Some((user, code)) = self.forget(conn) else { return };
-        let Some(room) = self.rooms.get_mut(&code) else { return };
-        let until = now.at + self.config.limits.resume;
-        room.set_presence(&user, Presence::away(until));
-        room.tell_of(&code, &user, Change::Away {}, out);
-        self.deadlines.insert((until, Deadline::Place(user)));
+        let Some(greeted) = self.clients.remove(&conn).and_then(|client| client.greeted) else { return };
+        match greeted.seat {
+            Seat::Nowhere => {}
+            Seat::Waiting(code) => self.stop_waiting(&code, &greeted.user, out),
+            Seat::Observer(code) => self.stop_watching(&code, &greeted.user, out),
+            Seat::Member(code) => {
+                let Some(room) = self.rooms.get_mut(&code) else { return };
+                let until = now.at + self.config.limits.resume;
+                room.set_presence(&greeted.user, Presence::away(until));
+                room.tell_of(&code, &greeted.user, Change::Away {}, out);
+                self.deadlines.insert((until, Deadline::Place(greeted.user)));
+            }
+        }
     }
 
     /// The outgoing queue of a connection is full, and it was cut. It loses its place: what it missed it will never get.
     pub(crate) fn too_slow(&mut self, conn: ConnId, now: Now, out: &mut Vec<Effect>) {
-        if let Some((user, code)) = self.forget(conn) {
-            self.remove_member(&code, &user, LeaveReason::TooSlow, now, out);
+        let Some(greeted) = self.clients.remove(&conn).and_then(|client| client.greeted) else { return };
+        match greeted.seat {
+            Seat::Nowhere => {}
+            Seat::Waiting(code) => self.stop_waiting(&code, &greeted.user, out),
+            Seat::Observer(code) => self.stop_watching(&code, &greeted.user, out),
+            Seat::Member(code) => self.remove_member(&code, &greeted.user, LeaveReason::TooSlow, now, out),
         }
     }
 
@@ -250,18 +270,15 @@ impl Hub {
                     let reason = if restarted { LeaveReason::Shutdown } else { LeaveReason::Lost };
                     self.remove_member(&code, &user, reason, now, out);
                 }
-                Deadline::Room(code) => {
-                    self.rooms.remove(&code);
-                    out.push(Effect::Store(Entry::RoomForgotten { code }));
+                Deadline::Room(code) => self.end_room(&code, EndReason::Empty, now, out),
+                Deadline::Warning(code, seconds) => {
+                    if let Some(room) = self.rooms.get(&code) {
+                        room.tell_state(&code, Some(seconds), out);
+                    }
                 }
+                Deadline::End(code) => self.end_room(&code, EndReason::Expired, now, out),
             }
         }
-    }
-
-    /// Drops a connection; gives the seat it had.
-    fn forget(&mut self, conn: ConnId) -> Option<(UserId, RoomCode)> {
-        let greeted = self.clients.remove(&conn)?.greeted?;
-        Some((greeted.user, greeted.room?))
     }
 
     /// Takes a member out for good and tells the others. Its connection, if it has one, is the caller's matter.
@@ -275,11 +292,17 @@ impl Hub {
         }
         tracing::info!(?reason, members = room.members().len(), "left");
         room.tell_of(code, user, Change::Left { reason }, out);
-        out.push(Effect::Store(Entry::PlaceLeft { user: user.clone(), code: code.clone(), unix_ms: now.unix_ms }));
+        out.push(Effect::Store(Entry::PlaceLeft {
+            user: user.clone(),
+            code: code.clone(),
+            room: room.terms.id.clone(),
+            reason,
+            unix_ms: now.unix_ms,
+        }));
         if room.members().is_empty() {
-            let expires = now.at + self.config.limits.room_expiry;
-            room.unused_until(expires);
-            self.deadlines.insert((expires, Deadline::Room(code.clone())));
+            let until = now.at + room.terms.empty;
+            room.unused_until(until);
+            self.deadlines.insert((until, Deadline::Room(code.clone())));
         }
     }
 }

@@ -2,17 +2,15 @@
 //!
 //! Invariant: a request is either followed whole or refused with nothing changed.
 
-use std::net::IpAddr;
-
 use axum::extract::ws::Utf8Bytes;
 use sightline_protocol::{
-    Change, ClientMessage, ErrorCode, LeaveReason, MediaState, Refusal, RoomCode, ServerMessage, UserId, VERSION,
+    Change, ClientMessage, ErrorCode, LeaveReason, MediaState, Refusal, Role, RoomCode, ServerMessage, UserId, VERSION,
     limits,
 };
 
 use super::{
-    ConnId, Deadline, Effect, Farewell, Greeted, Hub, Now,
-    room::{Member, Presence},
+    ConnId, Deadline, Effect, Farewell, Greeted, Hub, Now, Seat, lifecycle,
+    room::{MOST_OBSERVERS, MOST_WAITING, Member, Observer, Presence, Waiter},
     send,
 };
 use crate::{
@@ -30,11 +28,17 @@ impl Hub {
         out: &mut Vec<Effect>,
     ) -> Result<(), Refusal> {
         // Replaced or cut while this was on its way.
-        let Some(client) = self.clients.get(&conn) else { return Ok(()) };
-        if let ClientMessage::Hello { version, resume_token, client } = message {
+        if !self.clients.contains_key(&conn) {
+            return Ok(());
+        }
+        if let ClientMessage::Hello { version, resume_token, client, account_token: _ } = message {
             tracing::debug!(conn, version, client = client.chars().take(64).collect::<String>(), "hello");
             return self.hello(conn, version, resume_token, now, out);
         }
+        if let Some(calls_itself) = self.introduces_itself(conn, &message) {
+            self.take_in(conn, calls_itself)?;
+        }
+        let Some(client) = self.clients.get(&conn) else { return Ok(()) };
         if client.greeted.is_none() {
             return Err(Refusal::new(
                 ErrorCode::HelloFirst,
@@ -47,9 +51,26 @@ impl Hub {
                 out.push(send(conn, &ServerMessage::Pong { nonce }));
                 Ok(())
             }
-            ClientMessage::Join { room_id, name, media } => self.join(conn, &room_id, &name, media, now, out),
+            ClientMessage::Join { room_id, name, media, token, user_id: _ } => {
+                self.join(conn, Wish { room_id, name, media, token }, now, out)
+            }
             ClientMessage::Leave {} => self.leave(conn, now, out),
-            ClientMessage::Update { media } => self.update(conn, media, out),
+            ClientMessage::Update { media, room_id, user_id: _, action } => match (action.as_deref(), media, room_id) {
+                (None | Some("media"), Some(media), _) => self.update(conn, media, out),
+                (Some("joined"), media, Some(room_id)) => {
+                    let media = media.unwrap_or_default();
+                    self.join(conn, Wish { room_id, name: String::new(), media, token: None }, now, out)
+                }
+                (Some("left"), ..) => self.leave(conn, now, out),
+                _ => Err(Refusal::new(
+                    ErrorCode::BadMessage,
+                    "An update has 'media', or the action 'joined' with a 'roomId', or the action 'left'.",
+                )),
+            },
+            ClientMessage::Host(action) => self.host(conn, action, now, out),
+            ClientMessage::People(_) | ClientMessage::Meet(_) => {
+                Err(Refusal::new(ErrorCode::UnknownEvent, "This server knows no accounts and pairs nobody."))
+            }
             ClientMessage::Offer { to, sdp } => {
                 self.relay(conn, &to, |from| ServerMessage::Offer { from, sdp }, now, out)
             }
@@ -88,7 +109,33 @@ impl Hub {
             self.resume(conn, user, code, token, now, out);
         } else {
             let (user, token) = token::issue(&mut self.rng);
-            self.welcome(conn, Greeted { user, token: TokenHash::of(&token), room: None }, token, now, out);
+            let token_hash = TokenHash::of(&token);
+            let greeted = Greeted { user, token: token_hash, account: None, calls_itself: None, seat: Seat::Nowhere };
+            self.welcome(conn, greeted, token, now, out);
+        }
+        Ok(())
+    }
+
+    /// The name that a program which said no hello gives itself, where it begins by joining a room.
+    fn introduces_itself(&self, conn: ConnId, message: &ClientMessage) -> Option<String> {
+        if self.clients.get(&conn).is_none_or(|client| client.greeted.is_some()) {
+            return None;
+        }
+        match message {
+            ClientMessage::Join { user_id, .. } | ClientMessage::Update { user_id, .. } => user_id.clone(),
+            _ => None,
+        }
+    }
+
+    /// Takes in a program that said no hello. It can watch, and nothing else.
+    fn take_in(&mut self, conn: ConnId, calls_itself: String) -> Result<(), Refusal> {
+        let calls_itself = checked_name(&calls_itself)?;
+        let user = UserId(lifecycle::new_user(&mut self.rng));
+        // No token has this hash: such a program cannot resume, it joins again.
+        let token = TokenHash::of("");
+        if let Some(client) = self.clients.get_mut(&conn) {
+            let calls_itself = Some(calls_itself);
+            client.greeted = Some(Greeted { user, token, account: None, calls_itself, seat: Seat::Nowhere });
         }
         Ok(())
     }
@@ -108,8 +155,9 @@ impl Hub {
             user_id: greeted.user.clone(),
             resume_token: token,
             resume_seconds: self.config.limits.resume.as_secs() as u32,
-            resumed: greeted.room.is_some(),
+            resumed: greeted.seat != Seat::Nowhere,
             ice_servers: self.config.ice_servers.iter().cloned().chain(turn).collect(),
+            account: greeted.account.clone(),
         };
         if let Some(client) = self.clients.get_mut(&conn) {
             client.greeted = Some(greeted);
@@ -118,10 +166,14 @@ impl Hub {
     }
 
     fn resume(&mut self, conn: ConnId, user: UserId, code: RoomCode, token: String, now: Now, out: &mut Vec<Effect>) {
-        let greeted = Greeted { user: user.clone(), token: TokenHash::of(&token), room: Some(code.clone()) };
+        let member = self.rooms.get(&code).and_then(|room| room.member(&user));
+        let Some((role, account)) = member.map(|member| (member.role, member.account.clone())) else { return };
+        let seat = Seat::Member(code.clone());
+        let token_hash = TokenHash::of(&token);
+        let greeted = Greeted { user: user.clone(), token: token_hash, account, calls_itself: None, seat };
         self.welcome(conn, greeted, token, now, out);
         let Some(room) = self.rooms.get_mut(&code) else { return };
-        out.push(send(conn, &room.joined_message(&code, &user)));
+        out.push(send(conn, &room.joined_message(code.as_str(), &user, role, None)));
         match room.set_presence(&user, Presence::Here(conn)) {
             Some(Presence::Here(old)) => {
                 self.clients.remove(&old);
@@ -139,54 +191,201 @@ impl Hub {
         }
     }
 
-    fn join(
+    fn join(&mut self, conn: ConnId, wish: Wish, now: Now, out: &mut Vec<Effect>) -> Result<(), Refusal> {
+        let Some(client) = self.clients.get(&conn) else { return Ok(()) };
+        let Some(greeted) = client.greeted.clone() else { return Ok(()) };
+        if greeted.seat != Seat::Nowhere {
+            return Err(Refusal::new(ErrorCode::AlreadyInRoom, "You are in a room already. Leave it first."));
+        }
+        let code = self.find_room(client.address, &wish.room_id, now)?;
+        let Some(room) = self.rooms.get(&code) else { return Ok(()) };
+        let terms = &room.terms;
+        let claims = wish.token.as_deref().map(|token| self.keys.check(token, now.unix_ms, 0)).transpose()?;
+        if let Some(claims) = &claims {
+            if claims.room != terms.id {
+                let message = "The token is for another room. Use the one that was made for this room.";
+                return Err(Refusal::new(ErrorCode::Forbidden, message));
+            }
+            if room.is_called_back(&claims.jti) {
+                let message = "A host has put the bearer of this token out of the room, or did not let it in.";
+                return Err(Refusal::new(ErrorCode::Denied, message));
+            }
+        }
+        let as_guest = if greeted.calls_itself.is_some() { Role::Observer } else { Role::Guest };
+        let role = claims.as_ref().map_or(as_guest, |claims| claims.role);
+        let admitted = role == Role::Host || claims.as_ref().is_some_and(|claims| claims.admitted);
+        if claims.is_none() {
+            if terms.password.is_some() {
+                let message = "This room has a password. Enter it to get in.";
+                return Err(Refusal::new(ErrorCode::PasswordNeeded, message));
+            }
+            if role == Role::Observer && terms.waiting_room {
+                let message =
+                    "This room lets in only whom a host admits: to watch it, ask a host for an observer's token.";
+                return Err(Refusal::new(ErrorCode::Forbidden, message));
+            }
+        }
+        if !admitted {
+            self.may_enter(terms, greeted.account.as_deref())?;
+        }
+        let given = claims.as_ref().map(|claims| claims.name.as_str()).filter(|name| !name.is_empty());
+        let shown = [wish.name.as_str(), given.unwrap_or(""), greeted.calls_itself.as_deref().unwrap_or("")];
+        let name = checked_name(shown.into_iter().find(|name| !name.trim().is_empty()).unwrap_or(""))?;
+        let jti = claims.as_ref().map(|claims| claims.jti.clone());
+        // The partner who offers is answered when the other one is there.
+        let early = claims.as_ref().is_some_and(|claims| claims.offers == Some(true)) && room.members().is_empty();
+        if role == Role::Observer {
+            return self.watch(conn, &code, wish.room_id, name, out);
+        }
+        if (terms.waiting_room && !admitted) || early {
+            return self.wait(
+                conn,
+                &code,
+                Waiter { conn, user: greeted.user, name, media: wish.media, role, jti },
+                out,
+            );
+        }
+        self.enter(conn, &code, name, wish.media, role, jti, now, out)?;
+        let parked = match self.rooms.get_mut(&code) {
+            Some(room) if room.terms.pair => room.waiting.pop(),
+            _ => None,
+        };
+        parked.map_or(Ok(()), |waiter| self.admit(&code, waiter, now, out))
+    }
+
+    /// Takes a place in a room.
+    #[expect(clippy::too_many_arguments, reason = "what one comes in with is what it is")]
+    pub(super) fn enter(
         &mut self,
         conn: ConnId,
-        code: &str,
-        name: &str,
+        code: &RoomCode,
+        name: String,
         media: MediaState,
+        role: Role,
+        jti: Option<String>,
         now: Now,
         out: &mut Vec<Effect>,
     ) -> Result<(), Refusal> {
-        let Some(client) = self.clients.get(&conn) else { return Ok(()) };
-        let Some(greeted) = client.greeted.clone() else { return Ok(()) };
-        if greeted.room.is_some() {
-            return Err(Refusal::new(ErrorCode::AlreadyInRoom, "You are in a room already. Leave it first."));
-        }
-        let name = checked_name(name)?;
-        let code = self.find_room(client.address, code, now)?;
-        let Some(room) = self.rooms.get_mut(&code) else { return Ok(()) };
-        if room.members().len() >= self.config.max_participants as usize {
-            let message = format!("The room is full: it takes {} at a time.", self.config.max_participants);
+        let Some(Greeted { user, token, account, .. }) = self.clients.get(&conn).and_then(|c| c.greeted.clone()) else {
+            return Ok(());
+        };
+        let Some(room) = self.rooms.get(code) else { return Ok(()) };
+        if room.is_full() {
+            let message = format!("The room is full: it takes {} at a time.", room.terms.max_participants);
             return Err(Refusal::new(ErrorCode::RoomFull, message));
         }
-        let user = greeted.user;
-        if let Some(expires) = room.in_use() {
-            self.deadlines.remove(&(expires, Deadline::Room(code.clone())));
+        let terms = room.terms.clone();
+        let mut claims = self.token_for(&terms, role, &name, Some(&user.0), now)?;
+        // Who was in comes in again without waiting.
+        claims.admitted = true;
+        let room_token = self.keys.issue(&claims)?;
+        let Some(room) = self.rooms.get_mut(code) else { return Ok(()) };
+        if let Some(until) = room.in_use() {
+            self.deadlines.remove(&(until, Deadline::Room(code.clone())));
         }
-        out.push(send(conn, &room.joined_message(&code, &user)));
-        let token = greeted.token;
-        room.add(Member { user: user.clone(), name: name.clone(), media, token, presence: Presence::Here(conn) });
-        room.tell_of(&code, &user, Change::Joined { name: name.clone(), media }, out);
+        out.push(send(conn, &room.joined_message(code.as_str(), &user, role, Some(room_token))));
+        out.extend(room.chat_so_far().map(|line| send(conn, &line)));
+        let jtis: Vec<String> = jti.into_iter().chain([claims.jti]).collect();
+        room.add(Member {
+            user: user.clone(),
+            name: name.clone(),
+            media,
+            token,
+            role,
+            jtis: jtis.clone(),
+            account: account.clone(),
+            presence: Presence::Here(conn),
+        });
+        room.tell_of(code, &user, Change::Joined { name: name.clone(), media }, out);
+        if role == Role::Host {
+            room.tell_of(code, &user, Change::Role { role }, out);
+        }
         out.push(Effect::Store(Entry::PlaceTaken {
             code: code.clone(),
+            room: terms.id,
             user: user.clone(),
             name,
             media,
             token,
+            role,
+            jtis,
+            account,
             unix_ms: now.unix_ms,
         }));
         tracing::info!(conn, members = room.members().len(), "joined");
         self.places.insert(user, code.clone());
-        self.set_room(conn, Some(code));
+        self.set_seat(conn, Seat::Member(code.clone()));
+        Ok(())
+    }
+
+    /// Waits at the door until a host says yes or no.
+    fn wait(&mut self, conn: ConnId, code: &RoomCode, waiter: Waiter, out: &mut Vec<Effect>) -> Result<(), Refusal> {
+        let Some(room) = self.rooms.get_mut(code) else { return Ok(()) };
+        if room.waiting.len() >= MOST_WAITING {
+            let message = "Too many wait at this room's door already. Try again in a few minutes.";
+            return Err(Refusal::new(ErrorCode::RoomFull, message));
+        }
+        out.push(send(conn, &ServerMessage::Waiting { room_id: code.to_string(), name: room.terms.name.clone() }));
+        if !room.terms.pair {
+            room.tell_hosts(code, &waiter.user, &Change::Waiting { name: waiter.name.clone() }, out);
+        }
+        room.waiting.push(waiter);
+        self.set_seat(conn, Seat::Waiting(code.clone()));
+        Ok(())
+    }
+
+    /// Looks into a room.
+    fn watch(
+        &mut self,
+        conn: ConnId,
+        code: &RoomCode,
+        calls_it: String,
+        name: String,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), Refusal> {
+        let Some(greeted) = self.clients.get(&conn).and_then(|client| client.greeted.clone()) else { return Ok(()) };
+        let Some(room) = self.rooms.get_mut(code) else { return Ok(()) };
+        if room.observers.len() >= MOST_OBSERVERS {
+            let message = format!("So many watch this room already: at most {MOST_OBSERVERS} can.");
+            return Err(Refusal::new(ErrorCode::RoomFull, message));
+        }
+        // An id is taken as it is; a code in its canonical spelling.
+        let calls_it = if calls_it == room.terms.id { calls_it } else { code.to_string() };
+        let shown_id = UserId(greeted.calls_itself.unwrap_or_else(|| greeted.user.0.clone()));
+        out.push(send(conn, &room.joined_message(&calls_it, &shown_id, Role::Observer, None)));
+        out.extend(room.chat_so_far().map(|line| send(conn, &line)));
+        room.observers.push(Observer { conn, user: greeted.user.clone(), name: name.clone(), calls_it });
+        room.tell_of(code, &greeted.user, Change::Watching { name }, out);
+        self.set_seat(conn, Seat::Observer(code.clone()));
         Ok(())
     }
 
     fn leave(&mut self, conn: ConnId, now: Now, out: &mut Vec<Effect>) -> Result<(), Refusal> {
-        let (user, code) = self.seat(conn)?;
-        self.set_room(conn, None);
-        self.remove_member(&code, &user, LeaveReason::Left, now, out);
-        out.push(send(conn, &ServerMessage::Leave { room_id: code.into(), user_id: user }));
+        let Some(greeted) = self.clients.get(&conn).and_then(|client| client.greeted.clone()) else { return Ok(()) };
+        let user = greeted.user;
+        let mut calls_it = None;
+        let code = match greeted.seat {
+            Seat::Nowhere => return Err(not_in_room()),
+            Seat::Member(code) => {
+                self.remove_member(&code, &user, LeaveReason::Left, now, out);
+                code
+            }
+            Seat::Waiting(code) => {
+                self.stop_waiting(&code, &user, out);
+                code
+            }
+            Seat::Observer(code) => {
+                let room = self.rooms.get(&code);
+                let observer = room.and_then(|room| room.observers.iter().find(|observer| observer.user == user));
+                calls_it = observer.map(|observer| observer.calls_it.clone());
+                self.stop_watching(&code, &user, out);
+                code
+            }
+        };
+        self.set_seat(conn, Seat::Nowhere);
+        let room_id = calls_it.unwrap_or_else(|| code.into());
+        let user_id = greeted.calls_itself.map_or(user, UserId);
+        out.push(send(conn, &ServerMessage::Leave { room_id, user_id }));
         Ok(())
     }
 
@@ -209,17 +408,8 @@ impl Hub {
         out: &mut Vec<Effect>,
     ) -> Result<(), Refusal> {
         let (user, code) = self.seat(conn)?;
-        let room = self.rooms.get_mut(&code).filter(|room| *to != user && room.member(to).is_some());
-        let Some(room) = room else {
-            let message =
-                format!("Nobody else in this room has the id '{}'.", to.0.chars().take(64).collect::<String>());
-            return Err(Refusal::new(ErrorCode::UnknownPeer, message));
-        };
-        let text = Utf8Bytes::from(message(user).to_json());
-        if room.deliver(to, text, &mut self.budget, out).is_err() {
-            self.remove_member(&code, to, LeaveReason::TooSlow, now, out);
-        }
-        Ok(())
+        let text = Utf8Bytes::from(message(user.clone()).to_json());
+        self.relay_text(&code, &user, to, text, now, out)
     }
 
     fn chat(&mut self, conn: ConnId, text: String, now: Now, out: &mut Vec<Effect>) -> Result<(), Refusal> {
@@ -232,7 +422,12 @@ impl Hub {
             return Err(Refusal::new(ErrorCode::TooLarge, message));
         }
         let Some(room) = self.rooms.get_mut(&code) else { return Ok(()) };
-        let text = Utf8Bytes::from(ServerMessage::Chat { from, text, sent_at_ms: now.unix_ms }.to_json());
+        room.keep_chat(&from, &text, now.unix_ms);
+        let message = ServerMessage::Chat { from, text, sent_at_ms: now.unix_ms, name: None, earlier: false };
+        let text = Utf8Bytes::from(message.to_json());
+        for observer in &room.observers {
+            out.push(Effect::Send(observer.conn, text.clone()));
+        }
         let everybody: Vec<UserId> = room.members().iter().map(|member| member.user.clone()).collect();
         for user in everybody {
             let Some(room) = self.rooms.get_mut(&code) else { break };
@@ -243,33 +438,38 @@ impl Hub {
         Ok(())
     }
 
-    /// The room with this code, for one who named it. Wrong codes are counted; with too many, right ones are refused too,
-    /// or a guesser would learn from what is refused.
-    pub(super) fn find_room(&mut self, address: IpAddr, code: &str, now: Now) -> Result<RoomCode, Refusal> {
-        if !self.guesses.has_one(address, now.at) {
-            let message = "Too many unknown codes from your address. Wait half a minute, then check the words.";
-            return Err(Refusal::new(ErrorCode::TooFast, message));
-        }
-        let code = RoomCode::parse(code).filter(|code| self.rooms.contains_key(code));
-        code.ok_or_else(|| {
-            self.guesses.take(address, now.at);
-            Refusal::new(ErrorCode::UnknownRoom, "No room has this code. Check the words, or ask for a new one.")
-        })
-    }
-
     /// Who a connection is, and in which room.
-    fn seat(&self, conn: ConnId) -> Result<(UserId, RoomCode), Refusal> {
-        let greeted = self.clients.get(&conn).and_then(|client| client.greeted.as_ref());
-        greeted
-            .and_then(|greeted| Some((greeted.user.clone(), greeted.room.clone()?)))
-            .ok_or_else(|| Refusal::new(ErrorCode::NotInRoom, "You are not in a room. Join one first."))
-    }
-
-    fn set_room(&mut self, conn: ConnId, room: Option<RoomCode>) {
-        if let Some(greeted) = self.clients.get_mut(&conn).and_then(|client| client.greeted.as_mut()) {
-            greeted.room = room;
+    pub(super) fn seat(&self, conn: ConnId) -> Result<(UserId, RoomCode), Refusal> {
+        let greeted = self.clients.get(&conn).and_then(|client| client.greeted.as_ref()).ok_or_else(not_in_room)?;
+        match &greeted.seat {
+            Seat::Member(code) => Ok((greeted.user.clone(), code.clone())),
+            Seat::Nowhere => Err(not_in_room()),
+            Seat::Waiting(_) => {
+                Err(Refusal::new(ErrorCode::NotInRoom, "You are not in the room yet: a host has to let you in."))
+            }
+            Seat::Observer(_) => {
+                Err(Refusal::new(ErrorCode::Forbidden, "You only watch this room. Join it as a guest to take part."))
+            }
         }
     }
+
+    pub(super) fn set_seat(&mut self, conn: ConnId, seat: Seat) {
+        if let Some(greeted) = self.clients.get_mut(&conn).and_then(|client| client.greeted.as_mut()) {
+            greeted.seat = seat;
+        }
+    }
+}
+
+/// What one asks for who wants to come in.
+struct Wish {
+    room_id: String,
+    name: String,
+    media: MediaState,
+    token: Option<String>,
+}
+
+fn not_in_room() -> Refusal {
+    Refusal::new(ErrorCode::NotInRoom, "You are not in a room. Join one first.")
 }
 
 /// A name as it is shown: without space around it.

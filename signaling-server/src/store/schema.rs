@@ -1,18 +1,19 @@
 //! The tables, their version, and what is looked at before a file is used.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use rusqlite::{Connection, OpenFlags};
-use sightline_protocol::{MediaState, RoomCode, UserId};
+use sightline_protocol::{MediaState, Role, RoomCode, UserId};
 
 use super::{Restored, RestoredMember, StoreError, explain};
-use crate::token::TokenHash;
+use crate::{hub::Terms, token::TokenHash};
 
 /// `PRAGMA application_id` of a file of this server: 'SLsv'.
 const APPLICATION_ID: i32 = 0x534c_7376;
 
 /// Step `n` brings a file of version `n` to version `n + 1`. Steps that were released never change.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE rooms (
         code         TEXT PRIMARY KEY,
         last_used_ms INTEGER NOT NULL -- Unix time
@@ -27,7 +28,25 @@ const MIGRATIONS: &[&str] = &["
         token BLOB NOT NULL        -- SHA-256 of the resume token
     ) STRICT;
     CREATE INDEX places_of_room ON places (code);
-"];
+",
+    include_str!("rooms.sql"),
+];
+
+/// How long a connection waits for another one's transaction: those of this server take milliseconds. What takes longer is
+/// another program's.
+pub(crate) const BUSY: Duration = Duration::from_secs(5);
+
+/// A new file is its owner's alone: the secret that signs tokens may be in it.
+fn private(path: &Path) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        // Where it exists it is left as its owner has it; where it cannot be made, opening it says why.
+        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).ok();
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+}
 
 /// Opens or creates a file, brings it up to date and reads it.
 pub(super) fn open(path: &Path) -> Result<(Connection, Vec<Restored>), StoreError> {
@@ -35,8 +54,10 @@ pub(super) fn open(path: &Path) -> Result<(Connection, Vec<Restored>), StoreErro
     if path.metadata().is_ok_and(|metadata| metadata.permissions().readonly()) {
         return Err(StoreError::ReadOnly(path.to_owned()));
     }
+    private(path);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(|error| explain(path, &error))?;
+    connection.busy_timeout(BUSY).map_err(|error| explain(path, &error))?;
     check(&connection, path)?;
     let restored = prepare(&mut connection).and_then(|()| read(&connection)).map_err(|error| explain(path, &error))?;
     Ok((connection, restored))
@@ -45,8 +66,6 @@ pub(super) fn open(path: &Path) -> Result<(Connection, Vec<Restored>), StoreErro
 /// Refuses what is not ours to use, before anything is changed.
 fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let looked = || -> rusqlite::Result<(i32, i32, i64, String)> {
-        // The lock is held until the connection closes: two servers on one file would undo each other's rooms.
-        connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
         let number = |name| connection.pragma_query_value(None, name, |row| row.get(0));
         let tables = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
         let health = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
@@ -85,9 +104,14 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
 }
 
 fn read(connection: &Connection) -> rusqlite::Result<Vec<Restored>> {
-    let mut rooms = connection.prepare("SELECT code, last_used_ms FROM rooms")?;
-    let mut places =
-        connection.prepare("SELECT user, name, audio, video, token FROM places WHERE code = ? ORDER BY id")?;
+    let mut rooms = connection.prepare(
+        "SELECT code, last_used_ms, id, name, created_ms, expires_ms, empty_s, max_participants, password, waiting_room,
+            invited, locked, pair FROM rooms",
+    )?;
+    let mut places = connection.prepare(
+        "SELECT user, name, audio, video, token, role, jtis, account FROM places WHERE code = ? ORDER BY id",
+    )?;
+    let mut called_back = connection.prepare("SELECT jti FROM called_back WHERE room = ? ORDER BY id")?;
     let mut restored = Vec::new();
     let mut rows = rooms.query([])?;
     while let Some(row) = rows.next()? {
@@ -103,9 +127,45 @@ fn read(connection: &Connection) -> rusqlite::Result<Vec<Restored>> {
                 name: row.get(1)?,
                 media: MediaState { audio: row.get(2)?, video: row.get(3)? },
                 token: TokenHash::from_bytes(&token).ok_or(rusqlite::Error::InvalidQuery)?,
+                role: role(&row.get::<_, String>(5)?),
+                jtis: list(&row.get::<_, String>(6)?),
+                account: row.get(7)?,
             })
         })?;
-        restored.push(Restored { code, last_used_ms: row.get(1)?, members: members.collect::<Result<_, _>>()? });
+        let terms = Terms {
+            id: row.get(2)?,
+            name: row.get(3)?,
+            created_ms: row.get(4)?,
+            expires_ms: row.get(5)?,
+            empty: Duration::from_secs(row.get::<_, u32>(6)?.into()),
+            max_participants: row.get(7)?,
+            password: row.get(8)?,
+            waiting_room: row.get(9)?,
+            invited: list(&row.get::<_, String>(10)?).into_iter().collect(),
+            locked: row.get(11)?,
+            pair: row.get(12)?,
+        };
+        let removed = called_back.query_map([&terms.id], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let members = members.collect::<Result<_, _>>()?;
+        restored.push(Restored { code, terms, last_used_ms: row.get(1)?, members, removed });
     }
     Ok(restored)
+}
+
+/// The least that one can be, where a later program wrote something else.
+fn role(text: &str) -> Role {
+    [Role::Host, Role::Observer].into_iter().find(|role| role.as_str() == text).unwrap_or(Role::Guest)
+}
+
+fn list(json: &str) -> Vec<String> {
+    serde_json::from_str(json).unwrap_or_else(|error| {
+        tracing::warn!(%error, "a list in the database cannot be read; it is taken for empty");
+        Vec::new()
+    })
+}
+
+/// The secret that was made at the first start, or now.
+pub(super) fn secret(connection: &Connection, name: &str, fresh: &[u8]) -> rusqlite::Result<Vec<u8>> {
+    connection.execute("INSERT INTO secrets (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING", (name, fresh))?;
+    connection.query_row("SELECT value FROM secrets WHERE name = ?1", [name], |row| row.get(0))
 }

@@ -179,7 +179,7 @@ async fn guessing_is_refused_over_http_too() {
     }
     let (status, answer) = server.http("GET", &format!("/rooms/{code}")).await;
     assert_eq!(status, 429);
-    let refusal: sightline_protocol::Refusal = serde_json::from_str(body(&answer)).expect("a refusal");
+    let refusal: sightline_protocol::Problem = serde_json::from_str(body(&answer)).expect("a refusal");
     assert_eq!(refusal.code, ErrorCode::TooFast);
     let mut client = server.hello().await;
     let join = format!(r#"{{"event":"join","data":{{"roomId":"{code}","name":"Eve"}}}}"#);

@@ -29,18 +29,21 @@ async fn a_room_is_made_and_looked_up_over_http() {
     let (_ada, _) = server.join(&created.code, "Ada").await;
     let (status, answer) = server.http("GET", &format!("/rooms/{}", created.code.to_uppercase())).await;
     let info: RoomInfo = serde_json::from_str(body(&answer)).expect("a room");
-    assert_eq!((status, info), (200, RoomInfo { code: created.code, participant_count: 1, max_participants: 5 }));
+    assert_eq!((status, info.code, info.participant_count, info.max_participants), (200, created.code, 1, 5));
+    assert_eq!((info.id, info.name), (created.id, created.name));
 
     let (status, answer) = server.http("GET", "/rooms/no-such-room").await;
-    let refusal: sightline_protocol::Refusal = serde_json::from_str(body(&answer)).expect("a refusal");
+    let refusal: sightline_protocol::Problem = serde_json::from_str(body(&answer)).expect("a refusal");
     assert_eq!((status, refusal.code), (404, ErrorCode::UnknownRoom));
     assert_eq!(server.http("GET", "/healthz").await.0, 200);
     for (method, path, expected) in
         [("GET", "/nowhere", 404), ("DELETE", "/rooms", 405), ("GET", "/ws", 400), ("GET", "/rooms/%ff", 400)]
     {
         let (status, answer) = server.http(method, path).await;
-        let refusal: sightline_protocol::Refusal = serde_json::from_str(body(&answer)).expect("a refusal");
-        assert_eq!((status, refusal.code), (expected, ErrorCode::BadMessage), "{method} {path}");
+        let refusal: sightline_protocol::Problem = serde_json::from_str(body(&answer)).expect("a refusal");
+        let code = if expected == 404 { ErrorCode::NotFound } else { ErrorCode::BadMessage };
+        assert_eq!((status, refusal.code), (expected, code), "{method} {path}");
+        assert!(answer.contains("application/problem+json") && refusal.status == expected, "{answer}");
     }
 }
 
@@ -53,7 +56,9 @@ async fn two_meet_talk_and_part() {
     assert_eq!(there, []);
 
     let mut grace = server.connect().await;
-    grace.say(ClientMessage::Hello { version: 1, client: "test".into(), resume_token: None }).await;
+    grace
+        .say(ClientMessage::Hello { version: 1, client: "test".into(), resume_token: None, account_token: None })
+        .await;
     let ServerMessage::Welcome { user_id, ice_servers: told, resume_seconds, .. } = grace.hear().await else {
         panic!("no welcome")
     };
@@ -78,7 +83,7 @@ async fn two_meet_talk_and_part() {
     assert_eq!(grace.hear().await, ServerMessage::Answer { from: ada.id.clone(), sdp: "an answer".into() });
 
     let muted = MediaState { audio: false, video: true };
-    ada.say(ClientMessage::Update { media: muted }).await;
+    ada.say(ClientMessage::media(muted)).await;
     assert_eq!(change(&mut grace).await, (ada.id.0.clone(), Change::Media { media: muted }));
     ada.say(chat("bye")).await;
     for client in [&mut ada, &mut grace] {

@@ -131,7 +131,8 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) async fn hello(&mut self, resume_token: Option<String>) -> bool {
-        self.say(ClientMessage::Hello { version: VERSION, client: "test".into(), resume_token }).await;
+        self.say(ClientMessage::Hello { version: VERSION, client: "test".into(), resume_token, account_token: None })
+            .await;
         match self.hear().await {
             ServerMessage::Welcome { user_id, resume_token, resumed, version, .. } => {
                 assert_eq!(version, VERSION);
@@ -143,9 +144,16 @@ impl Client {
     }
 
     pub(crate) async fn join(&mut self, code: &str, name: &str) -> Vec<Participant> {
-        self.say(ClientMessage::Join { room_id: code.into(), name: name.into(), media: MediaState::default() }).await;
+        self.say(ClientMessage::Join {
+            room_id: code.into(),
+            name: name.into(),
+            media: MediaState::default(),
+            token: None,
+            user_id: None,
+        })
+        .await;
         match self.hear().await {
-            ServerMessage::Join { room_id, user_id, participants } => {
+            ServerMessage::Join { room_id, user_id, participants, .. } => {
                 assert_eq!((room_id.as_str(), &user_id), (code, &self.id));
                 participants
             }

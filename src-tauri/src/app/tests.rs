@@ -53,6 +53,8 @@ async fn guest(invitation: &Invitation) -> (Call, mpsc::Receiver<CallEvent>, Arc
         server: invitation.server.clone(),
         code: invitation.code.clone(),
         name: "Ben".into(),
+        token: None,
+        on_waiting: None,
         video: Some(VideoSource::Pattern),
         video_settings: VideoSettings { width: 320, height: 180, fps: 30, max_bps: 200_000 },
         audio: Some(AudioSource::Tone),
@@ -82,15 +84,15 @@ async fn a_call_from_its_start_to_its_record() {
     let Stage { _dir, app, notes } = stage().await;
     let boot = app.boot().await.unwrap();
     assert!(boot.hosting.running && boot.recent.is_empty() && boot.history_problem.is_none());
-    let invitation = app.start_call().await.unwrap();
+    let invitation = app.start_call(RoomPlan::default()).await.unwrap();
     assert_eq!(app.open_invitation(&invitation.link).await.unwrap(), invitation);
     assert_eq!(app.open_invitation(&invitation.code.to_uppercase()).await.unwrap(), invitation);
 
     app.lobby_open(Some(String::new()), None, String::new()).await.unwrap();
-    let state = app.join_call(invitation.code.clone(), String::new(), true, true).await.unwrap();
+    let state = app.join_call(invitation.code.clone(), String::new(), String::new(), true, true).await.unwrap();
     assert!(matches!(state.phase, CallPhase::Joining | CallPhase::In));
     assert_eq!((state.me.camera, state.me.microphone), (true, true));
-    let again = app.join_call(invitation.code.clone(), String::new(), true, true).await.unwrap_err();
+    let again = app.join_call(invitation.code.clone(), String::new(), String::new(), true, true).await.unwrap_err();
     assert_eq!(again.code, ErrorCode::NotNow);
     assert!(app.lobby_open(Some(String::new()), None, String::new()).await.is_err());
 
@@ -190,7 +192,7 @@ async fn what_leads_into_no_room_says_so_by_its_code() {
     assert_eq!(code("!").await, ErrorCode::BadCode);
     assert_eq!(code("no-such-room-here").await, ErrorCode::NoRoom);
     assert_eq!(code("sightline://join/127.0.0.1:1/a-b").await, ErrorCode::NoServer);
-    let joined = app.join_call("no-such-room-here".into(), String::new(), false, false).await;
+    let joined = app.join_call("no-such-room-here".into(), String::new(), String::new(), false, false).await;
     assert_eq!(joined.unwrap_err().code, ErrorCode::NoRoom);
     assert_eq!(app.order(Order::Mark).await.unwrap_err().code, ErrorCode::NotNow);
     assert_eq!(app.open_path("/etc/passwd").await.unwrap_err().code, ErrorCode::NotFound);
@@ -218,7 +220,7 @@ async fn the_server_of_the_settings_is_checked_and_the_one_inside_runs_when_it_i
     app.save_settings(set("calls.example:7788")).await.unwrap();
     assert!(!app.hosting().await.running, "another one is set");
     app.save_settings(set("127.0.0.1:1")).await.unwrap();
-    for failed in [app.start_call().await, app.open_invitation("amber-canoe-violet-magnet").await] {
+    for failed in [app.start_call(RoomPlan::default()).await, app.open_invitation("amber-canoe-violet-magnet").await] {
         let error = failed.unwrap_err();
         assert!(error.code == ErrorCode::NoServer && error.message.contains("Settings"), "{error}");
     }
@@ -258,8 +260,8 @@ async fn a_link_is_handed_over_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ending_the_app_in_a_call_loses_nothing_of_it() {
     let Stage { _dir, app, .. } = stage().await;
-    let invitation = app.start_call().await.unwrap();
-    app.join_call(invitation.code.clone(), invitation.server.clone(), true, false).await.unwrap();
+    let invitation = app.start_call(RoomPlan::default()).await.unwrap();
+    app.join_call(invitation.code.clone(), invitation.server.clone(), String::new(), true, false).await.unwrap();
     app.shut_down().await;
     let lines = app.history_calls(HistoryFilter::default(), 10, 0).await.unwrap();
     assert_eq!(lines.len(), 1);
@@ -284,8 +286,8 @@ async fn a_history_that_cannot_be_used_is_told_and_keeps_nobody_from_a_call() {
     let notes = Arc::new(Notes::default());
     let app = App::start(options, Folders::make(data, dir.path().into()).unwrap(), notes.clone()).await.unwrap();
     assert!(app.boot().await.unwrap().history_problem.is_some());
-    let invitation = app.start_call().await.unwrap();
-    app.join_call(invitation.code, String::new(), false, false).await.unwrap();
+    let invitation = app.start_call(RoomPlan::default()).await.unwrap();
+    app.join_call(invitation.code, String::new(), String::new(), false, false).await.unwrap();
     notes.wait_for(state_where(|state| state.note.as_ref().is_some_and(|note| note.contains("not recorded")))).await;
     app.shut_down().await;
 }

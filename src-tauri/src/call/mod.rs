@@ -14,6 +14,7 @@ mod asked;
 mod model;
 mod plan;
 mod record;
+mod room;
 mod running;
 mod sinks;
 mod stats;

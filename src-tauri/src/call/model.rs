@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use sightline_call::{CallEvent, EndReason, PeerInfo};
 use sightline_quality::{Direction, Event, EventKind, Kind, Limiter, Live, Snapshot};
 
+use super::room::RoomModel;
 use super::sinks::Picture;
 use super::stats::stats;
 use crate::frames::OWN_TILE;
@@ -50,6 +51,7 @@ pub(crate) struct Model {
     levels: BTreeMap<String, f32>,
     limiter: Limiter,
     limit: Option<LimitLine>,
+    room: RoomModel,
     /// Lines of the chat so far.
     written: u32,
     ended: Option<Ended>,
@@ -117,6 +119,7 @@ impl Model {
             levels: BTreeMap::new(),
             limiter: Limiter::new(),
             limit: None,
+            room: RoomModel::default(),
             written: 0,
             ended: None,
         }
@@ -149,7 +152,7 @@ impl Model {
             // Trouble with a device is told twice; it stands where it belongs already.
             CallEvent::Warning(text) if self.troubles().any(|trouble| *trouble == words::sentence(text)) => {}
             CallEvent::Warning(text) => self.warning = Some((words::sentence(text), now_ms)),
-            CallEvent::Chat { from, text } => {
+            CallEvent::Chat { from, text, .. } => {
                 self.written += 1;
                 return Some(ChatLine {
                     number: self.written,
@@ -161,10 +164,16 @@ impl Model {
                 });
             }
             CallEvent::Ended { reason } => self.end(reason),
+            CallEvent::Room(news) => self.room.event(news, now_ms),
             // Comes with its figures, through `second`.
             CallEvent::Snapshot(_) => {}
         }
         None
+    }
+
+    /// A host has to let us in.
+    pub(crate) fn waits(&mut self) {
+        self.phase = CallPhase::Waiting;
     }
 
     /// The last second's figures.
@@ -233,6 +242,7 @@ impl Model {
             },
             tiles: std::iter::once(own).chain(peers).collect(),
             limit: self.limit.clone(),
+            room: self.room.shown(now_ms),
             ended: self.ended.clone(),
         }
     }
@@ -369,6 +379,8 @@ impl Model {
         let sentence = match reason {
             EndReason::Left => words::YOU_LEFT,
             EndReason::Replaced => words::REPLACED,
+            EndReason::Removed => words::REMOVED,
+            EndReason::Over(why) => words::over(*why),
             EndReason::Refused(why) | EndReason::Media(why) => why,
         };
         self.failed(reason.as_str(), sentence);

@@ -35,7 +35,7 @@ impl Record {
     /// Takes in what the call tells; gives the figures of the last second where it was a snapshot.
     pub(crate) async fn event(&mut self, event: &CallEvent, own_name: &str, unix_ms: i64) -> Option<Live> {
         match event {
-            CallEvent::Joined { user_id, room_id, server, peers } => {
+            CallEvent::Joined { user_id, room_id, server, peers, .. } => {
                 self.start(SessionStart {
                     code: room_id.clone(),
                     server: server.clone(),

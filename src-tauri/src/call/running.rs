@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use sightline_call::{Call, CallConfig, CallEvent, Entry, Levels, LinkOptions};
 use sightline_media::audio::AudioSettings;
 use sightline_media::video::VideoSettings;
+use sightline_protocol::HostAction;
 use sightline_quality::{Direction, Kind};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -44,6 +45,8 @@ pub(crate) struct Plan {
     pub(crate) equipment: Equipment,
     pub(crate) video: VideoSettings,
     pub(crate) history: PathBuf,
+    /// For the room, where we have one.
+    pub(crate) token: Option<String>,
 }
 
 /// What the user asks of a call.
@@ -57,6 +60,8 @@ pub(crate) enum Order {
     Chat(String),
     /// Another device of this kind, out of this equipment.
     Device(DeviceKind, Box<Equipment>),
+    /// What we decide as the host.
+    Host(HostAction),
     /// 'It is bad now'.
     Mark,
     /// Leave; answered when the record is complete.
@@ -127,7 +132,16 @@ pub(crate) async fn join(plan: Plan, tiles: Arc<Tiles>, page: Arc<dyn Page>, giv
     let mut model = Model::new(plan.beginning.clone());
     page.tell(PageEvent::Call(Box::new(model.state(&Default::default(), unix_ms()))));
     let sinks = Arc::new(Sinks::new(tiles.clone()));
-    let joining = async { tokio::join!(Call::join(config(&plan, sinks.clone())), Record::open(plan.history.clone())) };
+    let on_waiting = {
+        let (beginning, page) = (plan.beginning.clone(), page.clone());
+        Box::new(move |_: &str| {
+            let mut model = Model::new(beginning.clone());
+            model.waits();
+            page.tell(PageEvent::Call(Box::new(model.state(&Default::default(), unix_ms()))));
+        })
+    };
+    let config = CallConfig { on_waiting: Some(on_waiting), ..config(&plan, sinks.clone()) };
+    let joining = async { tokio::join!(Call::join(config), Record::open(plan.history.clone())) };
     let (entered, record) = tokio::select! {
         joined = joining => joined,
         () = given_up.notified() => {
@@ -173,6 +187,8 @@ fn config(plan: &Plan, sinks: Arc<Sinks>) -> CallConfig {
         server: plan.server.clone(),
         code: plan.beginning.code.clone(),
         name: plan.beginning.name.clone(),
+        token: plan.token.clone(),
+        on_waiting: None,
         video: plan.equipment.camera.clone(),
         video_settings: plan.video,
         audio: plan.equipment.microphone.clone(),
@@ -256,6 +272,7 @@ impl Owner {
             }
             Order::Device(kind, equipment) => self.change_device(call, kind, *equipment),
             Order::Chat(text) => call.chat(&text),
+            Order::Host(action) => call.host(action),
             Order::Mark => call.mark(),
             Order::Leave(_) => {}
         }

@@ -11,6 +11,8 @@ use ts_rs::TS;
 pub(crate) enum CallPhase {
     /// On the way in.
     Joining,
+    /// A host has to let us in.
+    Waiting,
     /// In the room.
     In,
     /// In the room, and the server is lost; it is being looked for.
@@ -39,8 +41,98 @@ pub(crate) struct CallState {
     pub(crate) tiles: Vec<Tile>,
     /// What limits this call.
     pub(crate) limit: Option<LimitLine>,
+    /// The room; null before it is entered.
+    pub(crate) room: Option<RoomShown>,
     /// Why it is over.
     pub(crate) ended: Option<Ended>,
+}
+
+/// The room as the page shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RoomShown {
+    /// Its name.
+    pub(crate) name: String,
+    /// We decide about it.
+    pub(crate) host: bool,
+    /// Ids of those who are hosts, '' for us.
+    pub(crate) hosts: Vec<String>,
+    /// Nobody new is let in.
+    pub(crate) locked: bool,
+    /// Newcomers wait for a host.
+    pub(crate) waiting_room: bool,
+    /// When it ends for all, Unix ms.
+    pub(crate) ends_ms: Option<i64>,
+    /// It ends so soon that everybody should see it.
+    pub(crate) ends_soon: bool,
+    /// Who wait to be let in; only where we decide.
+    pub(crate) waiting: Vec<Person>,
+    /// Who watch without taking part.
+    pub(crate) observers: Vec<Person>,
+    /// What a host did, in a sentence; for a moment.
+    pub(crate) notice: Option<String>,
+}
+
+/// Somebody.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub(crate) struct Person {
+    /// Participant id.
+    pub(crate) id: String,
+    /// Shown name.
+    pub(crate) name: String,
+}
+
+/// What a host decides.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize, TS)]
+#[serde(tag = "what", rename_all = "camelCase")]
+pub(crate) enum HostAct {
+    /// Let one in who waits.
+    Admit {
+        /// Participant id.
+        id: String,
+    },
+    /// Send one away who waits.
+    Deny {
+        /// Participant id.
+        id: String,
+    },
+    /// Ask a peer to mute.
+    Mute {
+        /// Participant id.
+        id: String,
+    },
+    /// Put a peer out.
+    Remove {
+        /// Participant id.
+        id: String,
+    },
+    /// Make a peer the host instead.
+    HandOver {
+        /// Participant id.
+        id: String,
+    },
+    /// Let nobody new in, or let them again.
+    Lock {
+        /// Which of the two.
+        locked: bool,
+    },
+    /// End the call for everybody.
+    End,
+}
+
+impl From<HostAct> for sightline_protocol::HostAction {
+    fn from(act: HostAct) -> Self {
+        let user_id = sightline_protocol::UserId;
+        match act {
+            HostAct::Admit { id } => Self::Admit { user_id: user_id(id) },
+            HostAct::Deny { id } => Self::Deny { user_id: user_id(id) },
+            HostAct::Mute { id } => Self::Mute { user_id: user_id(id) },
+            HostAct::Remove { id } => Self::Remove { user_id: user_id(id) },
+            HostAct::HandOver { id } => Self::HandOver { user_id: user_id(id) },
+            HostAct::Lock { locked } => Self::Lock { locked },
+            HostAct::End => Self::End {},
+        }
+    }
 }
 
 /// We in the call.

@@ -76,6 +76,26 @@ pub(crate) struct Invitation {
     pub(crate) addresses: Vec<String>,
     /// The link as a QR code, an SVG document.
     pub(crate) qr: String,
+    /// The room's name.
+    pub(crate) name: String,
+    /// The room's password is wanted by `joinCall`.
+    pub(crate) password_needed: bool,
+    /// A host lets newcomers in.
+    pub(crate) waiting_room: bool,
+}
+
+/// What a new room is to be like.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, TS)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct RoomPlan {
+    /// Its name; '' lets the server make one up.
+    pub(crate) name: String,
+    /// It ends after so many minutes; 0 is never.
+    pub(crate) minutes: u32,
+    /// Whoever comes has to know it; '' is none.
+    pub(crate) password: String,
+    /// Newcomers wait until we let them in.
+    pub(crate) waiting_room: bool,
 }
 
 /// What a device is for.

@@ -73,6 +73,8 @@ impl Guest {
             server: server.to_owned(),
             code: code.to_owned(),
             name: "Ben".to_owned(),
+            token: None,
+            on_waiting: None,
             video: Some(VideoSource::File(clip)),
             video_settings: picture,
             audio: Some(AudioSource::Tone),

@@ -1,18 +1,23 @@
-//! The REST half of signaling, as far as a call needs it: making a room, and asking for one.
+//! The REST half of signaling: rooms and their tokens, and whatever else the server has under its routes.
 //!
 //! `hyper`, because it is in the program anyway through the server's axum, and understands what a proxy in between may
 //! make of the answer (chunked bodies, additional headers).
 
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::{Method, Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
-use serde::de::DeserializeOwned;
-use sightline_protocol::{Refusal, RoomCode, RoomCreated, RoomInfo, limits};
+use serde::{Serialize, de::DeserializeOwned};
+use sightline_protocol::{ErrorCode, Problem, RoomCode, RoomCreated, RoomInfo, RoomWish};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::socket::refusal;
 use super::url::ServerUrl;
@@ -21,16 +26,18 @@ use crate::CallError;
 /// For connecting and for the answer; the server does no work worth more.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Makes a room on the server and returns its code.
+/// For an answer that the server has to gather.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(15);
+
+/// Most bytes of an answer that are read: the charts of a long call of many.
+const ANSWER_BYTES: usize = 64 * 1024 * 1024;
+
+/// Makes a room on the server: its code, and our token as its host.
 ///
 /// # Errors
 /// The server is not there, or refused.
-pub async fn create_room(server: &str) -> Result<String, CallError> {
-    let url = ServerUrl::parse(server)?;
-    match ask(&url, Method::POST, "/rooms").await? {
-        (StatusCode::CREATED, body) => Ok(read::<RoomCreated>(&url, "room", &body)?.code),
-        (status, _) => Err(strange(&url, format!("it answered {status}"))),
-    }
+pub async fn create_room(server: &str, wish: &RoomWish) -> Result<RoomCreated, CallError> {
+    Api::new(server, None)?.post("/rooms", wish).await
 }
 
 /// Asks the server about a room: whether it is there, and how much room there is in it.
@@ -38,15 +45,118 @@ pub async fn create_room(server: &str) -> Result<String, CallError> {
 /// # Errors
 /// [`CallError::UnknownRoom`] where there is none; or the server is not there, or does not say.
 pub async fn find_room(server: &str, code: &str) -> Result<RoomInfo, CallError> {
-    let url = ServerUrl::parse(server)?;
+    let api = Api::new(server, None)?;
     let code = RoomCode::parse(code).ok_or_else(|| CallError::BadCode(code.to_owned()))?;
-    match ask(&url, Method::GET, &format!("/rooms/{code}")).await? {
-        (StatusCode::OK, body) => read(&url, "room", &body),
-        (_, body) => {
-            let Refusal { code: reason, message } = read(&url, "refusal", &body)?;
-            Err(refusal(reason, message, &code))
+    api.get(&format!("/rooms/{code}")).await.map_err(|error| match error {
+        CallError::Refused { code: reason, message } => refusal(reason, message, &code),
+        error => error,
+    })
+}
+
+/// The routes of a server, asked one at a time.
+#[derive(Debug, Clone)]
+pub struct Api {
+    url: ServerUrl,
+    token: Option<String>,
+}
+
+impl Api {
+    /// The routes of the server at this address, asked with this token.
+    ///
+    /// # Errors
+    /// The address cannot be used.
+    pub fn new(server: &str, token: Option<String>) -> Result<Self, CallError> {
+        Ok(Self { url: ServerUrl::parse(server)?, token })
+    }
+
+    /// What is under a route.
+    ///
+    /// # Errors
+    /// The server is not there or does not speak as it should, or it refuses: [`CallError::Refused`].
+    pub async fn get<T: DeserializeOwned>(&self, route: &str) -> Result<T, CallError> {
+        let body = self.ask(Method::GET, route, Vec::new()).await?;
+        read(&self.url, "answer that fits", &body)
+    }
+
+    /// The text that is under a route.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub async fn get_text(&self, route: &str) -> Result<String, CallError> {
+        let body = self.ask(Method::GET, route, Vec::new()).await?;
+        Ok(String::from_utf8_lossy(&body).into_owned())
+    }
+
+    /// Hands something in, and gives what comes of it.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub async fn post<T: DeserializeOwned>(&self, route: &str, body: &impl Serialize) -> Result<T, CallError> {
+        let body = self.ask(Method::POST, route, json(body)?).await?;
+        // 204 has no body: nothing is JSON's null.
+        read(&self.url, "answer that fits", if body.is_empty() { b"null" } else { &body })
+    }
+
+    /// Deletes what is under a route.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub async fn delete(&self, route: &str) -> Result<(), CallError> {
+        self.ask(Method::DELETE, route, Vec::new()).await.map(drop)
+    }
+
+    async fn ask(&self, method: Method, route: &str, body: Vec<u8>) -> Result<Bytes, CallError> {
+        let url = &self.url;
+        let stream = connect(url).await?;
+        let (status, body) = match timeout(ANSWER_PATIENCE, self.request(stream, method, route, body)).await {
+            Ok(answer) => answer.map_err(|error| strange(url, error.to_string()))?,
+            Err(_) => return Err(strange(url, format!("no answer within {} s", ANSWER_PATIENCE.as_secs()))),
+        };
+        if status.is_success() {
+            return Ok(body);
+        }
+        let problem: Problem = read(url, &format!("refusal ({status})"), &body)?;
+        Err(CallError::Refused { code: problem.code, message: problem.detail })
+    }
+
+    async fn request(
+        &self,
+        stream: Stream,
+        method: Method,
+        route: &str,
+        body: Vec<u8>,
+    ) -> Result<(StatusCode, Bytes), Box<dyn std::error::Error + Send + Sync>> {
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        let mut request = Request::builder()
+            .method(method)
+            .uri(self.url.path(route))
+            .header(header::HOST, self.url.authority())
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::CONTENT_LENGTH, body.len());
+        if let Some(token) = &self.token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let request = request.body(Full::new(Bytes::from(body)))?;
+        let exchange = async {
+            let response = sender.send_request(request).await?;
+            let status = response.status();
+            let body = Limited::new(response.into_body(), ANSWER_BYTES).collect().await?.to_bytes();
+            Ok((status, body))
+        };
+        // The connection does the reading and writing. When it ends first, the exchange has its answer or its error.
+        tokio::pin!(exchange);
+        tokio::select! {
+            result = &mut exchange => result,
+            _ = connection => exchange.await,
         }
     }
+}
+
+fn json(body: &impl Serialize) -> Result<Vec<u8>, CallError> {
+    serde_json::to_vec(body).map_err(|error| CallError::Refused {
+        code: ErrorCode::BadMessage,
+        message: format!("what was to be sent cannot be written: {error}"),
+    })
 }
 
 fn strange(url: &ServerUrl, cause: String) -> CallError {
@@ -57,43 +167,51 @@ fn read<T: DeserializeOwned>(url: &ServerUrl, what: &str, body: &[u8]) -> Result
     serde_json::from_slice(body).map_err(|error| strange(url, format!("its answer is not a {what}: {error}")))
 }
 
-async fn ask(url: &ServerUrl, method: Method, resource: &str) -> Result<(StatusCode, Bytes), CallError> {
-    let stream = connect(url).await?;
-    match timeout(PATIENCE, request(url, stream, method, resource)).await {
-        Ok(answer) => answer.map_err(|error| strange(url, error.to_string())),
-        Err(_) => Err(strange(url, format!("no answer within {} s", PATIENCE.as_secs()))),
+/// A connection to a server, plain or in TLS.
+pub(crate) type Stream = Box<dyn Transport>;
+
+/// What is read from and written to.
+pub(crate) trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
+
+/// A connection, in TLS where the address says so.
+pub(crate) async fn connect(url: &ServerUrl) -> Result<Stream, CallError> {
+    let stream = connect_tcp(url).await?;
+    if !url.secure {
+        return Ok(Box::new(stream));
+    }
+    let untrusted = |cause: String| CallError::NotTrusted { url: url.to_string(), cause };
+    let name = ServerName::try_from(url.host.clone()).map_err(|error| untrusted(error.to_string()))?;
+    match timeout(PATIENCE, tls().connect(name, stream)).await {
+        Ok(Ok(stream)) => Ok(Box::new(stream)),
+        Ok(Err(error)) => Err(untrusted(error.to_string())),
+        Err(_) => Err(untrusted(format!("no answer within {} s", PATIENCE.as_secs()))),
     }
 }
 
-async fn request(
-    url: &ServerUrl,
-    stream: TcpStream,
-    method: Method,
-    resource: &str,
-) -> Result<(StatusCode, Bytes), Box<dyn std::error::Error + Send + Sync>> {
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    let request = Request::builder()
-        .method(method)
-        .uri(url.path(resource))
-        .header(header::HOST, url.authority())
-        .header(header::CONTENT_LENGTH, 0)
-        .body(Empty::<Bytes>::new())?;
-    let exchange = async {
-        let response = sender.send_request(request).await?;
-        let status = response.status();
-        let body = Limited::new(response.into_body(), limits::MESSAGE_BYTES).collect().await?.to_bytes();
-        Ok((status, body))
-    };
-    // The connection does the reading and writing. When it ends first, the exchange has its answer or its error.
-    tokio::pin!(exchange);
-    tokio::select! {
-        result = &mut exchange => result,
-        _ = connection => exchange.await,
-    }
+/// TLS with the roots that the system trusts, read once.
+fn tls() -> TlsConnector {
+    static CONFIG: LazyLock<Arc<ClientConfig>> = LazyLock::new(|| {
+        let mut roots = RootCertStore::empty();
+        let found = rustls_native_certs::load_native_certs();
+        for error in &found.errors {
+            tracing::warn!(%error, "some of the system's certificates cannot be read");
+        }
+        let (taken, _) = roots.add_parsable_certificates(found.certs);
+        if taken == 0 {
+            tracing::warn!("the system trusts no certificates: no server will be reached by wss");
+        }
+        let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let builder = builder.expect("ring has the versions that rustls takes for safe");
+        Arc::new(builder.with_root_certificates(roots).with_no_client_auth())
+    });
+    CONFIG.clone().into()
 }
 
 /// A TCP connection without Nagle's delay, which would cost a first message up to 40 ms.
-pub(crate) async fn connect(url: &ServerUrl) -> Result<TcpStream, CallError> {
+async fn connect_tcp(url: &ServerUrl) -> Result<TcpStream, CallError> {
     let absent = |cause: String| CallError::ServerNotThere { url: url.to_string(), cause };
     match timeout(PATIENCE, TcpStream::connect((url.host.as_str(), url.port))).await {
         Ok(Ok(stream)) => {
@@ -138,7 +256,8 @@ mod tests {
             )
             .into_boxed_str(),
         );
-        assert_eq!(create_room(&answering(chunked).await).await.expect("created"), "ab-cd");
+        let created = create_room(&answering(chunked).await, &RoomWish::default()).await.expect("created");
+        assert_eq!(created.code, "ab-cd");
     }
 
     #[tokio::test]
@@ -147,12 +266,17 @@ mod tests {
             {\"code\":\"ab-cd\",\"participantCount\":2,\"maxParticipants\":8} ";
         let room = find_room(&answering(found).await, "AB cd").await.expect("found");
         assert_eq!((room.participant_count, room.max_participants), (2, 8));
-        let unknown =
-            "HTTP/1.1 404 Not Found\r\ncontent-length: 40\r\n\r\n{\"code\":\"unknown-room\",\"message\":\"No.\"} ";
+        let problem = |status: u16, code: ErrorCode| -> &'static str {
+            let body =
+                serde_json::to_string(&Problem::new(status, "No", sightline_protocol::Refusal::new(code, "No.")));
+            let body = body.expect("json");
+            let head = format!("HTTP/1.1 {status} No\r\ncontent-length: {}\r\n\r\n", body.len());
+            Box::leak((head + &body).into_boxed_str())
+        };
+        let unknown = problem(404, ErrorCode::UnknownRoom);
         let error = find_room(&answering(unknown).await, "ab-cd").await.expect_err("none");
         assert!(matches!(&error, CallError::UnknownRoom(code) if code == "ab-cd"), "{error}");
-        let hasty =
-            "HTTP/1.1 429 Too Many\r\ncontent-length: 39\r\n\r\n{\"code\":\"too-fast\",\"message\":\"Wait.\"}  ";
+        let hasty = problem(429, ErrorCode::TooFast);
         let error = find_room(&answering(hasty).await, "ab-cd").await.expect_err("refused");
         assert!(matches!(error, CallError::Refused { .. }), "{error}");
         let error = find_room(&answering("HTTP/1.1 200 OK\r\n\r\n").await, "ab-cd").await.expect_err("nothing");
@@ -169,7 +293,7 @@ mod tests {
             "",
         ] {
             let url = answering(answer).await;
-            let error = create_room(&url).await.expect_err(answer).to_string();
+            let error = create_room(&url, &RoomWish::default()).await.expect_err(answer).to_string();
             assert!(error.contains(&url) && error.contains("not a Sightline signaling server"), "{error}");
         }
     }
@@ -179,7 +303,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("ws://{}", listener.local_addr().expect("bound"));
         drop(listener);
-        let error = create_room(&url).await.expect_err("nobody listens").to_string();
+        let error = create_room(&url, &RoomWish::default()).await.expect_err("nobody listens").to_string();
         assert!(error.contains("is sightline-server running?") && error.contains(&url), "{error}");
     }
 }

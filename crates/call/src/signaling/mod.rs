@@ -21,7 +21,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, sleep_until, timeout};
 
-pub use http::{create_room, find_room};
+pub use http::{Api, create_room, find_room};
 use outbox::Outbox;
 pub(crate) use probe::greet;
 pub(crate) use socket::Entered;
@@ -54,11 +54,23 @@ pub(crate) enum Signal {
     Refused(CallError),
     /// Another client took our seat with our token; nothing follows.
     Replaced,
+    /// A host put us out; nothing follows.
+    Removed,
 }
 
 enum Command {
     Send(ClientMessage),
     Leave,
+}
+
+/// How one comes into a room.
+pub(crate) struct Ticket<'a> {
+    /// The room's code as people type it.
+    pub code: &'a str,
+    /// Our name.
+    pub name: &'a str,
+    /// Room token.
+    pub token: Option<String>,
 }
 
 /// The way to the server. Dropping it without [`Signaling::leave`] says leave as well.
@@ -71,14 +83,15 @@ impl Signaling {
     /// Enters the room for the first time; refusals end here.
     pub(crate) async fn join(
         server: &str,
-        code: &str,
-        name: &str,
+        ticket: Ticket<'_>,
         media: MediaState,
+        on_waiting: &(dyn Fn(&str) + Sync),
     ) -> Result<(Self, Entered, mpsc::Receiver<Signal>), CallError> {
         let url = ServerUrl::parse(server)?;
-        let code = RoomCode::parse(code).ok_or_else(|| CallError::BadCode(code.to_owned()))?;
-        let mut seat = Seat { url, code, name: name.to_owned(), media, token: None };
-        let (socket, entered) = enter(&mut seat).await?;
+        let code = RoomCode::parse(ticket.code).ok_or_else(|| CallError::BadCode(ticket.code.to_owned()))?;
+        let name = ticket.name.to_owned();
+        let mut seat = Seat { url, code, name, media, room_token: ticket.token, token: None };
+        let (socket, entered) = enter(&mut seat, on_waiting).await?;
         let (commands, command_rx) = mpsc::channel(COMMANDS);
         let (signals, signal_rx) = mpsc::channel(SIGNALS);
         let keeper = Keeper { seat, outbox: Outbox::default(), commands: command_rx, signals };
@@ -113,6 +126,7 @@ impl Signaling {
 enum End {
     Leave,
     Replaced,
+    Removed,
     Lost(String),
 }
 
@@ -135,6 +149,7 @@ impl Keeper {
                     return;
                 }
                 End::Replaced => return self.tell(Signal::Replaced).await,
+                End::Removed => return self.tell(Signal::Removed).await,
                 End::Lost(cause) => cause,
             };
             drop(socket);
@@ -171,7 +186,13 @@ impl Keeper {
                     match incoming {
                         Incoming::SignOfLife | Incoming::Message(ServerMessage::Pong { .. }) => {}
                         Incoming::Message(ServerMessage::Error { code: ErrorCode::Replaced, .. }) => return End::Replaced,
-                        Incoming::Message(message) => self.tell(Signal::Message(message)).await,
+                        Incoming::Message(ServerMessage::Error { code: ErrorCode::Denied, .. }) => return End::Removed,
+                        Incoming::Message(message) => {
+                            if let ServerMessage::Room { token: Some(token), .. } = &message {
+                                self.seat.room_token = Some(token.clone());
+                            }
+                            self.tell(Signal::Message(message)).await;
+                        }
                         Incoming::Closed(cause) => return End::Lost(cause),
                     }
                 }
@@ -193,10 +214,10 @@ impl Keeper {
         loop {
             self.meanwhile(sleep(backoff.delay(rand::random()))).await?;
             let mut seat = self.seat.clone();
-            let result = self.meanwhile(async move { (enter(&mut seat).await, seat.token) }).await?;
+            let result = self.meanwhile(async move { (enter(&mut seat, &|_| {}).await, seat) }).await?;
             match result {
-                (Ok((socket, entered)), token) => {
-                    self.seat.token = token;
+                (Ok((socket, entered)), seat) => {
+                    self.seat = Seat { media: self.seat.media, ..seat };
                     if !entered.resumed {
                         self.outbox.forget_peers();
                     }
@@ -227,7 +248,7 @@ impl Keeper {
     fn take(&mut self, command: Option<Command>) -> Option<ClientMessage> {
         match command {
             Some(Command::Send(message)) => {
-                if let ClientMessage::Update { media } = &message {
+                if let ClientMessage::Update { media: Some(media), .. } = &message {
                     self.seat.media = *media;
                 }
                 Some(message)

@@ -48,6 +48,9 @@ impl Outbox {
             | ClientMessage::Join { .. }
             | ClientMessage::Leave {}
             | ClientMessage::Update { .. }
+            | ClientMessage::Host(_)
+            | ClientMessage::People(_)
+            | ClientMessage::Meet(_)
             | ClientMessage::Chat { .. }
             | ClientMessage::Ping { .. } => true,
         });
@@ -77,7 +80,7 @@ mod tests {
     #[test]
     fn only_the_last_media_state_is_kept() {
         let mut outbox = Outbox::default();
-        let update = |video| ClientMessage::Update { media: MediaState { audio: true, video } };
+        let update = |video| ClientMessage::media(MediaState { audio: true, video });
         outbox.push(update(false));
         outbox.push(chat("between"));
         outbox.push(update(true));

@@ -25,7 +25,8 @@ pub(crate) struct Greeting {
 pub(crate) async fn greet(server: &str) -> Result<Greeting, CallError> {
     let url = ServerUrl::parse(server)?;
     let mut visit = Visit { socket: Socket::open(&url).await?, url };
-    let hello = ClientMessage::Hello { version: VERSION, client: CLIENT.to_owned(), resume_token: None };
+    let hello =
+        ClientMessage::Hello { version: VERSION, client: CLIENT.to_owned(), resume_token: None, account_token: None };
     visit.say(&hello).await?;
     let ice_servers = loop {
         match visit.hear().await? {

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use sightline_protocol::{
-    ClientMessage, ErrorCode, IceServer, MediaState, Participant, RoomCode, ServerMessage, UserId, VERSION, limits,
+    ClientMessage, ErrorCode, IceServer, MediaState, Participant, RoomCode, RoomState, ServerMessage, UserId, VERSION,
+    limits,
 };
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
-use super::http::{PATIENCE, connect};
+use super::http::{PATIENCE, Stream, connect};
 use super::url::ServerUrl;
 use crate::CallError;
 
@@ -32,6 +32,8 @@ pub(crate) struct Seat {
     pub name: String,
     /// What is on at the moment; said again whenever the room is entered anew.
     pub media: MediaState,
+    /// For this room: the one we came with, or the last that we were given.
+    pub room_token: Option<String>,
     /// From the last welcome.
     pub token: Option<String>,
 }
@@ -45,6 +47,10 @@ pub(crate) struct Entered {
     pub ice_servers: Vec<IceServer>,
     /// The same participant as before.
     pub resumed: bool,
+    /// What the room is like; older servers do not say.
+    pub room: Option<RoomState>,
+    /// Our token for the room, where there is one.
+    pub token: Option<String>,
 }
 
 /// What a socket gave.
@@ -58,7 +64,7 @@ pub(crate) enum Incoming {
 
 /// A connected WebSocket.
 pub(crate) struct Socket {
-    inner: WebSocketStream<TcpStream>,
+    inner: WebSocketStream<Stream>,
 }
 
 impl Socket {
@@ -131,14 +137,27 @@ impl Socket {
     }
 }
 
+/// A server pings every 5 s: one that is not heard for so long while we wait at a door is gone.
+const DOOR_PATIENCE: Duration = Duration::from_secs(12);
+
 /// Connects and takes the seat: as the same participant where the token is still good, by the room's code else. Puts
-/// the new token into the seat.
-pub(crate) async fn enter(seat: &mut Seat) -> Result<(Socket, Entered), CallError> {
+/// the new tokens into the seat. Where a host has to let us in, it calls `on_waiting` and waits, for as long as it takes.
+pub(crate) async fn enter(seat: &mut Seat, on_waiting: &(dyn Fn(&str) + Sync)) -> Result<(Socket, Entered), CallError> {
     let mut socket = Socket::open(&seat.url).await?;
     let gone = |url: &ServerUrl, cause: String| CallError::ServerNotThere { url: url.to_string(), cause };
-    let hello = ClientMessage::Hello { version: VERSION, client: CLIENT.to_owned(), resume_token: seat.token.clone() };
-    let join =
-        ClientMessage::Join { room_id: seat.code.as_str().to_owned(), name: seat.name.clone(), media: seat.media };
+    let hello = ClientMessage::Hello {
+        version: VERSION,
+        client: CLIENT.to_owned(),
+        resume_token: seat.token.clone(),
+        account_token: None,
+    };
+    let join = ClientMessage::Join {
+        room_id: seat.code.as_str().to_owned(),
+        name: seat.name.clone(),
+        media: seat.media,
+        token: seat.room_token.clone(),
+        user_id: None,
+    };
     socket.send(&hello).await.map_err(|cause| gone(&seat.url, cause))?;
     let fresh = seat.token.is_none();
     if fresh {
@@ -146,12 +165,13 @@ pub(crate) async fn enter(seat: &mut Seat) -> Result<(Socket, Entered), CallErro
         socket.send(&join).await.map_err(|cause| gone(&seat.url, cause))?;
     }
     let mut welcome = None;
+    let mut patience = PATIENCE;
     loop {
-        let message = match timeout(PATIENCE, socket.next()).await {
+        let message = match timeout(patience, socket.next()).await {
             Ok(Incoming::Message(message)) => message,
             Ok(Incoming::SignOfLife) => continue,
             Ok(Incoming::Closed(cause)) => return Err(gone(&seat.url, cause)),
-            Err(_) => return Err(gone(&seat.url, format!("no welcome within {} s", PATIENCE.as_secs()))),
+            Err(_) => return Err(gone(&seat.url, format!("nothing was heard for {} s", patience.as_secs()))),
         };
         match message {
             ServerMessage::Welcome { user_id, resume_token, resumed, ice_servers, .. } => {
@@ -161,15 +181,28 @@ pub(crate) async fn enter(seat: &mut Seat) -> Result<(Socket, Entered), CallErro
                 }
                 welcome = Some((user_id, ice_servers, resumed));
             }
-            ServerMessage::Join { room_id, user_id, participants } => {
+            ServerMessage::Waiting { name, .. } => {
+                patience = DOOR_PATIENCE;
+                on_waiting(&name);
+            }
+            ServerMessage::Join { room_id, user_id, participants, room, token } => {
                 let Some((_, ice_servers, resumed)) = welcome else {
                     let cause = "it let us join before its welcome".to_owned();
                     return Err(CallError::NotASignalingServer { url: seat.url.to_string(), cause });
                 };
-                return Ok((socket, Entered { user_id, room_id, participants, ice_servers, resumed }));
+                if token.is_some() {
+                    seat.room_token = token;
+                }
+                let token = seat.room_token.clone();
+                return Ok((socket, Entered { user_id, room_id, participants, ice_servers, resumed, room, token }));
             }
             ServerMessage::Error { code, message } => return Err(refusal(code, message, &seat.code)),
+            ServerMessage::Ended { .. } => return Err(CallError::UnknownRoom(seat.code.as_str().to_owned())),
             ServerMessage::Leave { .. }
+            | ServerMessage::Room { .. }
+            | ServerMessage::Asked { .. }
+            | ServerMessage::People(_)
+            | ServerMessage::Meet(_)
             | ServerMessage::Update { .. }
             | ServerMessage::Offer { .. }
             | ServerMessage::Answer { .. }

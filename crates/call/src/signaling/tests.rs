@@ -37,12 +37,20 @@ impl Served {
             resume_seconds: 30,
             resumed,
             ice_servers: Vec::new(),
+            account: None,
         };
         self.say(welcome).await;
     }
 
     async fn let_in(&mut self, id: &str, participants: Vec<Participant>) {
-        self.say(ServerMessage::Join { room_id: "a-b".into(), user_id: UserId(id.into()), participants }).await;
+        self.say(ServerMessage::Join {
+            room_id: "a-b".into(),
+            user_id: UserId(id.into()),
+            participants,
+            room: None,
+            token: None,
+        })
+        .await;
     }
 
     async fn refuse(&mut self, code: ErrorCode) {
@@ -77,7 +85,8 @@ async fn joined(listener: &TcpListener, url: &str) -> (Signaling, mpsc::Receiver
         served.let_in("u1", Vec::new()).await;
         served
     };
-    let client = Signaling::join(url, "A b", "Ada", MediaState::default());
+    let ticket = Ticket { code: "A b", name: "Ada", token: None };
+    let client = Signaling::join(url, ticket, MediaState::default(), &|_| {});
     let (client, served) = tokio::join!(client, server);
     let (signaling, entered, signals) = client.expect("joined");
     assert_eq!(entered.user_id.0, "u1");
@@ -111,7 +120,7 @@ async fn a_server_that_forgot_us_is_joined_anew_with_the_present_state() {
     drop(served);
     assert!(matches!(heard(&mut signals).await, Signal::Away { .. }));
     let muted = MediaState { audio: false, video: true };
-    signaling.send(ClientMessage::Update { media: muted });
+    signaling.send(ClientMessage::media(muted));
     signaling.send(ClientMessage::Offer { to: UserId("u2".into()), sdp: "for nobody".into() });
     signaling.send(chat("hello again"));
 
@@ -150,7 +159,10 @@ async fn refusals_at_the_first_join_are_final_and_clear() {
             served.refuse(code).await;
             served
         };
-        let (client, _served) = tokio::join!(Signaling::join(&url, "a-b", "Ada", MediaState::default()), server);
+        let (client, _served) = tokio::join!(
+            Signaling::join(&url, Ticket { code: "a-b", name: "Ada", token: None }, MediaState::default(), &|_| {}),
+            server
+        );
         let error = client.err().expect("refused").to_string();
         assert!(error.contains(word), "{error}");
     }
@@ -194,6 +206,14 @@ async fn garbage_from_the_server_is_ignored() {
         served.socket.send(Message::text(garbage)).await.expect("sent");
     }
     served.socket.send(Message::binary(vec![0, 1])).await.expect("sent");
-    served.say(ServerMessage::Chat { from: UserId("u2".into()), text: "hi".into(), sent_at_ms: 0 }).await;
+    served
+        .say(ServerMessage::Chat {
+            from: UserId("u2".into()),
+            text: "hi".into(),
+            sent_at_ms: 0,
+            name: None,
+            earlier: false,
+        })
+        .await;
     assert!(matches!(heard(&mut signals).await, Signal::Message(ServerMessage::Chat { .. })));
 }

@@ -1,18 +1,20 @@
 //! The address of a signaling server, as people write it.
 //!
-//! Invariant: a [`ServerUrl`] can be connected to as it is: plain TCP, known host and port.
+//! Invariant: a [`ServerUrl`] can be connected to as it is: known host and port, and whether TLS is spoken there.
 
 use tokio_tungstenite::tungstenite::http::Uri;
 
 use crate::CallError;
 
-/// A parsed address. `ws://host:port`, with or without a path; without a scheme `ws` is meant.
+/// A parsed address. `ws://host:port` or `wss://host:port`, with or without a path; without a scheme `ws` is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ServerUrl {
     /// Name or address, without the brackets of IPv6.
     pub host: String,
     /// TCP port.
     pub port: u16,
+    /// TLS is spoken there.
+    pub secure: bool,
     authority: String,
     /// Path of the server behind a proxy, without a slash at the end; empty as a rule.
     prefix: String,
@@ -25,15 +27,11 @@ impl ServerUrl {
         let bad = |problem: &str| CallError::BadUrl { url: text.to_owned(), problem: problem.to_owned() };
         let whole = if text.contains("://") { text.to_owned() } else { format!("ws://{text}") };
         let uri: Uri = whole.parse().map_err(|e| bad(&format!("{e}")))?;
-        match uri.scheme_str() {
-            Some("ws" | "http") => {}
-            Some("wss" | "https") => {
-                return Err(bad(
-                    "TLS to the server is not supported yet; use ws:// over a trusted network or a tunnel",
-                ));
-            }
-            _ => return Err(bad("the scheme has to be ws")),
-        }
+        let secure = match uri.scheme_str() {
+            Some("ws" | "http") => false,
+            Some("wss" | "https") => true,
+            _ => return Err(bad("the scheme has to be ws or wss")),
+        };
         let authority = uri.authority().ok_or_else(|| bad("the host is missing"))?;
         if authority.as_str().contains('@') {
             return Err(bad("user names and passwords are not used"));
@@ -47,12 +45,13 @@ impl ServerUrl {
         }
         let path = uri.path().trim_end_matches('/');
         let prefix = path.strip_suffix("/ws").unwrap_or(path).trim_end_matches('/').to_owned();
-        Ok(Self { host, port: authority.port_u16().unwrap_or(80), authority: authority.to_string(), prefix })
+        let port = authority.port_u16().unwrap_or(if secure { 443 } else { 80 });
+        Ok(Self { host, port, secure, authority: authority.to_string(), prefix })
     }
 
     /// Where the WebSocket is.
     pub(crate) fn websocket(&self) -> String {
-        format!("ws://{}{}/ws", self.authority, self.prefix)
+        format!("{self}/ws")
     }
 
     /// Path of a REST resource, for the request line.
@@ -73,7 +72,7 @@ impl ServerUrl {
 
 impl std::fmt::Display for ServerUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "ws://{}{}", self.authority, self.prefix)
+        write!(f, "{}://{}{}", if self.secure { "wss" } else { "ws" }, self.authority, self.prefix)
     }
 }
 
@@ -107,6 +106,17 @@ mod tests {
     }
 
     #[test]
+    fn tls_is_told_from_the_scheme() {
+        for (text, websocket, port) in [
+            ("wss://calls.example", "wss://calls.example/ws", 443),
+            ("https://calls.example:8443/sightline", "wss://calls.example:8443/sightline/ws", 8443),
+        ] {
+            let url = ServerUrl::parse(text).expect(text);
+            assert_eq!((url.websocket().as_str(), url.port, url.secure), (websocket, port, true));
+        }
+    }
+
+    #[test]
     fn ipv6_loses_its_brackets_only_for_connecting() {
         let url = ServerUrl::parse("ws://[::1]:9").expect("valid");
         assert_eq!(url.host, "::1");
@@ -116,7 +126,6 @@ mod tests {
     #[test]
     fn what_cannot_be_used_is_said() {
         for (text, word) in [
-            ("wss://calls.example", "TLS"),
             ("ftp://calls.example", "scheme"),
             ("", "ws://host:port"),
             ("ws://", "ws://host:port"),

@@ -205,7 +205,7 @@ async fn chat_reaches_everybody_and_comes_back_as_the_receipt() {
     for who in [&ada, &grace] {
         who.until("the text", |events| {
             events.iter().any(|event| {
-                matches!(event, CallEvent::Chat { from, text } if from.name == "Grace" && text == "Can you hear me?")
+                matches!(event, CallEvent::Chat { from, text, earlier: false } if from.name == "Grace" && text == "Can you hear me?")
             })
         })
         .await;

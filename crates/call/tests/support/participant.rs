@@ -19,6 +19,8 @@ pub(crate) fn config(server: &str, code: &str, name: &str, memory: &Memory) -> C
         server: server.to_owned(),
         code: code.to_owned(),
         name: name.to_owned(),
+        token: None,
+        on_waiting: None,
         video: Some(VideoSource::File(clip().to_owned())),
         video_settings: VideoSettings { width: WIDTH, height: HEIGHT, fps: FPS, max_bps: 500_000 },
         audio: Some(AudioSource::File(speech().to_owned())),

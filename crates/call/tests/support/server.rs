@@ -60,6 +60,6 @@ impl TestServer {
 
     /// A new room.
     pub(crate) async fn room(&self) -> String {
-        sightline_call::create_room(&self.url()).await.expect("a room")
+        sightline_call::create_room(&self.url(), &Default::default()).await.expect("a room").code
     }
 }

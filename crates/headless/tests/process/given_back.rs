@@ -52,7 +52,7 @@ fn several_calls() {
     let server = TestServer::start();
     // What a first look at devices and a first request set up once and for all.
     assert!(list_devices().iter().any(|device| device.name == "Fake Camera"));
-    let code = runtime.block_on(create_room(&server.url())).expect("a room");
+    let code = runtime.block_on(create_room(&server.url(), &Default::default())).expect("a room").code;
     let before = holdings();
     for turn in 0..CALLS {
         runtime.block_on(one_call(&server.url(), &code, (turn == 0).then_some(&control)));
@@ -105,6 +105,8 @@ async fn join(
         server: server.to_owned(),
         code: code.to_owned(),
         name: name.to_owned(),
+        token: None,
+        on_waiting: None,
         video: Some(video),
         video_settings: VideoSettings { width: 640, height: 480, fps: 30, max_bps: 500_000 },
         audio: Some(audio),

@@ -56,7 +56,7 @@ fn what_was_sent_meanwhile_comes_in_order_and_the_list_is_as_it_is_now() {
     world.drop_socket(grace.conn);
     let alan = world.member(&code, "Alan");
     let muted = MediaState { audio: false, video: true };
-    world.say(ada.conn, ClientMessage::Update { media: muted });
+    world.say(ada.conn, ClientMessage::media(muted));
     world.say(ada.conn, offer(&grace, "first"));
     world.say(alan.conn, chat("second"));
     world.say(ada.conn, offer(&grace, "third"));
@@ -175,6 +175,29 @@ fn what_waits_for_all_together_is_bounded_and_given_back() {
     assert_eq!(world.ask(ada.conn, offer(&grace, &"x".repeat(8000))).len(), 1, "the second must not fit");
 }
 
+/// An empty room as a file has it.
+fn restored(code: &str, unused_ms: i64) -> Restored {
+    Restored {
+        code: code.parse().expect("a code"),
+        terms: crate::hub::Terms {
+            id: format!("r-of-{code}"),
+            name: "Restored".into(),
+            created_ms: UNIX_MS - 1000,
+            expires_ms: None,
+            empty: Limits::default().room_expiry,
+            max_participants: 8,
+            password: None,
+            waiting_room: false,
+            invited: Default::default(),
+            locked: false,
+            pair: false,
+        },
+        last_used_ms: UNIX_MS - unused_ms,
+        members: vec![],
+        removed: vec![],
+    }
+}
+
 #[test]
 fn a_restart_keeps_places_for_thirty_seconds() {
     let mut before = World::new();
@@ -184,9 +207,11 @@ fn a_restart_keeps_places_for_thirty_seconds() {
         name: name.into(),
         media: MediaState { audio: false, video: true },
         token: crate::token::TokenHash::of(&who.token),
+        role: Role::Guest,
+        jtis: vec![],
+        account: None,
     });
-    let restored =
-        Restored { code: code.parse().expect("a code"), last_used_ms: UNIX_MS - 1000, members: members.into() };
+    let restored = Restored { members: members.into(), ..restored(&code, 1000) };
     let mut world = World::restored(Config::default(), vec![restored]);
 
     let mut ada = ada;
@@ -208,13 +233,12 @@ fn a_restart_keeps_places_for_thirty_seconds() {
 
 #[test]
 fn a_restart_does_not_make_unused_rooms_young() {
-    let room = |code: &str, unused_ms| Restored {
-        code: code.parse().expect("a code"),
-        last_used_ms: UNIX_MS - unused_ms,
-        members: vec![],
-    };
     let day_ms = Limits::default().room_expiry.as_millis() as i64;
-    let rooms = vec![room("old-room", day_ms - 1000), room("ancient-room", 3 * day_ms), room("future-room", -day_ms)];
+    let rooms = vec![
+        restored("old-room", day_ms - 1000),
+        restored("ancient-room", 3 * day_ms),
+        restored("future-room", -day_ms),
+    ];
     let mut world = World::restored(Config::default(), rooms);
     world.pass(Duration::ZERO);
     let mut known = |code| world.hub.room_info(HERE, code, world.now()).is_ok();

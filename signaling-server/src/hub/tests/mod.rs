@@ -1,6 +1,8 @@
 //! The hub in virtual time: what clients see, second by second, without a socket.
 
 mod away;
+mod hosting;
+mod lifecycle;
 mod random;
 mod refusals;
 
@@ -12,12 +14,13 @@ use std::{
 
 use rand::{SeedableRng, rngs::StdRng};
 use sightline_protocol::{
-    Change, ClientMessage, ErrorCode, IceCandidate, LeaveReason, MediaState, Participant, ServerMessage, UserId,
-    VERSION,
+    Change, ClientMessage, ErrorCode, IceCandidate, LeaveReason, MediaState, Participant, Role, RoomCreated,
+    ServerMessage, UserId, VERSION,
 };
 
-use super::{ConnId, Effect, Farewell, Hub, Now};
+use super::{ConnId, Effect, Farewell, Hub, NewRoom, Now};
 use crate::{
+    auth::Keys,
     config::{Config, Limits},
     store::{Entry, Restored},
 };
@@ -61,7 +64,7 @@ impl World {
     fn restored(config: Config, rooms: Vec<Restored>) -> Self {
         let start = Instant::now();
         let now = Now { at: start, unix_ms: UNIX_MS };
-        let mut hub = Hub::new(config, StdRng::seed_from_u64(42), now);
+        let mut hub = Hub::new(config, keys(), StdRng::seed_from_u64(42), now);
         hub.restore(rooms, now);
         Self {
             hub,
@@ -106,7 +109,12 @@ impl World {
     }
 
     pub(super) fn room(&mut self) -> String {
-        self.with_effects(|hub, now, out| hub.create_room(HERE, now, out)).expect("a room").code
+        self.made(NewRoom::plain()).code
+    }
+
+    /// A room of this kind, as its maker is told of it.
+    pub(super) fn made(&mut self, new: NewRoom) -> RoomCreated {
+        self.with_effects(|hub, now, out| hub.create_room(HERE, new, now, out)).expect("a room")
     }
 
     fn connect_from(&mut self, address: IpAddr) -> ConnId {
@@ -166,7 +174,7 @@ impl World {
     pub(super) fn member(&mut self, code: &str, name: &str) -> Someone {
         let (someone, _) = self.hello(None);
         match self.ask(someone.conn, join(code, name)).as_slice() {
-            [ServerMessage::Join { user_id, .. }] => assert_eq!(*user_id, someone.id),
+            [ServerMessage::Join { user_id, .. }, ..] => assert_eq!(*user_id, someone.id),
             other => panic!("join was answered with {other:?}"),
         }
         self.inboxes.clear();
@@ -181,12 +189,33 @@ impl World {
 /// When these tests take place: any time will do.
 const UNIX_MS: i64 = 1_780_000_000_000;
 
+pub(super) fn keys() -> Keys {
+    Keys::new(b"a secret for tests, which is long enough")
+}
+
 pub(super) fn hello(resume_token: Option<String>) -> ClientMessage {
-    ClientMessage::Hello { version: VERSION, client: "test".into(), resume_token }
+    ClientMessage::Hello { version: VERSION, client: "test".into(), resume_token, account_token: None }
 }
 
 pub(super) fn join(code: &str, name: &str) -> ClientMessage {
-    ClientMessage::Join { room_id: code.into(), name: name.into(), media: MediaState::default() }
+    ClientMessage::Join {
+        room_id: code.into(),
+        name: name.into(),
+        media: MediaState::default(),
+        token: None,
+        user_id: None,
+    }
+}
+
+pub(super) fn join_with(code: &str, token: Option<String>) -> ClientMessage {
+    let media = MediaState::default();
+    ClientMessage::Join { room_id: code.into(), name: "Somebody".into(), media, token, user_id: None }
+}
+
+/// As a program says it that knows only rooms and users.
+pub(super) fn watch(room: &str, calls_itself: &str) -> ClientMessage {
+    let text = format!(r#"{{"event":"join","data":{{"roomId":"{room}","userId":"{calls_itself}"}}}}"#);
+    ClientMessage::parse(&text).expect("a join")
 }
 
 fn offer(to: &Someone, sdp: &str) -> ClientMessage {
@@ -216,13 +245,24 @@ fn two_meet_talk_and_part() {
 
     let media = MediaState { audio: true, video: false };
     let spoken = code.replace('-', " ").to_uppercase();
-    let answer = world.ask(grace.conn, ClientMessage::Join { room_id: spoken, name: " Grace ".into(), media });
-    let ada_listed =
-        Participant { user_id: ada.id.clone(), name: "Ada".into(), media: MediaState::default(), away: false };
-    assert_eq!(
-        answer,
-        [ServerMessage::Join { room_id: code.clone(), user_id: grace.id.clone(), participants: vec![ada_listed] }]
+    let answer = world.ask(
+        grace.conn,
+        ClientMessage::Join { room_id: spoken, name: " Grace ".into(), media, token: None, user_id: None },
     );
+    let ada_listed = Participant {
+        user_id: ada.id.clone(),
+        name: "Ada".into(),
+        media: MediaState::default(),
+        away: false,
+        role: Role::Guest,
+    };
+    let [ServerMessage::Join { room_id, user_id, participants, room: Some(room), token: Some(token) }] = &answer[..]
+    else {
+        panic!("join was answered with {answer:?}")
+    };
+    assert_eq!((room_id, user_id, participants), (&code, &grace.id, &vec![ada_listed]));
+    let claims = keys().check(token, UNIX_MS, 0).expect("a good token");
+    assert_eq!((&claims.room, claims.role, claims.sub.as_str()), (&room.id, Role::Guest, grace.id.0.as_str()));
     assert_eq!(world.heard(ada.conn), [update(&code, &grace, Change::Joined { name: "Grace".into(), media })]);
 
     assert_eq!(world.ask(grace.conn, offer(&ada, "an offer")), []);
@@ -235,12 +275,18 @@ fn two_meet_talk_and_part() {
     assert_eq!(world.heard(grace.conn), [ServerMessage::IceCandidate { from: ada.id.clone(), candidate }]);
 
     world.pass(secs(7));
-    let receipt = ServerMessage::Chat { from: ada.id.clone(), text: "hello".into(), sent_at_ms: UNIX_MS + 7000 };
+    let receipt = ServerMessage::Chat {
+        from: ada.id.clone(),
+        text: "hello".into(),
+        sent_at_ms: UNIX_MS + 7000,
+        name: None,
+        earlier: false,
+    };
     let own = world.ask(ada.conn, chat("hello"));
     assert_eq!((own, world.heard(grace.conn)), (vec![receipt.clone()], vec![receipt]));
 
     let off = MediaState { audio: false, video: false };
-    assert_eq!(world.ask(ada.conn, ClientMessage::Update { media: off }), []);
+    assert_eq!(world.ask(ada.conn, ClientMessage::media(off)), []);
     assert_eq!(world.heard(grace.conn), [update(&code, &ada, Change::Media { media: off })]);
 
     assert_eq!(world.ask(ada.conn, ClientMessage::Ping { nonce: 9 }), [ServerMessage::Pong { nonce: 9 }]);
@@ -248,7 +294,7 @@ fn two_meet_talk_and_part() {
     assert_eq!(world.ask(ada.conn, ClientMessage::Leave {}), [left]);
     assert_eq!(world.heard(grace.conn), [update(&code, &ada, Change::Left { reason: LeaveReason::Left })]);
     // The socket is as good as before.
-    assert!(matches!(world.ask(ada.conn, join(&code, "Ada")).as_slice(), [ServerMessage::Join { .. }]));
+    assert!(matches!(world.ask(ada.conn, join(&code, "Ada")).as_slice(), [ServerMessage::Join { .. }, ..]));
 }
 
 #[test]
@@ -261,7 +307,7 @@ fn nothing_crosses_from_room_to_room() {
 
     assert_eq!(world.refusal(ada.conn, offer(&alan, "sdp")), ErrorCode::UnknownPeer);
     world.say(ada.conn, chat("for room one"));
-    world.say(ada.conn, ClientMessage::Update { media: MediaState::default() });
+    world.say(ada.conn, ClientMessage::media(MediaState::default()));
     world.drop_socket(ada.conn);
     assert_eq!(world.heard(grace.conn).len(), 3);
     assert_eq!((world.heard(alan.conn), world.heard(edsger.conn)), (vec![], vec![]));

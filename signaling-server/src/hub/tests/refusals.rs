@@ -11,14 +11,15 @@ fn hello_comes_first_and_once() {
     for message in [
         join(&code, "Ada"),
         ClientMessage::Leave {},
-        ClientMessage::Update { media: MediaState::default() },
+        ClientMessage::media(MediaState::default()),
         offer(&nobody, "sdp"),
         chat("hi"),
         ClientMessage::Ping { nonce: 1 },
     ] {
         assert_eq!(world.refusal(conn, message), ErrorCode::HelloFirst);
     }
-    let old = ClientMessage::Hello { version: VERSION + 1, client: String::new(), resume_token: None };
+    let old =
+        ClientMessage::Hello { version: VERSION + 1, client: String::new(), resume_token: None, account_token: None };
     assert_eq!(world.refusal(conn, old), ErrorCode::UnsupportedVersion);
     assert!(matches!(world.ask(conn, hello(None)).as_slice(), [ServerMessage::Welcome { resumed: false, .. }]));
     assert_eq!(world.refusal(conn, hello(None)), ErrorCode::BadMessage);
@@ -57,7 +58,7 @@ fn only_members_have_something_to_say() {
     let (outsider, _) = world.hello(None);
     for message in [
         ClientMessage::Leave {},
-        ClientMessage::Update { media: MediaState::default() },
+        ClientMessage::media(MediaState::default()),
         offer(&ada, "sdp"),
         ClientMessage::Answer { to: ada.id.clone(), sdp: "sdp".into() },
         chat("hi"),
@@ -115,7 +116,9 @@ fn rooms_are_bounded_in_all_and_by_address() {
         limits.creations.burst = 2;
         limits.max_rooms = 3;
     });
-    let mut make = |address| world.with_effects(|hub, now, out| hub.create_room(address, now, out).map_err(|r| r.code));
+    let mut make = |address| {
+        world.with_effects(|hub, now, out| hub.create_room(address, NewRoom::plain(), now, out).map_err(|r| r.code))
+    };
     assert!(make(HERE).is_ok() && make(HERE).is_ok());
     assert_eq!(make(HERE), Err(ErrorCode::TooFast));
     assert!(make(ELSEWHERE).is_ok());

@@ -19,7 +19,8 @@ fn joined() -> Model {
     });
     assert_eq!(state(&model).phase, CallPhase::Joining);
     let peers = vec![ada()];
-    let event = CallEvent::Joined { user_id: "me".into(), room_id: "x-y".into(), server: "ws://h".into(), peers };
+    let event =
+        CallEvent::Joined { user_id: "me".into(), room_id: "x-y".into(), server: "ws://h".into(), peers, token: None };
     model.event(&event, 1000);
     model
 }
@@ -190,7 +191,7 @@ fn chat_tells_our_own_lines_apart() {
     let mut model = joined();
     let say = |model: &mut Model, id: &str| {
         let from = PeerInfo { id: id.into(), name: "N".into() };
-        model.event(&CallEvent::Chat { from, text: "<b>hi</b>".into() }, 7).expect("a line")
+        model.event(&CallEvent::Chat { from, text: "<b>hi</b>".into(), earlier: false }, 7).expect("a line")
     };
     assert_eq!(
         say(&mut model, "me"),
