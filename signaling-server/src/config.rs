@@ -1,11 +1,15 @@
 //! What can be set about a server, and every bound it keeps, each with the reason for its number.
 
 use std::{
+    fmt,
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
+    str::FromStr,
     time::Duration,
 };
 
+use axum::http::Uri;
+use ipnet::IpNet;
 use sightline_protocol::IceServer;
 
 use crate::{limiter::Rate, turn::Turn};
@@ -23,6 +27,22 @@ pub struct Config {
     pub ice_servers: Vec<IceServer>,
     /// A TURN server that each client gets a login of its own for.
     pub turn: Option<Turn>,
+    /// Whether people have accounts here.
+    pub accounts: Accounts,
+    /// What is recorded is deleted after so many days; none keeps it for good.
+    pub keep_days: Option<u32>,
+    /// Certificate and key to speak TLS with; none speaks plain HTTP, for a proxy or a private network.
+    pub tls: Option<Tls>,
+    /// Proxies whose word counts on whom a request comes from (`Forwarded`, RFC 7239, or `X-Forwarded-For`).
+    pub trust_proxy: Vec<IpNet>,
+    /// Where people reach this server, for links; none goes by what the client calls it.
+    pub public_url: Option<WebUrl>,
+    /// Where people get the app, for the page of an invitation.
+    pub app_url: Option<WebUrl>,
+    /// Opens everything to whoever has it; none lets nobody in that way.
+    pub admin_token: Option<Secret>,
+    /// Signs room tokens (HS256), at least [`TOKEN_SECRET_BYTES`]; none makes one that lasts until the server ends.
+    pub token_secret: Option<Secret>,
     /// The bounds; the defaults are those of PROTOCOL.md.
     pub limits: Limits,
 }
@@ -36,8 +56,126 @@ impl Default for Config {
             max_participants: 8,
             ice_servers: Vec::new(),
             turn: None,
+            accounts: Accounts::Off,
+            keep_days: None,
+            tls: None,
+            trust_proxy: Vec::new(),
+            public_url: None,
+            app_url: None,
+            admin_token: None,
+            token_secret: None,
             limits: Limits::default(),
         }
+    }
+}
+
+/// Shortest secret to sign tokens with: a key as long as the hash (RFC 7518, 3.2).
+pub const TOKEN_SECRET_BYTES: usize = 32;
+
+/// Whether people have accounts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Accounts {
+    /// There are none.
+    #[default]
+    Off,
+    /// Who has one can be called by name; nobody needs one.
+    Optional,
+    /// Nothing without one.
+    Required,
+}
+
+impl Accounts {
+    /// As it is written in a configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Optional => "optional",
+            Self::Required => "required",
+        }
+    }
+}
+
+impl FromStr for Accounts {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let all = [Self::Off, Self::Optional, Self::Required];
+        all.into_iter().find(|accounts| accounts.as_str() == text).ok_or("accounts are `off`, `optional` or `required`")
+    }
+}
+
+/// Files to speak TLS with. They are read again when the server is told to, see [`crate::Reloader`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// The certificate and those between it and the root, in that order, as PEM.
+    pub cert: PathBuf,
+    /// Its private key, as PEM (PKCS #8, PKCS #1 or SEC 1).
+    pub key: PathBuf,
+}
+
+/// Text that shows itself to nobody who does not ask for it by [`Self::expose`].
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes any text; what is too short for its use is the user's to say.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// `http://` or `https://`, a host and perhaps a path, without a slash at its end: things can be put behind it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebUrl {
+    text: String,
+    /// Where its host begins.
+    place: usize,
+}
+
+impl WebUrl {
+    /// All of it.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// What follows the scheme, `HOST[:PORT][/PATH]`: what links of the app have for a server.
+    pub fn place(&self) -> &str {
+        &self.text[self.place..]
+    }
+}
+
+impl fmt::Display for WebUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl FromStr for WebUrl {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const FORM: &str = "a URL here is http(s)://HOST[:PORT][/PATH], without a user, `?` or `#`";
+        let uri: Uri = text.parse().map_err(|_| FORM)?;
+        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else { return Err(FORM) };
+        if !matches!(scheme, "http" | "https")
+            || authority.host().is_empty()
+            || authority.as_str().contains('@')
+            || text.contains(['?', '#'])
+        {
+            return Err(FORM);
+        }
+        Ok(Self { text: text.trim_end_matches('/').to_owned(), place: scheme.len() + "://".len() })
     }
 }
 
@@ -72,6 +210,19 @@ pub struct Limits {
     pub max_connections: usize,
     /// Rooms at a time.
     pub max_rooms: usize,
+    /// Connections at a time that have not become a WebSocket (yet), TLS handshakes among them; more of them wait in the
+    /// kernel.
+    pub max_requests: usize,
+    /// Requests at a time that have [`Self::body`] for their body; further ones have [`Self::answer`] for it.
+    pub max_slow_bodies: usize,
+    /// From a connection to the end of its TLS handshake.
+    pub handshake: Duration,
+    /// From there to the end of a request's head.
+    pub head: Duration,
+    /// From there to the end of its body.
+    pub body: Duration,
+    /// From there to the end of its answer.
+    pub answer: Duration,
 }
 
 impl Default for Limits {
@@ -103,6 +254,63 @@ impl Default for Limits {
             max_connections: 20_000,
             // About 300 bytes each: 30 MiB.
             max_rooms: 100_000,
+            // With TLS about 40 KiB each while they last: 40 MiB.
+            max_requests: 1024,
+            // Half a MiB each: 32 MiB. Who uploads slowly, on purpose or not, keeps nobody from joining a call.
+            max_slow_bodies: 64,
+            // Two round trips over the slowest line that can carry a call, and one packet lost in each.
+            handshake: Duration::from_secs(5),
+            // A head fits into a few packets.
+            head: Duration::from_secs(10),
+            // Half a MiB over 70 kbit/s.
+            body: Duration::from_secs(60),
+            // Handlers take milliseconds, and answers are as small as requests.
+            answer: Duration::from_secs(10),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_does_not_show_itself() {
+        let config = Config {
+            admin_token: Some(Secret::new("open sesame")),
+            token_secret: Some(Secret::new("0123456789abcdef0123456789abcdef")),
+            ..Config::default()
+        };
+        let text = format!("{config:?}");
+        assert!(text.contains("admin_token: Some(Secret)"), "{text}");
+        assert!(!text.contains("sesame") && !text.contains("0123456789"), "{text}");
+    }
+
+    #[test]
+    fn a_web_url_can_be_put_before_a_path() {
+        for (text, whole, place) in [
+            ("https://calls.example", "https://calls.example", "calls.example"),
+            ("https://calls.example/", "https://calls.example", "calls.example"),
+            ("http://192.0.2.1:7788/calls//", "http://192.0.2.1:7788/calls", "192.0.2.1:7788/calls"),
+            ("https://[2001:db8::1]:9", "https://[2001:db8::1]:9", "[2001:db8::1]:9"),
+        ] {
+            let url: WebUrl = text.parse().expect(text);
+            assert_eq!((url.as_str(), url.place()), (whole, place));
+        }
+        for text in [
+            "",
+            "calls.example",
+            "/j",
+            "ftp://calls.example",
+            "https://",
+            "https:///j",
+            "https://user@calls.example",
+            "https://calls.example/?a=b",
+            "https://calls.example/#a",
+            "https://calls example",
+            "javascript:alert(1)",
+        ] {
+            assert!(text.parse::<WebUrl>().is_err(), "{text}");
         }
     }
 }
