@@ -15,7 +15,7 @@ use hyper_util::rt::TokioIo;
 use ipnet::IpNet;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     sync::{Semaphore, oneshot},
     time::timeout,
 };
@@ -58,6 +58,8 @@ impl Gate {
             let Ok(permit) = requests.clone().acquire_owned().await else { return };
             match listener.accept().await {
                 Ok((stream, address)) => {
+                    // Candidates and descriptions are small and wanted at once. Without it all works too, only later.
+                    stream.set_nodelay(true).ok();
                     let gate = gate.clone();
                     tokio::spawn(async move {
                         gate.greet(stream, address.ip().to_canonical()).await;
@@ -72,9 +74,10 @@ impl Gate {
         }
     }
 
-    async fn greet(&self, stream: TcpStream, peer: IpAddr) {
-        // Candidates and descriptions are small and wanted at once. Without it all works too, only later.
-        stream.set_nodelay(true).ok();
+    async fn greet<S>(&self, stream: S, peer: IpAddr)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let Some(tls) = &self.tls else { return self.answer(stream, peer).await };
         match timeout(self.limits.handshake, tls.accept(stream)).await {
             Ok(Ok(stream)) => self.answer(stream, peer).await,
@@ -134,3 +137,6 @@ impl Gate {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

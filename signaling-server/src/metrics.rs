@@ -108,6 +108,9 @@ struct Refused {
     count: AtomicU64,
 }
 
+/// A method and what it was asked of.
+type Route = (&'static str, Box<str>);
+
 /// Everything that is counted, for as long as the process runs.
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
@@ -124,7 +127,7 @@ pub(crate) struct Metrics {
     joins: AtomicU64,
     refused: [Refused; CODES],
     relay: Histogram,
-    routes: RwLock<BTreeMap<(&'static str, Box<str>), Arc<Histogram>>>,
+    routes: RwLock<BTreeMap<Route, Arc<Histogram>>>,
     other_routes: Histogram,
     upload_rows: AtomicU64,
     upload_batches: AtomicU64,
@@ -166,7 +169,7 @@ impl Metrics {
         // A client may invent methods.
         let known = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
         let method = known.into_iter().find(|known| *known == method).unwrap_or("other");
-        let key = (method, Box::from(route.unwrap_or("unknown")));
+        let key: Route = (method, Box::from(route.unwrap_or("unknown")));
         let known = self.routes.read().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
         let histogram = known.or_else(|| {
             let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
