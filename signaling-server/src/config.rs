@@ -250,11 +250,11 @@ impl Default for Limits {
             away_messages: 512,
             // 256 who are away with full queues; whoever is far above that is not having a call.
             all_away_bytes: 64 * 1024 * 1024,
-            // About 15 KiB each: 300 MiB.
+            // About 15 KiB each: 300 MiB. With TLS 8 KiB more.
             max_connections: 20_000,
             // About 300 bytes each: 30 MiB.
             max_rooms: 100_000,
-            // With TLS about 40 KiB each while they last: 40 MiB.
+            // 25 KiB each with half a head over TLS, 18 KiB without: 25 MiB.
             max_requests: 1024,
             // Half a MiB each: 32 MiB. Who uploads slowly, on purpose or not, keeps nobody from joining a call.
             max_slow_bodies: 64,

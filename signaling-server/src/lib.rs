@@ -2,7 +2,8 @@
 //! the members of one room. PROTOCOL.md at the root of the repository specifies both.
 //!
 //! ```text
-//! server   accepts, ends in good order        http        routes, upgrade
+//! server   binds, ends in good order      accept   connection to answer, in bounded time       tls, proxy
+//! http     routes, upgrade                 page     what a browser shows                       metrics
 //! connection   reader and writer of one client      outbox   what waits for it
 //! switch   the task that owns the hub
 //! hub      every decision, pure: calls with the time in, effects out       limiter, code, token, turn
@@ -17,6 +18,7 @@
 //! # Ok(()) }
 //! ```
 
+mod accept;
 mod auth;
 mod code;
 mod config;
@@ -24,11 +26,16 @@ mod connection;
 mod http;
 mod hub;
 mod limiter;
+#[allow(dead_code, reason = "the routes and the hub call it")]
+mod metrics;
 mod outbox;
+mod page;
 mod passwords;
+mod proxy;
 mod server;
 mod store;
 mod switch;
+mod tls;
 mod token;
 mod turn;
 
@@ -36,4 +43,5 @@ pub use config::{Accounts, Config, Limits, Secret, TOKEN_SECRET_BYTES, Tls, WebU
 pub use limiter::Rate;
 pub use server::{Server, ServerError};
 pub use store::StoreError;
+pub use tls::{Reloader, TlsError, check as check_tls};
 pub use turn::Turn;

@@ -1,109 +1,93 @@
 //! `sightline-server`: the signaling server as a program. Says on stdout where it listens; all else goes to stderr.
 
+mod options;
+
 use std::{
     io::{IsTerminal, Write},
-    net::SocketAddr,
-    path::PathBuf,
     process::ExitCode,
 };
 
 use anyhow::Context;
-use clap::Parser;
-use sightline_protocol::IceServer;
-use sightline_server::{Config, Server, Turn};
+use sightline_server::{Config, Reloader, Server};
 use tracing_subscriber::EnvFilter;
 
-/// Signaling server for Sightline calls. RUST_LOG sets what is logged (default: info).
-#[derive(Debug, Parser)]
-#[command(version)]
-struct Arguments {
-    /// Address to listen on; port 0 takes a free one
-    #[arg(long, default_value = "127.0.0.1:7788")]
-    listen: SocketAddr,
-    /// SQLite file that keeps rooms and places over a restart; without it they are in memory
-    #[arg(long, value_name = "FILE")]
-    database: Option<PathBuf>,
-    /// Most members of a room at a time
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(2..=64))]
-    max_participants: u32,
-    /// STUN or TURN server for the clients; may be given several times
-    #[arg(long = "ice-server", value_name = "URL[,USER,CREDENTIAL]", value_parser = ice_server)]
-    ice_servers: Vec<IceServer>,
-    /// TURN server that knows no users but a secret; may be given several times
-    #[arg(long = "turn-server", value_name = "turn:HOST[:PORT]", value_parser = turn_url, requires = "turn_secret_file")]
-    turn_servers: Vec<String>,
-    /// File with that secret (coturn: use-auth-secret, static-auth-secret)
-    #[arg(long, value_name = "FILE", requires = "turn_servers")]
-    turn_secret_file: Option<PathBuf>,
-}
+use options::{Failure, Loaded};
 
-fn turn_url(text: &str) -> Result<String, String> {
-    match text.split_once(':') {
-        Some(("turn" | "turns", host)) if !host.is_empty() => Ok(text.into()),
-        _ => Err("a TURN server's URL begins with turn: or turns:".into()),
-    }
-}
+/// The configuration was asked about and cannot be used, or the server could not serve.
+const FAILED: u8 = 1;
 
-/// The TURN servers with their secret, if there are any.
-fn turn(urls: Vec<String>, secret_file: Option<PathBuf>) -> anyhow::Result<Option<Turn>> {
-    let Some(file) = secret_file else { return Ok(None) };
-    let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-    let secret = text.trim().to_owned();
-    anyhow::ensure!(!secret.is_empty(), "{} is empty; it must hold the TURN server's secret", file.display());
-    Ok(Some(Turn { urls, secret }))
-}
-
-fn ice_server(text: &str) -> Result<IceServer, String> {
-    let (url, login) = match text.split_once(',') {
-        None => (text, None),
-        Some((url, login)) => {
-            (url, Some(login.split_once(',').ok_or("a user needs a credential: URL,USER,CREDENTIAL")?))
+fn main() -> ExitCode {
+    let loaded = match options::load(std::env::args_os(), &std::env::vars_os().collect()) {
+        Ok(loaded) => loaded,
+        Err(Failure::Usage(error)) => {
+            // Help and version are asked for, all else is wrong usage. Where stdout is closed, nobody wants to know.
+            error.print().ok();
+            let only_asked = std::env::args_os().any(|argument| argument == "--check-config");
+            return match u8::try_from(error.exit_code()) {
+                Ok(0) => ExitCode::SUCCESS,
+                Ok(code) if !only_asked => code.into(),
+                Ok(_) | Err(_) => FAILED.into(),
+            };
         }
+        Err(Failure::Setting(error)) => return failed(&error),
     };
-    let scheme = url.split_once(':').map(|(scheme, _)| scheme);
-    match (scheme, login) {
-        (Some("turn" | "turns"), None) => return Err("a TURN server needs URL,USER,CREDENTIAL".into()),
-        (Some("stun" | "stuns" | "turn" | "turns"), _) => {}
-        _ => return Err("an ICE server's URL begins with stun:, stuns:, turn: or turns:".into()),
-    }
-    Ok(IceServer {
-        urls: vec![url.into()],
-        username: login.map(|(user, _)| user.into()),
-        credential: login.map(|(_, credential)| credential.into()),
-    })
-}
-
-#[tokio::main]
-async fn main() -> ExitCode {
-    match serve(Arguments::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // One line, whatever RUST_BACKTRACE says: what cannot be used is no defect of the program.
-            eprintln!("sightline-server: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-async fn serve(arguments: Arguments) -> anyhow::Result<()> {
+    let Loaded { config, warnings, check, report } = loaded;
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let ansi = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(std::io::stderr).init();
-    let turn = turn(arguments.turn_servers, arguments.turn_secret_file)?;
-    let shutdown = shutdown_signal()?;
-    let server = Server::bind(Config {
-        listen: arguments.listen,
-        database: arguments.database,
-        max_participants: arguments.max_participants,
-        ice_servers: arguments.ice_servers,
-        turn,
-        ..Config::default()
-    })?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    let done = if check { say(&report) } else { serve(config) };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
+    }
+}
+
+/// One line, whatever RUST_BACKTRACE says: what cannot be used is no defect of the program.
+fn failed(error: &anyhow::Error) -> ExitCode {
+    eprintln!("sightline-server: {error:#}");
+    FAILED.into()
+}
+
+fn say(text: &str) -> anyhow::Result<()> {
     let mut stdout = std::io::stdout();
-    writeln!(stdout, "listening on {}", server.local_addr())
-        .and_then(|()| stdout.flush())
-        .context("stdout is closed")?;
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).context("stdout is closed")
+}
+
+#[tokio::main]
+async fn serve(config: Config) -> anyhow::Result<()> {
+    let shutdown = shutdown_signal()?;
+    let server = Server::bind(config)?;
+    reload_on_signal(server.reloader())?;
+    say(&format!("listening on {}\n", server.local_addr()))?;
     Ok(server.run_until(shutdown).await?)
+}
+
+/// SIGHUP has the certificate read again. Without TLS there is nothing to read, and the server goes on all the same.
+#[cfg(unix)]
+fn reload_on_signal(reloader: Reloader) -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            let reloader = reloader.clone();
+            match tokio::task::spawn_blocking(move || reloader.reload()).await {
+                Ok(Ok(true)) => tracing::info!("the certificate was read again"),
+                Ok(Ok(false)) => tracing::info!("asked to read the certificate again, but there is none"),
+                Ok(Err(error)) => tracing::error!("the old certificate stays in use: {error}"),
+                Err(error) => tracing::error!(%error, "reading the certificate again broke off"),
+            }
+        }
+    });
+    Ok(())
+}
+
+/// Elsewhere a new certificate takes a restart.
+#[cfg(not(unix))]
+fn reload_on_signal(_reloader: Reloader) -> anyhow::Result<()> {
+    Ok(())
 }
 
 /// Resolves when the program is asked to end. The handlers are in place when this returns.

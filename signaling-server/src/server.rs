@@ -5,46 +5,32 @@
 
 use std::{
     io,
-    net::{IpAddr, SocketAddr, TcpListener},
+    net::{SocketAddr, TcpListener},
     sync::Arc,
     time::Duration,
 };
 
-use axum::{Router, body::Body, extract::Request};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
 use rand::{RngExt, rngs::StdRng};
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::{net::TcpStream, sync::Semaphore, task::JoinHandle, time::timeout};
-use tower_service::Service;
+use tokio::{sync::Semaphore, task::JoinHandle, time::timeout};
 
 use crate::{
+    accept::Gate,
     auth::Keys,
     config::{Config, Limits, TOKEN_SECRET_BYTES},
-    http::{self, Address, Frame},
+    http::{self, Frame},
     hub::Hub,
     store::{Restored, Store, StoreError},
     switch::{self, Switch},
+    tls::{Acceptor, Reloader, TlsError},
 };
 
 /// How long those who are connected have to be told that the server goes down; with the database's last write it stays
 /// under two seconds.
 const FAREWELL: Duration = Duration::from_millis(1500);
 
-/// A plain request, from the first byte to the last of its answer. All of them are small.
-const REQUEST: Duration = Duration::from_secs(10);
-
-/// Connections that have not become a WebSocket (yet). Each is over within [`REQUEST`]; more of them wait in the kernel.
-const MAX_REQUESTS: usize = 1024;
-
-/// The least that hyper takes; no request of ours has more head than this.
-const REQUEST_BUFFER_BYTES: usize = 8192;
-
 /// Connections that the system holds until they are accepted; as many as the standard library has.
 const WAITING: i32 = 128;
-
-/// After the system could not accept a connection, mostly for want of file descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// A server that listens and does not serve yet.
 #[derive(Debug)]
@@ -52,6 +38,7 @@ pub struct Server {
     config: Config,
     listener: TcpListener,
     local_addr: SocketAddr,
+    tls: Option<Arc<Acceptor>>,
     store: Option<Store>,
     restored: Vec<Restored>,
 }
@@ -70,18 +57,22 @@ pub enum ServerError {
     /// The database cannot be used.
     #[error(transparent)]
     Database(#[from] StoreError),
+    /// TLS cannot be spoken with the files that were given.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// A defect.
     #[error("the server broke inside and had to stop; its log says where")]
     Broken,
 }
 
 impl Server {
-    /// Opens the database, if there is to be one, and listens. Clients can connect from now on, and are served by
+    /// Reads the certificate and opens the database, if there is to be one, and listens. Clients can connect from now on, and are served by
     /// [`Self::run_until`].
     ///
     /// # Errors
-    /// The address or the database cannot be used; the message says what to do.
+    /// The address, the certificate or the database cannot be used; the message says what to do.
     pub fn bind(config: Config) -> Result<Self, ServerError> {
+        let tls = config.tls.clone().map(Acceptor::open).transpose()?.map(Arc::new);
         let (store, restored) = match &config.database {
             Some(path) => {
                 let (store, restored) = Store::open(path)?;
@@ -96,7 +87,7 @@ impl Server {
         };
         let (listener, local_addr) =
             listen().map_err(|source| ServerError::Listen { address: config.listen, source })?;
-        Ok(Self { config, listener, local_addr, store, restored })
+        Ok(Self { config, listener, local_addr, tls, store, restored })
     }
 
     /// Where it listens.
@@ -104,15 +95,21 @@ impl Server {
         self.local_addr
     }
 
+    /// Lets the certificate be read again while the server runs.
+    pub fn reloader(&self) -> Reloader {
+        Reloader(self.tls.clone())
+    }
+
     /// Serves until `shutdown` resolves, then ends in good order within two seconds. Runs in a tokio runtime.
     ///
     /// # Errors
     /// [`ServerError::Broken`] where it had to stop by itself.
     pub async fn run_until(self, shutdown: impl Future<Output = ()>) -> Result<(), ServerError> {
-        let Self { config, listener, local_addr, store, restored } = self;
+        let Self { config, listener, local_addr, tls, store, restored } = self;
         let listener = tokio::net::TcpListener::from_std(listener)
             .map_err(|source| ServerError::Listen { address: config.listen, source })?;
         let limits = Arc::new(config.limits.clone());
+        let trust_proxy = config.trust_proxy.clone();
         let now = switch::now();
         let keys = keys(&config, store.as_ref())?;
         let doors = Frame::new(&config, keys.clone(), local_addr);
@@ -122,9 +119,10 @@ impl Server {
         let (switch, mut task) = Switch::start(hub, store.as_ref().map(Store::writer));
         let places = doors.places.clone();
         let doors = doors.open(switch.clone());
+        let gate = Gate::new(http::router(doors), limits.clone(), tls, trust_proxy);
 
         let broken = tokio::select! {
-            () = accept(listener, http::router(doors)) => false,
+            () = gate.accept(listener) => false,
             () = shutdown => false,
             _ = &mut task => true,
         };
@@ -178,44 +176,5 @@ async fn shut_down(switch: &Switch, task: JoinHandle<()>, places: &Semaphore, li
     task.await.ok();
     if let Some(store) = store {
         tokio::task::spawn_blocking(|| store.finish()).await.ok();
-    }
-}
-
-async fn accept(listener: tokio::net::TcpListener, router: Router) {
-    let requests = Arc::new(Semaphore::new(MAX_REQUESTS));
-    loop {
-        let Ok(permit) = requests.clone().acquire_owned().await else { return };
-        match listener.accept().await {
-            Ok((stream, address)) => {
-                let router = router.clone();
-                tokio::spawn(async move {
-                    // A request that is too slow is dropped; a WebSocket is a task of its own by then.
-                    timeout(REQUEST, answer(stream, address.ip().to_canonical(), router)).await.ok();
-                    drop(permit);
-                });
-            }
-            Err(error) => {
-                tracing::warn!(%error, "could not accept a connection");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
-}
-
-/// One request on each connection (the answer closes it): those who stay take a WebSocket.
-async fn answer(stream: TcpStream, address: IpAddr, router: Router) {
-    // Candidates and descriptions are small and wanted at once. Without it all works too, only later.
-    stream.set_nodelay(true).ok();
-    let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let mut request: Request = request.map(Body::new);
-        request.extensions_mut().insert(Address(address));
-        router.clone().call(request)
-    });
-    let connection = http1::Builder::new()
-        .max_buf_size(REQUEST_BUFFER_BYTES)
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
-    if let Err(error) = connection.await {
-        tracing::debug!(%error, "a request broke off");
     }
 }
