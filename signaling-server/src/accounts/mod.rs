@@ -9,9 +9,11 @@
 //! process writes. [`Accounts::who`] seldom asks the database at all.
 
 mod attempts;
+mod error;
 pub(crate) mod lists;
 pub(crate) mod name;
 pub(crate) mod password;
+mod person;
 pub(crate) mod presence;
 pub(crate) mod ring;
 pub(crate) mod sessions;
@@ -19,7 +21,6 @@ pub(crate) mod sessions;
 mod tests;
 
 use std::{
-    fmt,
     net::IpAddr,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -28,13 +29,13 @@ use std::{
 
 use rand::RngExt;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, TransactionBehavior, named_params};
-use sightline_protocol::UserId;
 
 use crate::{hub::Now, store::StoreError};
 use attempts::Attempts;
-use lists::MAX_BLOCKS;
-use name::{AccountName, NameError};
-use password::{Crowded, Password, PasswordError, Passwords, Turn};
+pub(crate) use error::AccountError;
+use name::AccountName;
+use password::{Password, Passwords, Turn};
+pub(crate) use person::{Account, AccountId, Party, Person, SignedIn};
 use sessions::Sessions;
 
 /// How long the database may be busy with another connection before that is an error.
@@ -43,123 +44,6 @@ const BUSY: Duration = Duration::from_secs(5);
 /// Accounts at most: with names, looks and a few sessions each about 100 MB of database. A small team's server that has
 /// more is being filled.
 pub(crate) const MAX_ACCOUNTS: i64 = 100_000;
-
-/// An account's id, written `a` and 16 hexadecimal digits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct AccountId(i64);
-
-impl AccountId {
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let digits = text.strip_prefix('a').filter(|d| d.len() == 16 && d.bytes().all(|b| b.is_ascii_hexdigit()))?;
-        i64::from_str_radix(digits, 16).ok().map(Self)
-    }
-
-    #[cfg(test)]
-    pub(crate) fn nth(n: i64) -> Self {
-        Self(n)
-    }
-}
-
-impl fmt::Display for AccountId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a{:016x}", self.0)
-    }
-}
-
-/// Who somebody is to others, over all that person does here: an account, or, without one, a participant, who is known
-/// for as long as the resume token is good.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Person {
-    Account(AccountId),
-    Guest(UserId),
-}
-
-impl fmt::Display for Person {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Account(id) => id.fmt(f),
-            Self::Guest(user) => f.write_str(&user.0),
-        }
-    }
-}
-
-/// Somebody, and the name under which others saw them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Party {
-    pub(crate) person: Person,
-    pub(crate) name: String,
-}
-
-/// What everybody's request is decided by.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Account {
-    pub(crate) id: AccountId,
-    /// As it is shown.
-    pub(crate) name: String,
-    pub(crate) admin: bool,
-}
-
-/// Somebody who just proved who they are.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct SignedIn {
-    pub(crate) account: Account,
-    /// A bearer token; it is not seen again.
-    pub(crate) token: String,
-}
-
-impl fmt::Debug for SignedIn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SignedIn").field("account", &self.account).finish_non_exhaustive()
-    }
-}
-
-/// Why something was not done; nothing is changed then.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum AccountError {
-    #[error(transparent)]
-    Name(#[from] NameError),
-    #[error(transparent)]
-    Password(#[from] PasswordError),
-    #[error("This name is taken. Choose another, or sign in if it is yours.")]
-    NameTaken,
-    #[error("This name looks like one that is taken. Choose one that cannot be mistaken for it.")]
-    NameAlike,
-    /// Does not say which of the two.
-    #[error("The name or the password is wrong. Check both, and the Caps Lock key.")]
-    WrongPassword,
-    #[error("Nobody is signed in with this token. Sign in again.")]
-    NotSignedIn,
-    #[error("There is no account with this name. Check its spelling.")]
-    UnknownAccount,
-    #[error("Too many attempts with wrong passwords. Wait a minute, then try again.")]
-    TooManyFailures,
-    #[error("Too many new accounts from your address. Wait a minute.")]
-    TooManyRegistrations,
-    #[error("Too many reports from you. Wait a few minutes.")]
-    TooManyReports,
-    #[error("Too many people sign in at this moment. Try again in a few seconds.")]
-    Crowded,
-    #[error("This server has as many accounts as it may have. Ask whoever runs it.")]
-    Full,
-    #[error("You block {MAX_BLOCKS} people already. Unblock some first.")]
-    TooManyBlocks,
-    #[error("You cannot block yourself.")]
-    Yourself,
-    #[error("The {what} has more than {max} characters. Shorten it.")]
-    TooLong { what: &'static str, max: usize },
-    /// The source says what, for the server's log.
-    #[error("The server cannot use its database. Try again; if it stays so, tell whoever runs the server.")]
-    Database(#[from] rusqlite::Error),
-    /// Hashing failed or its thread is gone.
-    #[error("The server could not check the password. Try again; if it stays so, tell whoever runs the server.")]
-    Hashing(String),
-}
-
-impl From<Crowded> for AccountError {
-    fn from(Crowded: Crowded) -> Self {
-        Self::Crowded
-    }
-}
 
 /// All accounts of a server. A clone is another handle.
 #[derive(Clone)]
@@ -394,25 +278,24 @@ impl Shared {
 
     fn insert(&self, name: &AccountName, hash: &str, now: Now) -> Result<SignedIn, AccountError> {
         let id = AccountId(rand::rng().random_range(1..=i64::MAX));
-        {
-            let mut database = self.database();
-            let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let count: i64 = transaction.query_row("SELECT count(*) FROM accounts", [], |row| row.get(0))?;
-            if count >= MAX_ACCOUNTS {
-                return Err(AccountError::Full);
-            }
-            // Somebody may have been faster while this one's password was hashed.
-            is_free(&transaction, name)?;
-            transaction.execute(
-                "INSERT INTO accounts (id, name, key, password, created_ms) VALUES (:id, :name, :key, :hash, :at)",
-                named_params! {":id": id.0, ":name": name.shown(), ":key": name.key(), ":hash": hash, ":at": now.unix_ms},
-            )?;
-            for look in name.looks() {
-                transaction.execute("INSERT INTO account_looks (look, account) VALUES (?, ?)", (look, id.0))?;
-            }
-            transaction.commit()?;
+        let mut database = self.database();
+        let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let count: i64 = transaction.query_row("SELECT count(*) FROM accounts", [], |row| row.get(0))?;
+        if count >= MAX_ACCOUNTS {
+            return Err(AccountError::Full);
         }
-        self.new_session(Account { id, name: name.shown().to_owned(), admin: false }, hash, now)
+        // Somebody may have been faster while this one's password was hashed.
+        is_free(&transaction, name)?;
+        transaction.execute(
+            "INSERT INTO accounts (id, name, key, password, created_ms) VALUES (:id, :name, :key, :hash, :at)",
+            named_params! {":id": id.0, ":name": name.shown(), ":key": name.key(), ":hash": hash, ":at": now.unix_ms},
+        )?;
+        for look in name.looks() {
+            transaction.execute("INSERT INTO account_looks (look, account) VALUES (?, ?)", (look, id.0))?;
+        }
+        let token = sessions::begin(&transaction, id, hash, now)?;
+        transaction.commit()?;
+        Ok(SignedIn { account: Account { id, name: name.shown().to_owned(), admin: false }, token })
     }
 
     fn set_password(&self, id: AccountId, old: &str, new: &str, token: &str) -> Result<(), AccountError> {

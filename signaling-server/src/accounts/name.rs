@@ -6,7 +6,7 @@
 //! What is done against look-alikes: NFKC (UAX 15), no invisible characters, no marks in piles, and the skeletons of UTS 39
 //! section 4, which catch letters of other scripts (Cyrillic 'а' for 'a'), digits for letters ('0' for 'o', '1' for 'l') and
 //! 'rn' for 'm'. What is not done: names of several scripts are allowed, the Bidi rule of RFC 5893 is not enforced, 'vv'
-//! passes for 'w' where the table of UTS 39 has no such pair, and nobody keeps 'anna' and 'anna_' or 'support' apart.
+//! passes for 'w' and 'cl' for 'd' (the table of UTS 39 does not have them), and nobody keeps 'anna' and 'anna_' apart.
 
 use std::collections::BTreeSet;
 

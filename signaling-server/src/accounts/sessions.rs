@@ -10,7 +10,7 @@ use std::{
 };
 
 use rand::RngExt;
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, named_params};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, named_params};
 
 use super::{Account, AccountError, AccountId, Shared, SignedIn, read};
 use crate::{hub::Now, token::TokenHash};
@@ -130,32 +130,12 @@ impl Shared {
         password_hash: &str,
         now: Now,
     ) -> Result<SignedIn, AccountError> {
-        let mut rng = rand::rng();
-        let token = format!("{PREFIX}{:032x}{:032x}", rng.random::<u128>(), rng.random::<u128>());
-        let hash = TokenHash::of(&token);
-        let expires_ms = now.unix_ms + SESSION_MS;
         let mut database = self.database();
         let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        transaction.execute("DELETE FROM account_sessions WHERE expires_ms <= ?", [now.unix_ms])?;
-        transaction.execute(
-            "DELETE FROM account_sessions WHERE token IN (SELECT token FROM account_sessions WHERE account = :account
-             ORDER BY expires_ms DESC LIMIT -1 OFFSET :kept)",
-            named_params! {":account": account.id.0, ":kept": MAX_SESSIONS - 1},
-        )?;
-        let made = transaction.execute(
-            "INSERT INTO account_sessions (token, account, expires_ms)
-             SELECT :token, id, :at FROM accounts WHERE id = :account AND password = :password",
-            named_params! {
-                ":token": hash.as_bytes(), ":account": account.id.0, ":at": expires_ms, ":password": password_hash,
-            },
-        )?;
-        if made == 0 {
-            return Err(AccountError::WrongPassword);
-        }
+        let token = begin(&transaction, account.id, password_hash, now)?;
         transaction.commit()?;
         // Some may have made room.
         self.sessions.forget_account(account.id);
-        self.sessions.remember(&hash, Session { account: account.clone(), expires_ms });
         Ok(SignedIn { account, token })
     }
 
@@ -166,6 +146,35 @@ impl Shared {
         self.sessions.forget(&hash);
         Ok(ended)
     }
+}
+
+/// Begins a session in the database and gives its token. It is remembered at its first use.
+pub(super) fn begin(
+    transaction: &Transaction<'_>,
+    id: AccountId,
+    password_hash: &str,
+    now: Now,
+) -> Result<String, AccountError> {
+    let mut rng = rand::rng();
+    let token = format!("{PREFIX}{:032x}{:032x}", rng.random::<u128>(), rng.random::<u128>());
+    transaction.execute("DELETE FROM account_sessions WHERE expires_ms <= ?", [now.unix_ms])?;
+    transaction.execute(
+        "DELETE FROM account_sessions WHERE token IN (SELECT token FROM account_sessions WHERE account = :account
+         ORDER BY expires_ms DESC LIMIT -1 OFFSET :kept)",
+        named_params! {":account": id.0, ":kept": MAX_SESSIONS - 1},
+    )?;
+    let begun = transaction.execute(
+        "INSERT INTO account_sessions (token, account, expires_ms)
+         SELECT :token, id, :at FROM accounts WHERE id = :account AND password = :password",
+        named_params! {
+            ":token": TokenHash::of(&token).as_bytes(), ":account": id.0, ":at": now.unix_ms + SESSION_MS,
+            ":password": password_hash,
+        },
+    )?;
+    if begun == 0 {
+        return Err(AccountError::WrongPassword);
+    }
+    Ok(token)
 }
 
 /// Ends an account's sessions in the database; the caller has what is remembered forgotten.

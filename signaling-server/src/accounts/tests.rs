@@ -2,10 +2,12 @@
 
 use std::{fs, net::Ipv4Addr, task::Poll, time::Instant};
 
+use sightline_protocol::UserId;
 use tempfile::TempDir;
 
 use super::{
-    lists::{MAX_MISSED, REASON_CHARS},
+    lists::{MAX_BLOCKS, MAX_MISSED, REASON_CHARS},
+    name::NameError,
     sessions::{MAX_SESSIONS, SESSION_MS},
     *,
 };
@@ -338,6 +340,51 @@ fn an_admin_is_made_and_unmade_at_once() {
     for unknown in ["Bob", "an na", ""] {
         assert!(matches!(world.accounts.set_admin(unknown, true), Err(AccountError::UnknownAccount)), "{unknown}");
     }
+}
+
+#[test]
+fn a_server_has_so_many_accounts_and_no_more() {
+    let world = World::new();
+    let filled = format!(
+        "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {})
+         INSERT INTO accounts (id, name, key, password, created_ms) SELECT n, n, n || ' ', '', 0 FROM n",
+        MAX_ACCOUNTS - 1
+    );
+    world.accounts.0.database().execute_batch(&filled).expect("inserts");
+    world.registered("Anna");
+    assert!(matches!(world.register("Bob"), Err(AccountError::Full)));
+    world.accounts.remove(AccountId(1)).expect("answers");
+    world.registered("Bob");
+}
+
+#[test]
+fn on_a_full_disk_nothing_is_half_done() {
+    let folder = TempDir::new().expect("a folder");
+    let world = World::open(Some(&file(&folder)));
+    let anna = world.registered("Anna");
+    let pages = |pragma: &str| {
+        let database = world.accounts.0.database();
+        database.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0)).expect("answers")
+    };
+    pages(&format!("max_page_count = {}", pages("page_count")));
+    let names: Vec<String> = (0..200).map(|n| format!("person.{n}.x")).collect();
+    let mut refused = None;
+    for (n, name) in names.iter().enumerate() {
+        let made = world.accounts.register(name, PASSWORD, address(n as u8), world.now);
+        match world.runtime.block_on(made) {
+            Ok(signed_in) => assert!(world.who(&signed_in.token).is_some()),
+            Err(error) => {
+                assert!(matches!(error, AccountError::Database(_)), "{error:?}");
+                refused = Some(name);
+                break;
+            }
+        }
+    }
+    let refused = refused.expect("a disk that is full in the end");
+    assert!(world.accounts.find(refused).expect("answers").is_none());
+    assert!(world.who(&anna.token).is_some());
+    pages("max_page_count = 100000");
+    world.registered(refused);
 }
 
 #[test]
