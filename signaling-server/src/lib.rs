@@ -19,6 +19,7 @@
 //! ```
 
 mod accept;
+mod accounts;
 mod auth;
 mod code;
 mod config;
@@ -30,6 +31,7 @@ mod limiter;
 mod metrics;
 mod outbox;
 mod page;
+mod pairing;
 mod passwords;
 mod proxy;
 mod server;

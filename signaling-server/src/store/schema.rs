@@ -30,6 +30,7 @@ const MIGRATIONS: &[&str] = &[
     CREATE INDEX places_of_room ON places (code);
 ",
     include_str!("rooms.sql"),
+    include_str!("../accounts/schema.sql"),
 ];
 
 /// How long a connection waits for another one's transaction: those of this server take milliseconds. What takes longer is
