@@ -27,7 +27,7 @@ const MIGRATIONS: &[&str] = &["
         token BLOB NOT NULL        -- SHA-256 of the resume token
     ) STRICT;
     CREATE INDEX places_of_room ON places (code);
-"];
+", include_str!("../record/schema.sql")];
 
 /// Opens or creates a file, brings it up to date and reads it.
 pub(super) fn open(path: &Path) -> Result<(Connection, Vec<Restored>), StoreError> {
