@@ -27,7 +27,8 @@ const WORDS: usize = 8;
 /// Stays, sessions and breaks of one call that are given, of each: more than a page can show.
 const DETAILS: usize = 2000;
 
-const LINE: &str = "SELECT id, code, name, started_ms, s.ended_ms, present, r.ended_ms, end_reason, people, names, talk_ms,
+const LINE: &str =
+    "SELECT id, code, name, started_ms, s.ended_ms, present, r.ended_ms, end_reason, people, names, talk_ms,
     reporters, windows, good, quality, worst, reasons FROM call_summary AS s JOIN room_record AS r ON number = room";
 
 pub(super) fn calls(connection: &Connection, filter: &CallFilter) -> rusqlite::Result<CallPage> {
@@ -128,8 +129,7 @@ pub(super) fn call(connection: &Connection, room_id: &str) -> rusqlite::Result<O
         .query_row([room_id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
     let Some((room, created_ms, created_by)) = room else { return Ok(None) };
-    let found =
-        connection.prepare_cached(&format!("{LINE} WHERE room = ?1"))?.query_row([room], line).optional()?;
+    let found = connection.prepare_cached(&format!("{LINE} WHERE room = ?1"))?.query_row([room], line).optional()?;
     let Some(call) = found else { return Ok(None) };
     let mut stays = stays(connection, room)?;
     let mut sessions = sessions(connection, room)?;

@@ -111,7 +111,7 @@ fn all(batch: &LogBatch) -> Result<Times, String> {
         times.include(row.unix_ms);
         time("unixMs", row.unix_ms)?;
         text("peer", row.peer.as_deref())?;
-        if !row.event.get("kind").is_some_and(|kind| kind.as_str().is_some_and(|kind| !kind.is_empty())) {
+        if row.event.get("kind").and_then(|kind| kind.as_str()).is_none_or(str::is_empty) {
             return Err("event has no kind".to_owned());
         }
         let length = serde_json::to_string(&row.event).map_or(usize::MAX, |json| json.len());

@@ -79,20 +79,15 @@ pub fn apply(transaction: &Transaction<'_>, entry: &RecordEntry) -> rusqlite::Re
     Ok(())
 }
 
-fn end_stay(
-    transaction: &Transaction<'_>,
-    room: i64,
-    user: &str,
-    reason: &str,
-    unix_ms: i64,
-) -> rusqlite::Result<()> {
+fn end_stay(transaction: &Transaction<'_>, room: i64, user: &str, reason: &str, unix_ms: i64) -> rusqlite::Result<()> {
     // The clock may have been set back meanwhile; no stay is shorter than nothing.
     let mut statement = transaction.prepare_cached(
         "UPDATE stay SET left_ms = max(joined_ms, ?3), reason = ?4 WHERE room = ?1 AND user = ?2 AND left_ms IS NULL
          RETURNING joined_ms, left_ms",
     )?;
     let mut rows = statement.query(params![room, user, unix_ms, reason])?;
-    let ended: Option<(i64, i64)> = rows.next()?.map(|row| Ok::<_, rusqlite::Error>((row.get(0)?, row.get(1)?))).transpose()?;
+    let ended: Option<(i64, i64)> =
+        rows.next()?.map(|row| Ok::<_, rusqlite::Error>((row.get(0)?, row.get(1)?))).transpose()?;
     drop(rows);
     if let Some((joined_ms, left_ms)) = ended {
         summary::went(transaction, room, joined_ms, left_ms, reason)?;
@@ -109,9 +104,8 @@ fn end_stay(
 pub fn close_open(transaction: &Transaction<'_>, unix_ms: i64) -> rusqlite::Result<()> {
     let mut open =
         transaction.prepare_cached("SELECT room, user FROM stay WHERE left_ms IS NULL ORDER BY room, number")?;
-    let stays = open
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<rusqlite::Result<Vec<(i64, String)>>>()?;
+    let stays =
+        open.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<Vec<(i64, String)>>>()?;
     let mut left = transaction.prepare_cached(
         "SELECT number FROM room_record WHERE ended_ms IS NULL AND code NOT IN (SELECT code FROM rooms)",
     )?;
@@ -130,9 +124,8 @@ pub fn close_open(transaction: &Transaction<'_>, unix_ms: i64) -> rusqlite::Resu
     for (room, user) in stays {
         end_stay(transaction, room, &user, CRASH, at)?;
     }
-    let mut end = transaction.prepare_cached(
-        "UPDATE room_record SET ended_ms = max(created_ms, ?2), end_reason = ?3 WHERE number = ?1",
-    )?;
+    let mut end = transaction
+        .prepare_cached("UPDATE room_record SET ended_ms = max(created_ms, ?2), end_reason = ?3 WHERE number = ?1")?;
     for room in rooms {
         end.execute(params![room, at, CRASH])?;
         summary::add_reason(transaction, room, CRASH, at)?;

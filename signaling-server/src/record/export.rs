@@ -199,7 +199,8 @@ impl<'a, W: Write> Table<'a, W> {
     /// A cell that cannot be taken for a formula, as it is a number or a word of this program.
     fn set(&mut self, column: &str, value: Option<impl ToString>) {
         if let Some(value) = value
-            && let Some(cell) = self.columns.iter().position(|name| name == column).and_then(|at| self.cells.get_mut(at))
+            && let Some(cell) =
+                self.columns.iter().position(|name| name == column).and_then(|at| self.cells.get_mut(at))
         {
             *cell = value.to_string();
         }

@@ -262,14 +262,7 @@ fn new_session(connection: &Connection, room: i64, batch: &LogBatch, clock_ms: i
             "INSERT INTO log_session (id, room, user, name, client_version, platform, started_ms, windows, good, path,
                 sent_ms, clock_ms, last_ms, row_count) VALUES (?1, ?2, ?3, '', '', '', ?4, 0, 0, 0, ?5, ?6, ?4, 0)",
         )?
-        .execute(params![
-            session.id,
-            room,
-            session.user_id,
-            session.started_ms + clock_ms,
-            batch.sent_ms,
-            clock_ms
-        ])?;
+        .execute(params![session.id, room, session.user_id, session.started_ms + clock_ms, batch.sent_ms, clock_ms])?;
     let number = connection.last_insert_rowid();
     Ok(Session { number, clock_ms, row_count: 0, path: PathType::Unknown, is_latest: true })
 }
@@ -384,8 +377,7 @@ impl Writer<'_> {
              WHERE excluded.sent_ms >= log_stay.sent_ms",
         )?;
         for stay in &batch.stays {
-            let (_, user) =
-                known.entry(stay.stay).or_insert_with(|| (PathType::Unknown, stay.user_id.clone()));
+            let (_, user) = known.entry(stay.stay).or_insert_with(|| (PathType::Unknown, stay.user_id.clone()));
             if *user != stay.user_id {
                 return Err(IngestError::Conflict(format!("stay {} belongs to another participant", stay.stay)));
             }
@@ -470,8 +462,7 @@ impl Writer<'_> {
         for row in &batch.events {
             // A map of strings to JSON values can be written as JSON.
             let event = serde_json::to_string(&row.event).unwrap_or_default();
-            let is_new =
-                write.execute(params![self.session, row.seq, row.unix_ms + self.clock_ms, row.peer, event])?;
+            let is_new = write.execute(params![self.session, row.seq, row.unix_ms + self.clock_ms, row.peer, event])?;
             self.stored += is_new as u32;
         }
         let mut write = self.connection.prepare_cached(

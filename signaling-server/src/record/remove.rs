@@ -50,8 +50,7 @@ pub fn delete_call(
         Some((room, false)) => room,
         Some((_, true)) => return Ok(Deleted::StillOpen),
         None => {
-            let gone =
-                transaction.prepare_cached("SELECT 1 FROM deleted_call WHERE id = ?1")?.exists([room_id])?;
+            let gone = transaction.prepare_cached("SELECT 1 FROM deleted_call WHERE id = ?1")?.exists([room_id])?;
             return Ok(if gone { Deleted::AlreadyGone } else { Deleted::Unknown });
         }
     };
@@ -96,8 +95,9 @@ pub fn keep_days(connection: &mut Connection, days: u32, now_ms: i64) -> Result<
     let mut old = transaction.prepare_cached(
         "DELETE FROM stay WHERE number IN (SELECT number FROM stay WHERE left_ms < ?1 LIMIT ?2) RETURNING room",
     )?;
-    let stays =
-        old.query_map(params![before_ms, KEEP_STEP as i64], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
+    let stays = old
+        .query_map(params![before_ms, KEEP_STEP as i64], |row| row.get(0))?
+        .collect::<rusqlite::Result<Vec<i64>>>()?;
     drop(old);
     rooms.extend(&stays);
     for room in rooms {

@@ -68,15 +68,14 @@ impl Parts {
 
     /// Adds them to those of the session.
     pub(crate) fn store(mut self, connection: &Connection, session: i64) -> rusqlite::Result<()> {
-        let mut read = connection
-            .prepare_cached("SELECT cells FROM log_rollup WHERE hour = ?1 AND session = ?2 AND path = ?3")?;
+        let mut read =
+            connection.prepare_cached("SELECT cells FROM log_rollup WHERE hour = ?1 AND session = ?2 AND path = ?3")?;
         let mut write = connection.prepare_cached(
             "INSERT INTO log_rollup (hour, session, path, cells) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT DO UPDATE SET cells = excluded.cells",
         )?;
         for ((hour, path), part) in &mut self.0 {
-            let before: Option<Vec<u8>> =
-                read.query_row(params![hour, session, path], |row| row.get(0)).optional()?;
+            let before: Option<Vec<u8>> = read.query_row(params![hour, session, path], |row| row.get(0)).optional()?;
             if before.is_some_and(|bytes| part.add_encoded(&bytes).is_none()) {
                 tracing::error!(session, hour, "counts of a session cannot be read and begin anew");
             }

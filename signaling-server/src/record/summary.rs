@@ -16,7 +16,10 @@ pub(crate) const OBSERVER: &str = "observer";
 
 /// The number of a room that was made and not deleted.
 pub(crate) fn room_number(connection: &Connection, id: &str) -> rusqlite::Result<Option<i64>> {
-    connection.prepare_cached("SELECT number FROM room_record WHERE id = ?1")?.query_row([id], |row| row.get(0)).optional()
+    connection
+        .prepare_cached("SELECT number FROM room_record WHERE id = ?1")?
+        .query_row([id], |row| row.get(0))
+        .optional()
 }
 
 fn ensure(connection: &Connection, room: i64, unix_ms: i64) -> rusqlite::Result<()> {
@@ -49,9 +52,7 @@ fn set_names(connection: &Connection, room: i64, names: &str) -> rusqlite::Resul
 }
 
 fn names(connection: &Connection, room: i64) -> rusqlite::Result<String> {
-    connection
-        .prepare_cached("SELECT names FROM call_summary WHERE room = ?1")?
-        .query_row([room], |row| row.get(0))
+    connection.prepare_cached("SELECT names FROM call_summary WHERE room = ?1")?.query_row([room], |row| row.get(0))
 }
 
 /// A name as a line; lines are parted by line feeds.

@@ -64,8 +64,10 @@ pub(crate) trait Merge: Window {
 
 impl Merge for LogSample {
     fn absorb(&mut self, other: &Self) {
-        let sum = |one: Option<u32>, two: Option<u32>| one.map_or(two, |one| Some(one.saturating_add(two.unwrap_or(0))));
-        self.freezes = sum(self.freezes, other.freezes);
+        self.freezes = match (self.freezes, other.freezes) {
+            (Some(one), Some(two)) => Some(one.saturating_add(two)),
+            (one, two) => one.or(two),
+        };
         self.frozen_ms = self.frozen_ms.map_or(other.frozen_ms, |ms| Some(ms + other.frozen_ms.unwrap_or(0.0)));
         let class = |row: &Self| row.class.as_deref().and_then(class_number);
         if class(other) > class(self) {

@@ -143,8 +143,8 @@ fn add_rollups(
 ) -> rusqlite::Result<()> {
     // Each row is added once, to what is common to its version and its path; those are put together at the end.
     let mut crossed: HashMap<(usize, PathType), Part> = HashMap::new();
-    let mut statement = connection
-        .prepare_cached("SELECT session, path, cells FROM log_rollup WHERE hour >= ?1 AND hour < ?2")?;
+    let mut statement =
+        connection.prepare_cached("SELECT session, path, cells FROM log_rollup WHERE hour >= ?1 AND hour < ?2")?;
     let mut rows = statement.query(params![hours.start, hours.end])?;
     while let Some(row) = rows.next()? {
         let number: i64 = row.get(0)?;

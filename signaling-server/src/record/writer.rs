@@ -72,8 +72,17 @@ impl Drop for TurnGuard<'_> {
 #[derive(Debug)]
 enum Command {
     Ingest(Box<Arrival>, OwnedSemaphorePermit, oneshot::Sender<Result<LogAccepted, IngestError>>),
-    Delete { room_id: String, who: String, unix_ms: i64, done: oneshot::Sender<Result<Deleted, RecordError>> },
-    Keep { days: u32, now_ms: i64, done: oneshot::Sender<Result<(), RecordError>> },
+    Delete {
+        room_id: String,
+        who: String,
+        unix_ms: i64,
+        done: oneshot::Sender<Result<Deleted, RecordError>>,
+    },
+    Keep {
+        days: u32,
+        now_ms: i64,
+        done: oneshot::Sender<Result<(), RecordError>>,
+    },
     /// Nothing comes after this.
     Close,
 }
@@ -127,12 +136,7 @@ impl LogHandle {
     ///
     /// # Errors
     /// As [`super::ingest`].
-    pub async fn ingest(
-        &self,
-        room_id: String,
-        batch: LogBatch,
-        received_ms: i64,
-    ) -> Result<LogAccepted, IngestError> {
+    pub async fn ingest(&self, room_id: String, batch: LogBatch, received_ms: i64) -> Result<LogAccepted, IngestError> {
         let rows = rows(&batch).min(QUEUE_ROWS);
         let permits = u32::try_from(rows).map_err(|_| IngestError::Busy)?;
         let permit = self.room.clone().try_acquire_many_owned(permits).map_err(|_| IngestError::Busy)?;
@@ -169,12 +173,19 @@ fn rows(batch: &LogBatch) -> usize {
     BATCH_ROWS + stays.len() + samples.len() + links.len() + process.len() + events.len() + breaks.len()
 }
 
+/// Retention that goes on.
+struct Keeping {
+    days: u32,
+    now_ms: i64,
+    done: oneshot::Sender<Result<(), RecordError>>,
+}
+
 struct Writer {
     connection: Connection,
     turn: Arc<Turn>,
     /// There may be rows of deleted sessions.
     is_purging: bool,
-    keeping: Option<(u32, i64, oneshot::Sender<Result<(), RecordError>>)>,
+    keeping: Option<Keeping>,
 }
 
 impl Writer {
@@ -182,14 +193,12 @@ impl Writer {
         loop {
             let busy = self.is_purging || self.keeping.is_some();
             let command = if busy { commands.try_recv().ok() } else { commands.blocking_recv() };
-            match command {
-                Some(first) => {
-                    if !self.take(first, &mut commands) {
-                        return;
-                    }
-                }
-                None if !busy || commands.is_closed() => return,
-                None => {}
+            let goes_on = match command {
+                Some(first) => self.take(first, &mut commands),
+                None => busy && !commands.is_closed(),
+            };
+            if !goes_on {
+                return;
             }
             self.step();
         }
@@ -225,7 +234,7 @@ impl Writer {
                 self.is_purging |= deleted.is_ok();
                 done.send(deleted).ok();
             }
-            Some(Command::Keep { days, now_ms, done }) => self.keeping = Some((days, now_ms, done)),
+            Some(Command::Keep { days, now_ms, done }) => self.keeping = Some(Keeping { days, now_ms, done }),
             Some(Command::Close) => return false,
             Some(Command::Ingest(..)) | None => {}
         }
@@ -234,10 +243,10 @@ impl Writer {
 
     /// Removes a little of what is to be removed.
     fn step(&mut self) {
-        if let Some((days, now_ms, done)) = self.keeping.take() {
+        if let Some(Keeping { days, now_ms, done }) = self.keeping.take() {
             let _turn = self.turn.take();
             match keep_days(&mut self.connection, days, now_ms) {
-                Ok(true) => self.keeping = Some((days, now_ms, done)),
+                Ok(true) => self.keeping = Some(Keeping { days, now_ms, done }),
                 ended => {
                     self.is_purging |= ended.is_ok();
                     done.send(ended.map(|_| ())).ok();

@@ -12,7 +12,8 @@ use crate::token::TokenHash;
 const APPLICATION_ID: i32 = 0x534c_7376;
 
 /// Step `n` brings a file of version `n` to version `n + 1`. Steps that were released never change.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE rooms (
         code         TEXT PRIMARY KEY,
         last_used_ms INTEGER NOT NULL -- Unix time
@@ -27,7 +28,9 @@ const MIGRATIONS: &[&str] = &["
         token BLOB NOT NULL        -- SHA-256 of the resume token
     ) STRICT;
     CREATE INDEX places_of_room ON places (code);
-", include_str!("../record/schema.sql")];
+",
+    include_str!("../record/schema.sql"),
+];
 
 /// Opens or creates a file, brings it up to date and reads it.
 pub(super) fn open(path: &Path) -> Result<(Connection, Vec<Restored>), StoreError> {

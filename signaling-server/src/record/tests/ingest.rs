@@ -25,10 +25,7 @@ fn a_batch_comes_back_as_it_was() {
     let mut sorted = batch.clone();
     sorted.samples.sort_by_key(|row| (row.head().track, row.start_ms));
     let LogBatch { session, stays, samples, links, process, events, breaks, .. } = sorted;
-    assert_eq!(
-        (report.session, report.stays, report.samples, report.links),
-        (session, stays, samples, links)
-    );
+    assert_eq!((report.session, report.stays, report.samples, report.links), (session, stays, samples, links));
     assert_eq!((report.process, report.events, report.breaks), (process, events, breaks));
 }
 
