@@ -7,7 +7,7 @@
 //! connection   reader and writer of one client      outbox   what waits for it
 //! switch   the task that owns the hub
 //! hub      every decision, pure: calls with the time in, effects out       limiter, code, token, turn
-//! store    the thread that owns the database
+//! store    the thread that owns the database        record   what is kept for good: stays, uploaded records
 //! ```
 //!
 //! ```no_run
@@ -34,6 +34,7 @@ mod page;
 mod pairing;
 mod passwords;
 mod proxy;
+pub mod record;
 mod server;
 mod store;
 mod switch;

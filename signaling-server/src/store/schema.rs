@@ -31,6 +31,7 @@ const MIGRATIONS: &[&str] = &[
 ",
     include_str!("rooms.sql"),
     include_str!("../accounts/schema.sql"),
+    include_str!("../record/schema.sql"),
 ];
 
 /// How long a connection waits for another one's transaction: those of this server take milliseconds. What takes longer is
