@@ -37,6 +37,8 @@ pub struct NextBatch {
     pub live: bool,
     /// Whether more waits already.
     pub more: bool,
+    /// Whether any session goes on, shared or not.
+    pub in_call: bool,
     made: batch::Made,
     upload: Upload,
 }
@@ -88,17 +90,18 @@ impl Outbox {
         Ok(Self { connection, path: path.to_owned() })
     }
 
-    /// The next batch that is due, of at most so many rows of each kind (1 to [`ROWS`]). A live session is looked at
-    /// again after `pace`, where there is nothing new of it. A session that has ended and is known whole is closed.
+    /// The next batch that is due, of at most as many rows of each kind (from 1 on) as `rows` says for the server, by its
+    /// endpoint. A live session is looked at again after `pace`, where there is nothing new of it. A session that has
+    /// ended and is known whole is closed.
     ///
     /// # Errors
     /// Where the file cannot be read or written; so for all that follow.
-    pub fn next(&mut self, now_ms: i64, rows: usize, pace: Duration) -> Result<Next, HistoryError> {
+    pub fn next(&mut self, now_ms: i64, rows: impl Fn(&str) -> usize, pace: Duration) -> Result<Next, HistoryError> {
         let next = self.find_next(now_ms, rows, pace);
         self.said(next)
     }
 
-    fn find_next(&mut self, now_ms: i64, rows: usize, pace: Duration) -> rusqlite::Result<Next> {
+    fn find_next(&mut self, now_ms: i64, rows: impl Fn(&str) -> usize, pace: Duration) -> rusqlite::Result<Next> {
         loop {
             // Marks and rows as of one moment.
             let reading = self.connection.transaction()?;
@@ -106,7 +109,8 @@ impl Outbox {
                 return Ok(upload::next_try_ms(&reading)?.map_or(Next::Nothing, Next::At));
             };
             let ended = session::get(&reading, upload.session)?.ended_ms.is_some();
-            let made = make_within_bounds(&reading, &upload, now_ms, rows)?;
+            let made = make_within_bounds(&reading, &upload, now_ms, rows(&upload.share.endpoint))?;
+            let in_call = session::is_any_open(&reading)?;
             reading.commit()?;
             if let Some(made) = made {
                 return Ok(Next::Batch(Box::new(NextBatch {
@@ -115,6 +119,7 @@ impl Outbox {
                     tries: upload.tries,
                     live: made.live,
                     more: made.more,
+                    in_call,
                     made,
                     upload,
                 })));

@@ -133,6 +133,7 @@ fn without_sentences(kind: &EventKind) -> Option<EventKind> {
         | E::Unmuted { .. }
         | E::Resolution { .. }
         | E::Mark) => kind,
+        // One that is new is looked at here first, and named in the words that tell people what is uploaded.
         _ => return None,
     })
 }

@@ -199,6 +199,13 @@ pub(crate) fn get(connection: &Connection, session: SessionId) -> rusqlite::Resu
     connection.prepare_cached(&sql)?.query_row(params![session], |row| read(&mut Reader::new(row)))
 }
 
+/// Whether there is a session without an end.
+pub(crate) fn is_any_open(connection: &Connection) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM session WHERE ended_ms IS NULL)")?
+        .query_row([], |row| row.get(0))
+}
+
 /// The session that began last.
 pub(crate) fn latest(connection: &Connection) -> rusqlite::Result<Option<SessionId>> {
     connection

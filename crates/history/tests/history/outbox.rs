@@ -53,7 +53,7 @@ fn outbox(place: &Place) -> Outbox {
 }
 
 fn next(outbox: &mut Outbox, now_ms: i64, rows: usize) -> Option<NextBatch> {
-    match outbox.next(now_ms, rows, PACE).unwrap() {
+    match outbox.next(now_ms, |_| rows, PACE).unwrap() {
         Next::Batch(batch) => Some(*batch),
         Next::At(_) | Next::Nothing => None,
     }
@@ -315,7 +315,7 @@ fn failures_wait_their_time_and_a_refusal_waits_for_another_token() {
     let batch = next(&mut outbox, now, ROWS).expect("due");
     outbox.postpone(&batch, true, "The server is away.", now, now + 5000, 0).unwrap();
     assert!(next(&mut outbox, now + 4999, ROWS).is_none(), "all that wait for this server");
-    let Next::At(at) = outbox.next(now, ROWS, PACE).unwrap() else { panic!("something waits") };
+    let Next::At(at) = outbox.next(now, |_| ROWS, PACE).unwrap() else { panic!("something waits") };
     assert_eq!(at, now + 5000);
     assert_eq!(outbox.standing().unwrap().last_error.as_deref(), Some("The server is away."));
     assert_eq!(next(&mut outbox, now + 5000, ROWS).expect("due").tries, 1);
@@ -504,6 +504,6 @@ fn an_older_history_is_brought_up_to_date_and_shares_nothing_of_before() {
     recorder.finish("left", START_MS + 30_000).unwrap();
     place.raw().execute_batch("DROP TABLE told; DROP TABLE upload; PRAGMA user_version = 2").unwrap();
     let mut outbox = outbox(&place);
-    assert!(matches!(outbox.next(START_MS, ROWS, PACE).unwrap(), Next::Nothing));
+    assert!(matches!(outbox.next(START_MS, |_| ROWS, PACE).unwrap(), Next::Nothing));
     assert_eq!(place.history().calls(10, 0).unwrap().len(), 1);
 }
