@@ -148,3 +148,72 @@ fn system_roots() -> RootCertStore {
     tracing::debug!(used, odd, "certificates that this system trusts");
     roots
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::net::{SocketAddr, TcpListener};
+    use std::thread::JoinHandle;
+
+    use rustls::pki_types::PrivateKeyDer;
+    use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+    use super::*;
+
+    /// A server with a certificate of its own that answers once; gives what it was sent.
+    fn tls_server() -> (SocketAddr, RootCertStore, JoinHandle<String>) {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key)
+            .unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(made.cert.der().clone()).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = std::thread::spawn(move || {
+            let (stream, _) = listener.accept().unwrap();
+            let connection = ServerConnection::new(Arc::new(config)).unwrap();
+            let mut stream = BufReader::new(StreamOwned::new(connection, stream));
+            let mut head = String::new();
+            while !head.ends_with("\r\n\r\n") && stream.read_line(&mut head).is_ok_and(|bytes| bytes > 0) {}
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap_or("0");
+            let mut body = vec![0; length.parse().unwrap()];
+            if stream.read_exact(&mut body).is_ok() && !head.is_empty() {
+                let accepted = r#"{"id":"batch-1","stored":1,"known":0}"#;
+                let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{accepted}", accepted.len());
+                stream.get_mut().write_all(answer.as_bytes()).unwrap();
+            }
+            head
+        });
+        (address, roots, server)
+    }
+
+    fn post(roots: RootCertStore, endpoint: String) -> Answer {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let post = Post::trusting(roots, Duration::from_secs(30)).unwrap();
+        let share = Share { endpoint, token: "pass".to_owned() };
+        runtime.block_on(post.post(&share, "batch-1", vec![1, 2, 3]))
+    }
+
+    #[test]
+    fn https_goes_over_tls_to_a_server_that_is_trusted() {
+        let (address, roots, server) = tls_server();
+        assert_eq!(post(roots, format!("https://localhost:{}/behind/", address.port())), Answer::Taken);
+        let head = server.join().unwrap();
+        assert!(head.starts_with("POST /behind/api/logs HTTP/1.1\r\n"), "{head}");
+        assert!(head.contains("authorization: Bearer pass\r\n"), "{head}");
+    }
+
+    #[test]
+    fn a_server_that_is_not_trusted_gets_nothing() {
+        let (address, _, server) = tls_server();
+        let answer = post(system_roots(), format!("https://localhost:{}", address.port()));
+        let Answer::Later { why, .. } = answer else { panic!("{answer:?}") };
+        assert!(why.contains("certificate"), "{why}");
+        assert_eq!(server.join().unwrap(), "", "no pass");
+    }
+}
