@@ -1,28 +1,53 @@
-//! Passwords of rooms: Argon2id (RFC 9106), off the tasks that serve, and few at a time.
+//! Passwords of rooms, hashed as those of accounts are, off the tasks that serve.
 
-use argon2::{Argon2, PasswordHasher, PasswordVerifier, password_hash::phc::PasswordHash};
-use sightline_protocol::{ErrorCode, Refusal};
-use tokio::sync::Semaphore;
+use std::sync::Arc;
 
-/// Hashes at a time: each takes 19 MiB and a processor for some 20 ms.
-static AT_A_TIME: Semaphore = Semaphore::const_new(2);
+use sightline_protocol::{ErrorCode, Refusal, limits};
 
-/// The hash of a password, as a PHC string.
-pub(crate) async fn hash(password: String) -> Result<String, Refusal> {
-    run(move || Argon2::default().hash_password(password.as_bytes()).ok().map(|hash| hash.to_string())).await
+use crate::accounts::password::{Password, Passwords, Turn};
+
+/// Hashes and compares.
+#[derive(Clone)]
+pub(crate) struct RoomPasswords(Arc<Passwords>);
+
+impl std::fmt::Debug for RoomPasswords {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RoomPasswords")
+    }
 }
 
-/// Whether it is the password with this hash.
-pub(crate) async fn fits(password: String, hash: String) -> Result<bool, Refusal> {
-    run(move || {
-        let hash = PasswordHash::new(&hash).ok()?;
-        Some(Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
-    })
-    .await
+impl RoomPasswords {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Passwords::new()))
+    }
+
+    /// The hash of a new room's password, as a PHC string.
+    pub(crate) async fn hash(&self, password: &str) -> Result<String, Refusal> {
+        let password = Password::of_room(password).ok_or_else(|| {
+            let message = format!("A room's password has at most {} characters.", limits::ROOM_PASSWORD_CHARS);
+            Refusal::new(ErrorCode::BadMessage, message)
+        })?;
+        self.run(move |passwords, turn| passwords.hash(turn, &password).map_err(|_| broken())).await
+    }
+
+    /// Whether it is the password with this hash.
+    pub(crate) async fn fits(&self, password: &str, hash: String) -> Result<bool, Refusal> {
+        let Some(password) = Password::of_room(password) else { return Ok(false) };
+        self.run(move |passwords, turn| Ok(passwords.verify(turn, &password, Some(&hash)))).await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Passwords, &Turn) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let turn = self.0.turn().await.map_err(|_| {
+            Refusal::new(ErrorCode::TooFast, "Too many passwords are being looked at. Try again in a few seconds.")
+        })?;
+        let passwords = self.0.clone();
+        tokio::task::spawn_blocking(move || work(&passwords, &turn)).await.map_err(|_| broken())?
+    }
 }
 
-async fn run<T: Send + 'static>(work: impl FnOnce() -> Option<T> + Send + 'static) -> Result<T, Refusal> {
-    let broken = || Refusal::new(ErrorCode::Internal, "The server could not work with the password. Try again.");
-    let _permit = AT_A_TIME.acquire().await.map_err(|_| broken())?;
-    tokio::task::spawn_blocking(work).await.ok().flatten().ok_or_else(broken)
+fn broken() -> Refusal {
+    Refusal::new(ErrorCode::Internal, "The server could not work with the password. Try again.")
 }

@@ -15,7 +15,7 @@ use sightline_quality::{Event, Live, Rows, Sampler, Snapshot};
 use crate::error::may_pass;
 use crate::file::open_for_writing;
 use crate::writer::{Entry, Writer};
-use crate::{HistoryError, SessionId, SessionStart};
+use crate::{HistoryError, SessionId, SessionStart, Share};
 
 /// Entries that may wait for the disk. A call makes one in 15 s and some events: this is hours of a full disk, in some
 /// megabytes. When it is full, the caller waits, for no row may be lost.
@@ -47,7 +47,7 @@ struct State {
 
 #[derive(Debug)]
 enum Message {
-    Start(Box<SessionStart>, SyncSender<Result<SessionId, HistoryError>>),
+    Start(Box<SessionStart>, Option<Share>, SyncSender<Result<SessionId, HistoryError>>),
     Write(Entry),
     /// Answered when everything before it was dealt with.
     Flush(SyncSender<()>),
@@ -81,9 +81,22 @@ impl Recorder {
     /// # Errors
     /// Where it cannot be written, or a session is being recorded already.
     pub fn start_session(&self, start: SessionStart) -> Result<SessionId, HistoryError> {
+        self.start(start, None)
+    }
+
+    /// Begins a session that the user agreed to share: what is recorded of it waits for upload (see [`crate::Outbox`]).
+    /// There is no way to share one later.
+    ///
+    /// # Errors
+    /// As [`Recorder::start_session`].
+    pub fn start_shared_session(&self, start: SessionStart, share: Share) -> Result<SessionId, HistoryError> {
+        self.start(start, Some(share))
+    }
+
+    fn start(&self, start: SessionStart, share: Option<Share>) -> Result<SessionId, HistoryError> {
         let mut state = self.state();
         let (reply, answer) = sync_channel(1);
-        self.send(&state, Message::Start(Box::new(start), reply));
+        self.send(&state, Message::Start(Box::new(start), share, reply));
         let id = answer.recv().map_err(|_| self.stopped())??;
         state.sampler = Some(Sampler::new());
         Ok(id)
@@ -281,7 +294,7 @@ fn run(mut writer: Writer, receiver: &Receiver<Message>, shared: &Shared) {
     // A caller that does not wait for its answer any more needs none.
     for message in receiver {
         match message {
-            Message::Start(start, reply) => drop(reply.send(writer.start(&start))),
+            Message::Start(start, share, reply) => drop(reply.send(writer.start(&start, share.as_ref()))),
             Message::Write(entry) => persist(&mut writer, &entry, shared),
             Message::Flush(reply) => drop(reply.send(())),
         }

@@ -8,7 +8,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::table;
 
 /// The format that this program reads and writes (`PRAGMA user_version`).
-pub(crate) const LATEST: u32 = 2;
+pub(crate) const LATEST: u32 = 3;
 
 /// Marks a file as a history (`PRAGMA application_id`): "SLHi" in ASCII.
 pub(crate) const APPLICATION_ID: i32 = 0x534c_4869;
@@ -23,7 +23,7 @@ pub(crate) struct Step {
 }
 
 /// Each table's steps, those first that others refer to.
-const TABLES: [&[Step]; 9] = [
+const TABLES: [&[Step]; 11] = [
     table::call::STEPS,
     table::session::STEPS,
     table::stay::STEPS,
@@ -33,11 +33,13 @@ const TABLES: [&[Step]; 9] = [
     table::process_sample::STEPS,
     table::event::STEPS,
     table::breaks::STEPS,
+    table::upload::STEPS,
+    table::told::STEPS,
 ];
 
 /// Names of the tables.
-pub(crate) const TABLE_NAMES: [&str; 9] =
-    ["call", "session", "stay", "track", "sample", "link_sample", "process_sample", "event", "break"];
+pub(crate) const TABLE_NAMES: [&str; 11] =
+    ["call", "session", "stay", "track", "sample", "link_sample", "process_sample", "event", "break", "upload", "told"];
 
 /// The version of the file; 0 for an empty one.
 pub(crate) fn version(connection: &Connection) -> rusqlite::Result<u32> {

@@ -10,13 +10,15 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::alive::is_alive;
 use crate::file::open_for_writing;
-use crate::table::{breaks, call, event, link_sample, process_sample, sample, session, stay, track};
+use crate::table::{breaks, call, event, link_sample, process_sample, sample, session, stay, told, track, upload};
 use crate::{CallId, HistoryError, SessionId};
 
 const DAY_MS: i64 = 86_400_000;
 
 /// Each table's part of a session (`?1`), those first that refer to others.
-const DELETE_SESSION: [&str; 8] = [
+const DELETE_SESSION: [&str; 10] = [
+    told::DELETE,
+    upload::DELETE,
     sample::DELETE,
     link_sample::DELETE,
     process_sample::DELETE,
@@ -75,7 +77,7 @@ pub fn keep_for(path: &Path, days: u32, now_ms: i64) -> Result<u64, HistoryError
     Ok(deleted)
 }
 
-fn open_to_delete(path: &Path) -> Result<Connection, HistoryError> {
+pub(crate) fn open_to_delete(path: &Path) -> Result<Connection, HistoryError> {
     if !path.exists() {
         return Err(HistoryError::Missing { path: path.to_owned() });
     }

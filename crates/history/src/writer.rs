@@ -9,8 +9,8 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use sightline_quality::{Event, EventKind, Rows};
 
 use crate::alive::{Alive, clear_dead, is_alive};
-use crate::table::{breaks, call, event, link_sample, process_sample, sample, session, stay, track};
-use crate::{HistoryError, SessionId, SessionStart};
+use crate::table::{breaks, call, event, link_sample, process_sample, sample, session, stay, track, upload};
+use crate::{HistoryError, SessionId, SessionStart, Share};
 
 /// Something to be recorded.
 #[derive(Debug)]
@@ -58,8 +58,8 @@ impl Writer {
         transaction.commit().map_err(said)
     }
 
-    /// Begins a session.
-    pub(crate) fn start(&mut self, start: &SessionStart) -> Result<SessionId, HistoryError> {
+    /// Begins a session, which is uploaded only where it is to be shared.
+    pub(crate) fn start(&mut self, start: &SessionStart, share: Option<&Share>) -> Result<SessionId, HistoryError> {
         if self.session.is_some() {
             return Err(HistoryError::SessionRunning);
         }
@@ -71,6 +71,7 @@ impl Writer {
             Alive::mark(&self.path, &token).map_err(|source| HistoryError::Lock { path: self.path.clone(), source })?;
         let inserted = call::ensure(&transaction, &start.server, &start.code)
             .and_then(|call| session::insert(&transaction, call, start, &token))
+            .and_then(|id| share.map_or(Ok(()), |share| upload::insert(&transaction, id, share)).map(|()| id))
             .and_then(|id| transaction.commit().map(|()| id));
         match inserted {
             Ok(id) => {
@@ -187,7 +188,7 @@ mod tests {
             client_version: "v".to_owned(),
             unix_ms: 0,
         };
-        let session = writer.start(&start).unwrap();
+        let session = writer.start(&start, None).unwrap();
         // SQLite refuses to grow the file, with the error of a full disk.
         let pages: i64 = writer.connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
         let limit = |writer: &Writer, pages: i64| {

@@ -13,6 +13,7 @@ use argon2::{
     password_hash::{Error, phc::PasswordHash},
 };
 use rand::RngExt;
+use sightline_protocol::limits;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use unicode_normalization::UnicodeNormalization;
 
@@ -41,6 +42,14 @@ impl Password {
         // Before anything else is done with a long text.
         let chars = text.chars().take(PASSWORD_CHARS.end() + 1).count();
         if PASSWORD_CHARS.contains(&chars) { Ok(Self(text.nfkc().collect())) } else { Err(PasswordError) }
+    }
+}
+
+impl Password {
+    /// A room's password, which may be short: it keeps out who has the code by accident, and guesses are few.
+    pub(crate) fn of_room(text: &str) -> Option<Self> {
+        let chars = text.chars().take(limits::ROOM_PASSWORD_CHARS + 1).count();
+        (1..=limits::ROOM_PASSWORD_CHARS).contains(&chars).then(|| Self(text.nfkc().collect()))
     }
 }
 

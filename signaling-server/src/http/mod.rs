@@ -24,6 +24,7 @@ use crate::{
     auth::Keys,
     config::{Accounts, Config, Limits, Secret, WebUrl},
     connection::{self, READ_BYTES},
+    passwords::RoomPasswords,
     switch::Switch,
 };
 use body::BODY_BYTES;
@@ -55,6 +56,7 @@ pub(crate) struct Frame {
     /// A permit for each WebSocket there may be.
     pub(crate) places: Arc<Semaphore>,
     keys: Keys,
+    passwords: RoomPasswords,
     admin_token: Option<Secret>,
     accounts: Accounts,
     public_url: Option<WebUrl>,
@@ -70,6 +72,7 @@ impl Frame {
             places: Arc::new(Semaphore::new(limits.max_connections)),
             limits,
             keys,
+            passwords: RoomPasswords::new(),
             admin_token: config.admin_token.clone(),
             accounts: config.accounts,
             public_url: config.public_url.clone(),

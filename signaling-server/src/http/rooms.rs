@@ -14,7 +14,6 @@ use super::{Address, Doors, body::Body, guard::Caller, problem::Refused};
 use crate::{
     config::Accounts,
     hub::{MadeBy, NewRoom, TokenOrder},
-    passwords,
 };
 
 /// Makes a room. Its maker's token, a host's, is in the answer.
@@ -31,11 +30,7 @@ pub(super) async fn create(
         );
     }
     let password = match wish.password.clone().filter(|password| !password.is_empty()) {
-        Some(password) if password.chars().count() > limits::ROOM_PASSWORD_CHARS => {
-            let message = format!("A room's password has at most {} characters.", limits::ROOM_PASSWORD_CHARS);
-            return Err(Refusal::new(ErrorCode::BadMessage, message).into());
-        }
-        Some(password) => Some(passwords::hash(password).await?),
+        Some(password) => Some(doors.passwords.hash(&password).await?),
         None => None,
     };
     let new = NewRoom::new(wish, password, MadeBy::default())?;
@@ -102,10 +97,10 @@ pub(super) async fn token(
     let (id, password) = doors.switch.ask(move |hub, now, _| hub.lock_of(address, &room, now)).await?;
     let trusted = caller.hosts(&id);
     if let (false, Some(hash)) = (trusted || wish.role != Role::Guest, password) {
-        let Some(given) = wish.password.filter(|given| given.chars().count() <= limits::ROOM_PASSWORD_CHARS) else {
+        let Some(given) = wish.password.filter(|given| !given.is_empty()) else {
             return Err(Refusal::new(ErrorCode::PasswordNeeded, "This room has a password. Enter it to get in.").into());
         };
-        if !passwords::fits(given, hash).await? {
+        if !doors.passwords.fits(&given, hash).await? {
             doors
                 .switch
                 .ask(move |hub, now, _| {

@@ -96,9 +96,22 @@ pub(crate) fn of_session(connection: &Connection, session: SessionId) -> rusqlit
     let mut statement = connection.prepare_cached(
         "SELECT session_id, stay_id, start_ms, end_ms, cause FROM break WHERE session_id = ?1 ORDER BY start_ms, id",
     )?;
+    let rows = statement.query_map(params![session], |row| read(&mut Reader::new(row)))?;
+    rows.collect()
+}
+
+fn read(row: &mut Reader<'_>) -> rusqlite::Result<Break> {
+    Ok(Break { session: row.get()?, stay: row.get()?, start_ms: row.get()?, end_ms: row.get()?, cause: row.get()? })
+}
+
+/// The breaks within a session with their ids, in the order of these.
+pub(crate) fn by_id(connection: &Connection, session: SessionId) -> rusqlite::Result<Vec<(i64, Break)>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id, session_id, stay_id, start_ms, end_ms, cause FROM break WHERE session_id = ?1 ORDER BY id",
+    )?;
     let rows = statement.query_map(params![session], |row| {
         let mut row = Reader::new(row);
-        Ok(Break { session: row.get()?, stay: row.get()?, start_ms: row.get()?, end_ms: row.get()?, cause: row.get()? })
+        Ok((row.get()?, read(&mut row)?))
     })?;
     rows.collect()
 }

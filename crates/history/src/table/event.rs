@@ -56,3 +56,23 @@ pub(crate) fn of_session(connection: &Connection, session: SessionId) -> rusqlit
     })?;
     rows.filter_map(Result::transpose).collect()
 }
+
+/// The events of a session after a row, in the order of their ids. One of a kind that this program does not know is
+/// `None`.
+pub(crate) fn after(
+    connection: &Connection,
+    session: SessionId,
+    id: i64,
+    limit: u32,
+) -> rusqlite::Result<Vec<(i64, Option<Event>)>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT event.id, event.unix_ms, peer, detail FROM event LEFT JOIN stay ON stay.id = stay_id
+         WHERE event.session_id = ?1 AND +event.id > ?2 ORDER BY event.id LIMIT ?3",
+    )?;
+    let rows = statement.query_map(params![session, id, limit], |row| {
+        let (id, unix_ms, peer, detail): (_, _, _, String) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+        let kind = serde_json::from_str(&detail).ok();
+        Ok((id, kind.map(|kind| Event { unix_ms, peer, kind })))
+    })?;
+    rows.collect()
+}

@@ -6,9 +6,9 @@ use std::sync::LazyLock;
 use rusqlite::{Connection, params};
 use sightline_quality::{CandidateType, LinkCounters, LinkCounts, LinkMetric, LinkRow, Path};
 
-use crate::StayId;
 use crate::cells::{Cells, Reader, columns};
 use crate::schema::Step;
+use crate::{SessionId, StayId};
 
 pub(crate) const STEPS: &[Step] = &[Step {
     version: 1,
@@ -90,24 +90,47 @@ pub(crate) fn of_stay(
         COLUMNS[1..].join(", ")
     );
     let mut statement = connection.prepare_cached(&sql)?;
-    let rows = statement.query_map(params![stay, range.start, range.end], |row| {
+    let rows = statement
+        .query_map(params![stay, range.start, range.end], |row| read(&mut Reader::new(row), peer.to_owned()))?;
+    rows.collect()
+}
+
+fn read(row: &mut Reader<'_>, peer: String) -> rusqlite::Result<LinkRow> {
+    Ok(LinkRow {
+        span: row.span()?,
+        values: row.metrics()?,
+        counts: LinkCounts { pair_changes: row.count()?, ice_restarts: row.count()? },
+        counters: LinkCounters {
+            peer,
+            pair_id: row.get()?,
+            path: read_path(row)?,
+            path_rtt: row.micros()?,
+            available_outgoing_bps: row.count()?,
+            bytes_sent: row.count()?,
+            bytes_received: row.count()?,
+            pair_changes: row.count()?.unwrap_or_default(),
+            ice_restarts: row.count()?.unwrap_or_default(),
+        },
+    })
+}
+
+/// The samples of a session's links after a row, in the order of their ids, with their stays.
+pub(crate) fn after(
+    connection: &Connection,
+    session: SessionId,
+    id: i64,
+    limit: u32,
+) -> rusqlite::Result<Vec<(i64, StayId, LinkRow)>> {
+    let sql = format!(
+        "SELECT link_sample.id, stay_id, peer, {} FROM stay JOIN link_sample ON stay_id = stay.id
+         WHERE stay.session_id = ?1 AND +link_sample.id > ?2 ORDER BY link_sample.id LIMIT ?3",
+        COLUMNS[1..].join(", ")
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows = statement.query_map(params![session, id, limit], |row| {
         let mut row = Reader::new(row);
-        Ok(LinkRow {
-            span: row.span()?,
-            values: row.metrics()?,
-            counts: LinkCounts { pair_changes: row.count()?, ice_restarts: row.count()? },
-            counters: LinkCounters {
-                peer: peer.to_owned(),
-                pair_id: row.get()?,
-                path: read_path(&mut row)?,
-                path_rtt: row.micros()?,
-                available_outgoing_bps: row.count()?,
-                bytes_sent: row.count()?,
-                bytes_received: row.count()?,
-                pair_changes: row.count()?.unwrap_or_default(),
-                ice_restarts: row.count()?.unwrap_or_default(),
-            },
-        })
+        let (id, stay, peer) = (row.get()?, row.get()?, row.get()?);
+        Ok((id, stay, read(&mut row, peer)?))
     })?;
     rows.collect()
 }

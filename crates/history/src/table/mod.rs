@@ -8,4 +8,6 @@ pub(crate) mod process_sample;
 pub(crate) mod sample;
 pub(crate) mod session;
 pub(crate) mod stay;
+pub(crate) mod told;
 pub(crate) mod track;
+pub(crate) mod upload;

@@ -58,18 +58,38 @@ pub(crate) fn of_session(
         COLUMNS[1..].join(", ")
     );
     let mut statement = connection.prepare_cached(&sql)?;
-    let rows = statement.query_map(params![session, range.start, range.end], |row| {
+    let rows = statement.query_map(params![session, range.start, range.end], |row| read(&mut Reader::new(row)))?;
+    rows.collect()
+}
+
+fn read(row: &mut Reader<'_>) -> rusqlite::Result<ProcessRow> {
+    Ok(ProcessRow {
+        span: row.span()?,
+        values: row.metrics()?,
+        counters: ProcessCounters {
+            cpu: row.micros()?,
+            system_busy: row.micros()?,
+            system_total: row.micros()?,
+            resident_bytes: row.count()?,
+        },
+    })
+}
+
+/// The samples of a session after a row, in the order of their ids.
+pub(crate) fn after(
+    connection: &Connection,
+    session: SessionId,
+    id: i64,
+    limit: u32,
+) -> rusqlite::Result<Vec<(i64, ProcessRow)>> {
+    let sql = format!(
+        "SELECT id, {} FROM process_sample WHERE session_id = ?1 AND +id > ?2 ORDER BY id LIMIT ?3",
+        COLUMNS[1..].join(", ")
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows = statement.query_map(params![session, id, limit], |row| {
         let mut row = Reader::new(row);
-        Ok(ProcessRow {
-            span: row.span()?,
-            values: row.metrics()?,
-            counters: ProcessCounters {
-                cpu: row.micros()?,
-                system_busy: row.micros()?,
-                system_total: row.micros()?,
-                resident_bytes: row.count()?,
-            },
-        })
+        Ok((row.get()?, read(&mut row)?))
     })?;
     rows.collect()
 }

@@ -5,12 +5,12 @@ use std::sync::LazyLock;
 
 use rusqlite::{Connection, params};
 use sightline_quality::{
-    Cause, Class, DroppedFrames, TrackCounters, TrackCounts, TrackKey, TrackMetric, TrackRow, Verdict,
+    Cause, Class, Direction, DroppedFrames, Kind, TrackCounters, TrackCounts, TrackKey, TrackMetric, TrackRow, Verdict,
 };
 
-use crate::TrackId;
 use crate::cells::{Cells, Reader, columns};
 use crate::schema::Step;
+use crate::{SessionId, StayId, TrackId};
 
 pub(crate) const STEPS: &[Step] = &[Step {
     version: 1,
@@ -279,16 +279,44 @@ pub(crate) fn of_track(
         COLUMNS[1..].join(", ")
     );
     let mut statement = connection.prepare_cached(&sql)?;
-    let rows = statement.query_map(params![track, range.start, range.end], |row| {
+    let rows =
+        statement.query_map(params![track, range.start, range.end], |row| read(&mut Reader::new(row), key.clone()))?;
+    rows.collect()
+}
+
+fn read(row: &mut Reader<'_>, key: TrackKey) -> rusqlite::Result<TrackRow> {
+    Ok(TrackRow {
+        span: row.span()?,
+        values: row.metrics()?,
+        counts: TrackCounts { freezes: row.count()?, frozen: row.micros()? },
+        score: row.get()?,
+        verdict: read_verdict(row)?,
+        counters: read_counters(row, key)?,
+    })
+}
+
+/// The samples of a session after a row, in the order of their ids, with their stays. One of a kind of track that this
+/// program does not know is `None`.
+pub(crate) fn after(
+    connection: &Connection,
+    session: SessionId,
+    id: i64,
+    limit: u32,
+) -> rusqlite::Result<Vec<(i64, StayId, Option<TrackRow>)>> {
+    // By the tracks, of which there are few: the sign keeps SQLite from going through all sessions that came later.
+    let sql = format!(
+        "SELECT sample.id, stay_id, peer, kind, direction, {}
+         FROM stay JOIN track ON track.stay_id = stay.id JOIN sample ON track_id = track.id
+         WHERE stay.session_id = ?1 AND +sample.id > ?2 ORDER BY sample.id LIMIT ?3",
+        COLUMNS[1..].join(", ")
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows = statement.query_map(params![session, id, limit], |row| {
         let mut row = Reader::new(row);
-        Ok(TrackRow {
-            span: row.span()?,
-            values: row.metrics()?,
-            counts: TrackCounts { freezes: row.count()?, frozen: row.micros()? },
-            score: row.get()?,
-            verdict: read_verdict(&mut row)?,
-            counters: read_counters(&mut row, key.clone())?,
-        })
+        let (id, stay, peer) = (row.get()?, row.get()?, row.get()?);
+        let (kind, direction) = (row.word(Kind::parse)?, row.word(Direction::parse)?);
+        let key = kind.zip(direction).map(|(kind, direction)| TrackKey { peer, kind, direction });
+        Ok((id, stay, key.map(|key| read(&mut row, key)).transpose()?))
     })?;
     rows.collect()
 }

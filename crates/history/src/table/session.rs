@@ -3,7 +3,7 @@
 //! Invariant: a session without an end is being recorded by a living process, or was by one that died; its lock tells
 //! which (see `alive.rs`).
 
-use rusqlite::{Connection, Row, named_params, params};
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 use sightline_quality::{Factor, SetupTimes, Standing};
 
 use crate::cells::Reader;
@@ -191,4 +191,25 @@ pub(crate) fn of_call(connection: &Connection, call: CallId) -> rusqlite::Result
     let sql = format!("SELECT {COLUMNS} FROM session WHERE call_id = ?1 ORDER BY started_ms, id");
     let mut statement = connection.prepare_cached(&sql)?;
     statement.query_map(params![call], |row| read(&mut Reader::new(row)))?.collect()
+}
+
+/// One session.
+pub(crate) fn get(connection: &Connection, session: SessionId) -> rusqlite::Result<Session> {
+    let sql = format!("SELECT {COLUMNS} FROM session WHERE id = ?1");
+    connection.prepare_cached(&sql)?.query_row(params![session], |row| read(&mut Reader::new(row)))
+}
+
+/// Whether there is a session without an end.
+pub(crate) fn is_any_open(connection: &Connection) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM session WHERE ended_ms IS NULL)")?
+        .query_row([], |row| row.get(0))
+}
+
+/// The session that began last.
+pub(crate) fn latest(connection: &Connection) -> rusqlite::Result<Option<SessionId>> {
+    connection
+        .prepare_cached("SELECT id FROM session ORDER BY started_ms DESC, id DESC LIMIT 1")?
+        .query_row([], |row| row.get(0))
+        .optional()
 }

@@ -9,6 +9,7 @@ mod export;
 mod find;
 mod findings;
 mod nulls;
+mod outbox;
 mod refusal;
 mod session;
 mod upkeep;

@@ -49,7 +49,7 @@ fn a_database_of_another_program() {
 fn a_file_from_a_newer_version() {
     let place = recorded();
     place.raw().pragma_update(None, "user_version", 99).unwrap();
-    refused(&place.path, "was written by a newer Sightline (format 99, this one knows 2)");
+    refused(&place.path, "was written by a newer Sightline (format 99, this one knows 3)");
     refused(&place.path, "update Sightline");
 }
 

@@ -1,0 +1,168 @@
+//! What an answer of the server means for what was sent.
+//!
+//! Invariant: a batch counts as taken only when the server says so under its id. What may be different next time is
+//! tried again; what cannot work is not.
+
+use std::time::{Duration, SystemTime};
+
+use hyper::StatusCode;
+use serde::Deserialize;
+use sightline_protocol::logs::LogAccepted;
+
+/// Longest sentence of a server that is shown, in characters.
+const DETAIL_CHARS: usize = 200;
+
+/// What became of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// It is on the server's disk.
+    Taken,
+    /// It may be taken later.
+    Later {
+        /// Whether nothing else for this server is to be tried before.
+        whole_server: bool,
+        /// How long the server wants to be left alone.
+        wish: Option<Duration>,
+        /// A sentence for people.
+        why: String,
+    },
+    /// There was none in time.
+    Slow {
+        /// A sentence for people.
+        why: String,
+    },
+    /// A smaller one may be taken.
+    TooLarge {
+        /// A sentence for people.
+        why: String,
+    },
+    /// It will never be taken.
+    Refused {
+        /// A sentence for people.
+        why: String,
+    },
+}
+
+impl Answer {
+    /// Nothing came back that could be read.
+    pub(crate) fn none(why: &str) -> Self {
+        let why = format!("The server cannot be reached ({why}). What is to be sent waits until it can.");
+        Self::Later { whole_server: true, wish: None, why }
+    }
+}
+
+/// RFC 9457.
+#[derive(Debug, Default, Deserialize)]
+struct Problem {
+    #[serde(default)]
+    title: Option<String>,
+    #[serde(default)]
+    detail: Option<String>,
+}
+
+/// Judges an answer to the batch of this id.
+pub(crate) fn judge(status: StatusCode, retry_after: Option<&str>, body: &[u8], id: &str, now: SystemTime) -> Answer {
+    const KEPT: &str = "What was not sent stays in your own history.";
+    let said = said(body);
+    match status.as_u16() {
+        200..=299 => match serde_json::from_slice::<LogAccepted>(body) {
+            Ok(accepted) if accepted.id == id => Answer::Taken,
+            // A page of a hotel's network, for example, that asks to log in.
+            _ => Answer::none("something else answered in its place"),
+        },
+        401 | 403 => Answer::Refused {
+            why: format!("The server does not accept this call's pass any more{said}; it has expired. {KEPT}"),
+        },
+        404 | 410 => Answer::Refused {
+            why: format!("The server does not know this call's room any more, or takes no records{said}. {KEPT}"),
+        },
+        413 => Answer::TooLarge { why: format!("The server takes no batch of this size{said}. {KEPT}") },
+        408 | 425 | 429 | 503 => Answer::Later {
+            whole_server: true,
+            wish: retry_after.and_then(|text| wish(text, now)),
+            why: format!("The server is busy{said}. What is to be sent waits."),
+        },
+        400..=499 => Answer::Refused { why: format!("The server refused the record ({status}){said}. {KEPT}") },
+        // The fault may lie in how the server deals with just this batch: others need not wait for it.
+        500..=599 => Answer::Later {
+            whole_server: status == StatusCode::BAD_GATEWAY || status == StatusCode::GATEWAY_TIMEOUT,
+            wish: retry_after.and_then(|text| wish(text, now)),
+            why: format!("The server has trouble ({status}){said}. What is to be sent waits."),
+        },
+        _ => Answer::none(&format!("it answered {status}")),
+    }
+}
+
+/// `: ...`, what the server has to say about it.
+fn said(body: &[u8]) -> String {
+    let Problem { title, detail } = serde_json::from_slice(body).unwrap_or_default();
+    let text = detail.or(title).unwrap_or_default();
+    let plain: String = text.trim().chars().filter(|c| !c.is_control()).take(DETAIL_CHARS).collect();
+    if plain.is_empty() { plain } else { format!(": {}", plain.trim_end_matches('.')) }
+}
+
+/// Retry-After: seconds or a date (RFC 9110, 10.2.3).
+fn wish(text: &str, now: SystemTime) -> Option<Duration> {
+    let text = text.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(text).ok()?;
+    Some(date.duration_since(now).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(status: u16, body: &str) -> Answer {
+        judge(StatusCode::from_u16(status).unwrap(), None, body.as_bytes(), "batch-1", SystemTime::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn a_batch_is_taken_only_under_its_own_id() {
+        assert_eq!(of(200, r#"{"id":"batch-1","stored":3,"known":0}"#), Answer::Taken);
+        for other in [r#"{"id":"batch-2","stored":3,"known":0}"#, r#"{"id":"batch-1","sto"#, "<html>Welcome</html>", ""]
+        {
+            assert!(matches!(of(200, other), Answer::Later { whole_server: true, .. }), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused_and_what_may_work_waits() {
+        for status in [400, 401, 403, 404, 405, 410, 415, 422] {
+            assert!(matches!(of(status, ""), Answer::Refused { .. }), "{status}");
+        }
+        for status in [302, 408, 425, 429, 502, 503, 504] {
+            assert!(matches!(of(status, ""), Answer::Later { whole_server: true, .. }), "{status}");
+        }
+        for status in [500, 501, 507] {
+            assert!(matches!(of(status, ""), Answer::Later { whole_server: false, .. }), "{status}");
+        }
+        assert!(matches!(of(413, ""), Answer::TooLarge { .. }));
+    }
+
+    #[test]
+    fn the_servers_own_words_are_shown_within_bounds() {
+        let problem = r#"{"type":"about:blank","title":"No","status":422,"detail":"sample 3 has no end.\u0007\n","code":"bad-message"}"#;
+        let Answer::Refused { why } = of(422, problem) else { panic!("refused") };
+        assert!(why.contains("(422 Unprocessable Entity): sample 3 has no end. What was not sent"), "{why}");
+        let Answer::Refused { why } = of(422, &format!("{{\"detail\":\"{}\"}}", "é".repeat(100_000))) else {
+            panic!("refused")
+        };
+        assert!(why.chars().count() < 400);
+    }
+
+    #[test]
+    fn retry_after_is_read_as_seconds_and_as_a_date() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777 - 20); // Sun, 06 Nov 1994 08:49:37 GMT
+        assert_eq!(wish("120", now), Some(Duration::from_secs(120)));
+        assert_eq!(wish("Sun, 06 Nov 1994 08:49:37 GMT", now), Some(Duration::from_secs(20)));
+        assert_eq!(wish("Sat, 05 Nov 1994 08:49:37 GMT", now), Some(Duration::ZERO));
+        for odd in ["", "-1", "soon", "99999999999999999999999"] {
+            assert_eq!(wish(odd, now), None, "{odd}");
+        }
+        let answer = judge(StatusCode::TOO_MANY_REQUESTS, Some("7"), b"", "b", now);
+        assert!(matches!(answer, Answer::Later { wish: Some(wish), .. } if wish == Duration::from_secs(7)));
+    }
+}
