@@ -192,7 +192,40 @@ addresses: Array<string>,
 /**
  * The link as a QR code, an SVG document.
  */
-qr: string, };
+qr: string, 
+/**
+ * The room's name.
+ */
+name: string, 
+/**
+ * The room's password is wanted by `joinCall`.
+ */
+passwordNeeded: boolean, 
+/**
+ * A host lets newcomers in.
+ */
+waitingRoom: boolean, };
+
+/**
+ * What a new room is to be like.
+ */
+export type RoomPlan = { 
+/**
+ * Its name; '' lets the server make one up.
+ */
+name: string, 
+/**
+ * It ends after so many minutes; 0 is never.
+ */
+minutes: number, 
+/**
+ * Whoever comes has to know it; '' is none.
+ */
+password: string, 
+/**
+ * Newcomers wait until we let them in.
+ */
+waitingRoom: boolean, };
 
 /**
  * What a device is for.
@@ -300,7 +333,7 @@ note: string | null, };
 /**
  * Where a call is.
  */
-export type CallPhase = "joining" | "in" | "reconnecting" | "ended";
+export type CallPhase = "joining" | "waiting" | "in" | "reconnecting" | "ended";
 
 /**
  * The call as it is now.
@@ -339,9 +372,100 @@ tiles: Array<Tile>,
  */
 limit: LimitLine | null, 
 /**
+ * The room; null before it is entered.
+ */
+room: RoomShown | null, 
+/**
  * Why it is over.
  */
 ended: Ended | null, };
+
+/**
+ * The room as the page shows it.
+ */
+export type RoomShown = { 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * We decide about it.
+ */
+host: boolean, 
+/**
+ * Ids of those who are hosts, '' for us.
+ */
+hosts: Array<string>, 
+/**
+ * Nobody new is let in.
+ */
+locked: boolean, 
+/**
+ * Newcomers wait for a host.
+ */
+waitingRoom: boolean, 
+/**
+ * When it ends for all, Unix ms.
+ */
+endsMs: number | null, 
+/**
+ * It ends so soon that everybody should see it.
+ */
+endsSoon: boolean, 
+/**
+ * Who wait to be let in; only where we decide.
+ */
+waiting: Array<Person>, 
+/**
+ * Who watch without taking part.
+ */
+observers: Array<Person>, 
+/**
+ * What a host did, in a sentence; for a moment.
+ */
+notice: string | null, };
+
+/**
+ * Somebody.
+ */
+export type Person = { 
+/**
+ * Participant id.
+ */
+id: string, 
+/**
+ * Shown name.
+ */
+name: string, };
+
+/**
+ * What a host decides.
+ */
+export type HostAct = { "what": "admit", 
+/**
+ * Participant id.
+ */
+id: string, } | { "what": "deny", 
+/**
+ * Participant id.
+ */
+id: string, } | { "what": "mute", 
+/**
+ * Participant id.
+ */
+id: string, } | { "what": "remove", 
+/**
+ * Participant id.
+ */
+id: string, } | { "what": "handOver", 
+/**
+ * Participant id.
+ */
+id: string, } | { "what": "lock", 
+/**
+ * Which of the two.
+ */
+locked: boolean, } | { "what": "end" };
 
 /**
  * We in the call.
