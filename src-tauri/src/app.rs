@@ -15,6 +15,7 @@ use sightline_protocol::{Role, RoomWish, TokenIssued, TokenWish};
 use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 
+use crate::admin::Admin;
 use crate::call::{self, Beginning, Choice, Equipment, Order, Plan, Running, unix_ms, video_settings};
 use crate::chart::{Charts, Look};
 use crate::folders::Folders;
@@ -23,9 +24,9 @@ use crate::history::{self, Written};
 use crate::hosting::Host;
 use crate::invitation;
 use crate::ipc::{
-    Answer, Boot, CallDetail, CallLine, CallState, ChatLine, Device, DeviceKind, ErrorCode, ExportFormat,
-    HistoryFilter, HistoryTable, Hosting, Invitation, IpcError, NetworkCheck, Page, PageEvent, RoomPlan, RunningCall,
-    Settings, WaitingLink, WrittenFile,
+    AdminCharts, AdminKey, AdminSession, Answer, Boot, CallDetail, CallLine, CallState, ChatLine, Device, DeviceKind,
+    ErrorCode, ExportFormat, HistoryFilter, HistoryTable, Hosting, Invitation, IpcError, NetworkCheck, Page, PageEvent,
+    RoomPlan, RunningCall, Settings, WaitingLink, WrittenFile,
 };
 use crate::lobby::{Lobby, Wanted};
 use crate::options::Options;
@@ -57,6 +58,7 @@ pub(crate) struct App {
     written: Written,
     passes: Mutex<Passes>,
     charts: Arc<Charts>,
+    admin: Arc<Admin>,
 }
 
 /// A link from outside, until a page takes it.
@@ -90,6 +92,7 @@ impl App {
             written: Written::default(),
             passes: Mutex::default(),
             charts: Arc::default(),
+            admin: Arc::default(),
             options,
             folders,
             page,
@@ -392,20 +395,73 @@ impl App {
     }
 
     /// The charts' next frame.
-    pub(crate) async fn chart_input(&self, input: Input) -> Answer<Vec<u8>> {
+    pub(crate) async fn chart_input(&self, place: u8, input: Input) -> Answer<Vec<u8>> {
         let charts = self.charts.clone();
-        blocking(move || charts.input(&input)).await
+        blocking(move || charts.input(place, &input)).await
     }
 
     /// Closes the charts.
-    pub(crate) fn chart_close(&self) {
-        self.charts.close();
+    pub(crate) fn chart_close(&self, place: u8) -> Answer<()> {
+        self.charts.close(place)
     }
 
     /// Writes a picture of the charts.
-    pub(crate) async fn chart_png(&self) -> Answer<WrittenFile> {
+    pub(crate) async fn chart_png(&self, place: u8) -> Answer<WrittenFile> {
         let (charts, folder) = (self.charts.clone(), self.folders.exports().to_owned());
-        Ok(self.written.add(blocking(move || charts.png(&folder)).await?))
+        Ok(self.written.add(blocking(move || charts.png(place, &folder)).await?))
+    }
+
+    /// The admin mode.
+    pub(crate) fn admin(&self) -> &Admin {
+        &self.admin
+    }
+
+    /// Signs an admin in; an empty server is the one that is set.
+    pub(crate) async fn admin_sign_in(&self, server: &str, key: AdminKey) -> Answer<AdminSession> {
+        let server = server.trim();
+        let server = if server.is_empty() { self.server().await? } else { server.to_owned() };
+        self.admin.sign_in(server, key).await
+    }
+
+    /// Writes a call of the server's record into a file.
+    pub(crate) async fn admin_export(
+        &self,
+        room: &str,
+        code: &str,
+        started_ms: i64,
+        format: ExportFormat,
+    ) -> Answer<WrittenFile> {
+        let (stem, folder) = (words::file_stem(code, started_ms), self.folders.exports().to_owned());
+        Ok(self.written.add(self.admin.export(room, stem, format, folder).await?))
+    }
+
+    /// Opens charts of what was reported of a call, in a place; gives their first frame.
+    pub(crate) async fn admin_chart_open(
+        &self,
+        room: String,
+        which: AdminCharts,
+        place: u8,
+        look: Look,
+        input: Input,
+    ) -> Answer<Vec<u8>> {
+        let (admin, charts) = (self.admin.clone(), self.charts.clone());
+        blocking(move || {
+            let (record, stem) = admin.with_reports(&room, |reports| reports.record(which))?;
+            charts.show(place, record, stem, look, &input)
+        })
+        .await
+    }
+
+    /// The numbers that somebody in a call reported.
+    pub(crate) async fn admin_table(
+        &self,
+        room: String,
+        person: u32,
+        from_ms: i64,
+        to_ms: i64,
+    ) -> Answer<HistoryTable> {
+        let admin = self.admin.clone();
+        blocking(move || admin.with_reports(&room, |reports| reports.table(person, from_ms, to_ms))).await
     }
 
     /// Opens a file that was written here, with the program that the system has for it.
@@ -436,6 +492,7 @@ impl App {
     pub(crate) async fn shut_down(&self) {
         self.leave_call().await;
         self.lobby.close().await;
+        self.admin.sign_out().await;
         let watch = lock(&self.watch).take();
         if let Err(error) = spawn_blocking(move || drop(watch)).await {
             tracing::error!(%error, "the watch for devices broke");

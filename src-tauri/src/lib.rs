@@ -6,10 +6,11 @@
 //! app      what the commands do                                        ipc        what crosses to the page
 //! call     the call that runs     lobby   devices before it            frames     pictures to the page
 //! history  the record as the page shows it     hosting   the server inside the app
-//! chart    the charts of one of its calls
+//! chart    the charts of one of its calls                              admin      what a server tells its admins
 //! settings the settings file      options the command line             invitation, words, folders
 //! ```
 
+mod admin;
 mod app;
 mod call;
 mod chart;

@@ -69,6 +69,21 @@ pub fn run(options: Options) -> Result<()> {
             commands::chart_input,
             commands::chart_close,
             commands::chart_png,
+            commands::admin_standing,
+            commands::admin_sign_in,
+            commands::admin_sign_out,
+            commands::admin_rooms,
+            commands::admin_end_room,
+            commands::admin_calls,
+            commands::admin_call,
+            commands::admin_delete_call,
+            commands::admin_export,
+            commands::admin_totals,
+            commands::admin_audit,
+            commands::admin_complaints,
+            commands::admin_reports,
+            commands::admin_table,
+            commands::admin_chart_open,
         ])
         .setup(move |app| Ok(set_up(app.handle(), options)?))
         .build(tauri::generate_context!())
