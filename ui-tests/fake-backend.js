@@ -196,7 +196,13 @@ const fake = fakeRoom(query, {
   add: () => (scenario.people += 1),
   remove: (id) => putOut.add(id),
 });
-Object.assign(window.fake, { ...fake, tell: () => emit('call', callState()) });
+Object.assign(window.fake, {
+  ...fake,
+  tell: () => emit('call', callState()),
+  mute: () => (me.microphone = false),
+  /** The native side says nothing by itself any more. */
+  hush: () => callTimers.forEach(clearInterval),
+});
 
 const HOUR = 3_600_000;
 const WORDS = {

@@ -58,9 +58,8 @@ export function fakeRoom(query, call) {
         const message = "The server refused: This is not the room's password. Try again.";
         throw { code: 'refused', message };
       }
-      if (state === 'password') call.tell('joining');
-      if (state !== 'waiting') return;
       call.tell('joining');
+      if (state !== 'waiting') return;
       call.tell('waiting');
       await new Promise((letIn, refuse) => (door = { letIn, refuse }));
     },

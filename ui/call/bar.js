@@ -31,7 +31,7 @@ export class Bar {
     this.waiting = h('span', { class: 'badge', 'aria-hidden': 'true', hidden: true });
     this.panels.get('people')?.append(this.waiting);
     /** Leaving stays one press for a host as well; what else there is has a button of its own. */
-    this.ways = new MenuButton(t.room.leaveOptions, 'down', 'round ways', () => [
+    this.ways = new MenuButton(t.room.leaveOptions, 'up', 'plain ways', () => [
       { label: t.call.controls.leave, icon: 'end', run: () => act('leave') },
       { label: t.room.end, icon: 'close', grave: true, run: () => act('end') },
     ]);

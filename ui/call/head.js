@@ -27,7 +27,7 @@ export class Head {
     this.name = h('h1', { class: 'clip' }, invitation.name || t.call.heading(invitation.code));
     this.facts = h('ul', { class: 'room-facts', 'aria-label': t.room.facts, hidden: true });
     this.left = h('span', { class: 'chip num', role: 'timer', 'aria-label': t.room.timeLeft, hidden: true });
-    this.element = h('header', { class: 'call-head' }, this.name, this.facts, this.left);
+    this.element = h('header', { class: 'call-head' }, this.name, this.left, this.facts);
   }
 
   /** @param {import('../generated/ipc.js').CallState} state */
@@ -43,11 +43,12 @@ export class Head {
     const key = JSON.stringify([room.host, hosts, room.locked, room.observers]);
     if (key === this.#key) return;
     this.#key = key;
+    const hostWords = room.host ? t.room.youHost : hosts.length > 0 ? t.room.hosts(hosts) : '';
     const watchers = room.observers.map(({ name }) => name);
     const facts = [
-      room.locked && fact('lock', t.room.locked, t.room.lockedText),
+      room.locked && fact('lock', t.room.locked, t.room.lockedText, 'locked-fact'),
       watchers.length > 0 && fact('eye', t.room.watchers(watchers), watchers.join(', ')),
-      (room.host || hosts.length > 0) && hostFact(room.host ? t.room.youHost : t.room.hosts(hosts)),
+      hostWords !== '' && fact('star', hostWords, hostWords, 'host-fact'),
     ].filter((one) => one instanceof Node);
     this.facts.hidden = facts.length === 0;
     fill(this.facts, ...facts);
@@ -72,15 +73,9 @@ export class Head {
  * @param {import('../icons.js').IconName} name
  * @param {string} words
  * @param {string} title in full
+ * @param {string} [extra] class beside `chip`
  */
-function fact(name, words, title) {
+function fact(name, words, title, extra = '') {
   const more = title !== words && h('span', { class: 'hidden-text' }, `: ${title}`);
-  return h('li', { class: 'chip', title }, icon(name, 'small'), h('span', { class: 'clip' }, words), more);
-}
-
-/** @param {string} words */
-function hostFact(words) {
-  const element = fact('star', words, words);
-  element.classList.add('host-fact');
-  return element;
+  return h('li', { class: `chip ${extra}`, title }, icon(name, 'small'), h('span', { class: 'clip' }, words), more);
 }

@@ -166,6 +166,7 @@ class PersonLine {
     const managed = (room?.host ?? false) && !tile.self;
     if (!managed) this.menu.close();
     this.menu.button.hidden = !managed;
+    this.element.classList.toggle('unmanaged', (room?.host ?? false) && tile.self);
     const { name, audio, video, connection, class: quality } = tile;
     const key = JSON.stringify([name, audio, video, connection, quality, this.#host]);
     if (key === this.#key) return;
@@ -225,7 +226,7 @@ function personParts(tile, host) {
   return [
     h('span', { class: 'avatar small', 'aria-hidden': 'true' }, initials(tile.name)),
     h('span', { class: 'grow clip', title: tile.name }, tile.self ? t.call.you(tile.name) : tile.name),
-    host && h('span', { class: 'chip' }, icon('star', 'small'), t.room.host),
+    host && h('span', { class: 'chip' }, t.room.host),
     state !== '' && h('span', { class: 'chip' }, dot(tile.connection === 'connected' ? tile.class : 'bad'), state),
     mark(tile.audio, 'microphone', 'microphoneOff', t.people.microphoneOn, t.people.microphoneOff),
     mark(tile.video, 'camera', 'cameraOff', t.people.cameraOn, t.people.cameraOff),

@@ -168,7 +168,7 @@ export class LobbyView {
     return h(
       'form',
       { class: 'col join-form', onsubmit: submit },
-      ...this.hints.map((words) => h('p', { class: 'hint' }, words)),
+      this.hints.length > 0 && h('p', { class: 'hint' }, this.hints.join(' ')),
       this.invitation.passwordNeeded && field(t.room.lobby.password, this.password, this.passwordProblem),
       this.joinButton,
     );
