@@ -19,6 +19,7 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite;
 
 use crate::{
+    accounts::{Accounts, lookup::Lookup},
     config::Limits,
     hub::{ConnId, Farewell},
     limiter::Meter,
@@ -56,13 +57,13 @@ enum End {
 }
 
 /// Serves a client to its end.
-pub(crate) async fn serve(socket: WebSocket, address: IpAddr, switch: Switch, limits: Arc<Limits>) {
+pub(crate) async fn serve(socket: WebSocket, address: IpAddr, switch: Switch, accounts: Accounts, limits: Arc<Limits>) {
     let outbox = Arc::new(Outbox::new(&limits));
     let (mut sink, mut stream) = socket.split();
     let end = match switch.connected(address, outbox.clone()).await {
         Ok(conn) => {
             let end = tokio::select! {
-                end = read(&mut stream, conn, &switch, &limits) => end,
+                end = read(&mut stream, conn, &switch, accounts, &limits) => end,
                 end = write(&mut sink, &outbox, limits.ping_interval) => end,
                 () = outbox.is_cut() => End::Cut,
             };
@@ -76,7 +77,14 @@ pub(crate) async fn serve(socket: WebSocket, address: IpAddr, switch: Switch, li
     say_goodbye(end, &mut sink, &mut stream).await;
 }
 
-async fn read(stream: &mut SplitStream<WebSocket>, conn: ConnId, switch: &Switch, limits: &Limits) -> End {
+async fn read(
+    stream: &mut SplitStream<WebSocket>,
+    conn: ConnId,
+    switch: &Switch,
+    accounts: Accounts,
+    limits: &Limits,
+) -> End {
+    let mut lookup = Lookup::new(accounts);
     let mut meter = Meter::new(Instant::now());
     let mut told_at: Option<Instant> = None;
     loop {
@@ -99,7 +107,10 @@ async fn read(stream: &mut SplitStream<WebSocket>, conn: ConnId, switch: &Switch
             ))
         } else {
             match message {
-                Message::Text(text) => ClientMessage::parse(&text),
+                Message::Text(text) => match ClientMessage::parse(&text) {
+                    Ok(message) => lookup.known(&message).await.map(|known| (message, known)),
+                    Err(refusal) => Err(refusal),
+                },
                 Message::Binary(_) => {
                     Err(Refusal::new(ErrorCode::BadMessage, "Messages are JSON in text frames, not binary ones."))
                 }

@@ -27,7 +27,6 @@ mod connection;
 mod http;
 mod hub;
 mod limiter;
-#[allow(dead_code, reason = "the routes and the hub call it")]
 mod metrics;
 mod outbox;
 mod page;

@@ -22,9 +22,11 @@ use tokio::{
 };
 
 use crate::{
-    hub::{ConnId, Effect, Hub, Now},
+    accounts::Accounts,
+    hub::{ConnId, Effect, Hub, Known, Now},
+    metrics::Metrics,
     outbox::Outbox,
-    store::StoreWriter,
+    store::{Entry, StoreWriter},
 };
 
 /// Commands that may wait for the hub. With more, connections wait, and with them their clients: so many are done within
@@ -46,7 +48,8 @@ enum Command {
     },
     Message {
         conn: ConnId,
-        message: Result<ClientMessage, Refusal>,
+        message: Result<(ClientMessage, Known), Refusal>,
+        heard_at: Instant,
     },
     Disconnected {
         conn: ConnId,
@@ -74,9 +77,21 @@ pub(crate) struct Switch {
 
 impl Switch {
     /// Starts the task. It ends after [`Self::shut_down`], or when all handles are dropped.
-    pub(crate) fn start(hub: Hub, store: Option<StoreWriter>) -> (Self, tokio::task::JoinHandle<()>) {
+    pub(crate) fn start(
+        hub: Hub,
+        store: Option<StoreWriter>,
+        accounts: Accounts,
+        metrics: Arc<Metrics>,
+    ) -> (Self, tokio::task::JoinHandle<()>) {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        let task = Task { hub, outboxes: HashMap::new(), store: store.clone(), effects: Vec::new() };
+        let task = Task {
+            hub,
+            outboxes: HashMap::new(),
+            store: store.clone(),
+            accounts,
+            metrics: metrics.clone(),
+            effects: Vec::new(),
+        };
         let switch = Self { commands: sender, next_conn: Arc::default(), store };
         (switch, tokio::spawn(task.run(receiver)))
     }
@@ -89,8 +104,12 @@ impl Switch {
     }
 
     /// A client's message, or why it is none.
-    pub(crate) async fn message(&self, conn: ConnId, message: Result<ClientMessage, Refusal>) -> Result<(), Gone> {
-        self.tell(Command::Message { conn, message }).await
+    pub(crate) async fn message(
+        &self,
+        conn: ConnId,
+        message: Result<(ClientMessage, Known), Refusal>,
+    ) -> Result<(), Gone> {
+        self.tell(Command::Message { conn, message, heard_at: Instant::now() }).await
     }
 
     /// The socket is gone.
@@ -141,6 +160,8 @@ struct Task {
     hub: Hub,
     outboxes: HashMap<ConnId, Arc<Outbox>>,
     store: Option<StoreWriter>,
+    accounts: Accounts,
+    metrics: Arc<Metrics>,
     effects: Vec<Effect>,
 }
 
@@ -156,7 +177,7 @@ impl Task {
             let now = now();
             for command in batch.drain(..) {
                 if let Command::ShutDown = command {
-                    self.hub.shut_down(&mut self.effects);
+                    self.hub.shut_down(now, &mut self.effects);
                     self.carry_out(now).await;
                     return;
                 }
@@ -174,8 +195,16 @@ impl Task {
                 self.outboxes.insert(conn, outbox);
                 self.hub.connected(conn, address);
             }
-            Command::Message { conn, message: Ok(message) } => self.hub.message(conn, message, now, effects),
-            Command::Message { conn, message: Err(refusal) } => self.hub.refuse(conn, refusal, effects),
+            Command::Message { conn, message: Ok((message, known)), heard_at } => {
+                let is_relayed = is_relayed(&message);
+                self.hub.message(conn, message, known, now, effects);
+                self.carry_out(now).await;
+                if is_relayed {
+                    self.metrics.relayed(heard_at.elapsed());
+                }
+                return;
+            }
+            Command::Message { conn, message: Err(refusal), .. } => self.hub.refuse(conn, refusal, effects),
             Command::Disconnected { conn } => {
                 self.outboxes.remove(&conn);
                 self.hub.disconnected(conn, now, effects);
@@ -194,6 +223,7 @@ impl Task {
     async fn carry_out(&mut self, now: Now) {
         let mut effects = std::mem::take(&mut self.effects);
         while !effects.is_empty() {
+            self.count(&effects);
             self.write_down(&effects).await;
             for effect in effects.drain(..) {
                 match effect {
@@ -212,7 +242,8 @@ impl Task {
                             outbox.close(farewell);
                         }
                     }
-                    Effect::Store(_) => {}
+                    Effect::Store(_) | Effect::Refused(_) => {}
+                    Effect::Deed(deed) => self.accounts.follow(deed, now),
                 }
             }
             // What came of those who were too slow; and the allocation is kept.
@@ -223,6 +254,21 @@ impl Task {
 }
 
 impl Task {
+    /// Keeps the figures of `/metrics`.
+    fn count(&self, effects: &[Effect]) {
+        for effect in effects {
+            match effect {
+                Effect::Store(Entry::PlaceTaken { .. }) => self.metrics.joined(),
+                Effect::Refused(code) => self.metrics.refused(*code),
+                _ => {}
+            }
+        }
+        let (rooms, participants) = self.hub.counts();
+        self.metrics.rooms.set(rooms);
+        self.metrics.participants.set(participants);
+        self.metrics.connections.set(self.outboxes.len());
+    }
+
     /// Writes what is to be written, and waits for it: nobody is told of a place that a crash would forget.
     async fn write_down(&self, effects: &[Effect]) {
         let Some(store) = &self.store else { return };
@@ -233,10 +279,27 @@ impl Task {
                 any = true;
             }
         }
-        if any && timeout(DISK_PATIENCE, store.flushed()).await.is_err() {
-            tracing::warn!("the disk is slow; calls go on before it has written");
+        if !any {
+            return;
+        }
+        match timeout(DISK_PATIENCE, store.flushed()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => self.metrics.store_failed(),
+            Err(_) => tracing::warn!("the disk is slow; calls go on before it has written"),
         }
     }
+}
+
+/// Whether a message is there to be passed on: those are the ones that have to be quick.
+fn is_relayed(message: &ClientMessage) -> bool {
+    matches!(
+        message,
+        ClientMessage::Offer { .. }
+            | ClientMessage::Answer { .. }
+            | ClientMessage::IceCandidate { .. }
+            | ClientMessage::Hint { .. }
+            | ClientMessage::Chat { .. }
+    )
 }
 
 async fn sleep_until(due: Option<Instant>) {

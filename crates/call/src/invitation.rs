@@ -23,13 +23,15 @@ pub struct Invitation {
 }
 
 impl Invitation {
-    /// The link that opens the app with this invitation, `sightline://join/HOST:PORT/CODE`.
+    /// The link that opens the app with this invitation, `sightline://join/HOST:PORT/CODE`; with `?tls=1` where TLS is
+    /// spoken there.
     ///
     /// # Errors
     /// There is no server, or its address cannot be used.
     pub fn link(&self) -> Result<String, CallError> {
         let server = ServerUrl::parse(self.server.as_deref().unwrap_or_default())?;
-        Ok(format!("{OWN_SCHEME}join/{}/{}", server.place(), self.code))
+        let tls = if server.secure { "?tls=1" } else { "" };
+        Ok(format!("{OWN_SCHEME}join/{}/{}{tls}", server.place(), self.code))
     }
 }
 
@@ -64,15 +66,16 @@ pub fn parse_invitation(text: &str) -> Result<Invitation, CallError> {
         parts.pop();
     }
     let (host, prefix) = parts.split_first().ok_or_else(bad)?;
-    let secure = scheme == "https://" || scheme == "wss://";
+    let asked = rest.split_once('?').map_or("", |(_, query)| query.split('#').next().unwrap_or_default());
+    let says_tls = own && asked.split('&').any(|part| part == "tls=1");
+    let secure = says_tls || scheme == "https://" || scheme == "wss://";
     let mut server = format!("{}{}", if secure { "wss://" } else { "ws://" }, host.to_ascii_lowercase());
     for part in prefix {
         server = format!("{server}/{part}");
     }
-    // TLS is refused when joining, with a sentence about it; anything else that is no address is no invitation.
     match ServerUrl::parse(&server) {
-        Err(_) if !secure => Err(bad()),
-        Ok(_) | Err(_) => Ok(Invitation { server: Some(server), code: code.as_str().to_owned() }),
+        Ok(_) => Ok(Invitation { server: Some(server), code: code.as_str().to_owned() }),
+        Err(_) => Err(bad()),
     }
 }
 

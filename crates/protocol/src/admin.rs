@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Which calls are wanted; the default is the newest of all. Serves as a query string as well.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct CallFilter {
     /// The call went on at or after this time.
@@ -33,6 +34,7 @@ pub struct CallFilter {
 
 /// Order of a list of calls.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum CallSort {
     /// The latest start first.
@@ -50,6 +52,7 @@ pub enum CallSort {
 
 /// How a call was, in one word (docs/metrics.md: Headline).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum CallQuality {
     /// Too little is known, mostly because nobody reported.
@@ -85,6 +88,7 @@ impl CallQuality {
 
 /// A page of the list of calls.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct CallPage {
     /// The page.
@@ -95,6 +99,7 @@ pub struct CallPage {
 
 /// A call in a list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct CallLine {
     /// The room.
@@ -138,6 +143,7 @@ pub struct CallLine {
 
 /// One call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct CallDetails {
     /// As in the list.
@@ -161,6 +167,7 @@ pub struct CallDetails {
 
 /// A stay of a participant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct CallStay {
     /// Participant id.
@@ -184,6 +191,7 @@ pub struct CallStay {
 
 /// An uploaded session.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct CallSession {
     /// What the reporter said of it, its times corrected.
@@ -198,6 +206,7 @@ pub struct CallSession {
 
 /// A stretch in which a participant was away, or nothing could be measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct CallBreak {
     /// Participant id of whom it concerns; of the one who came back, where the id changed.
@@ -220,6 +229,7 @@ pub struct CallBreak {
 
 /// Of how many participants there is a record: '3 of 4 reported'.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Coverage {
     /// Participants who uploaded.
@@ -230,6 +240,7 @@ pub struct Coverage {
 
 /// Kind of a path between two peers: the less direct of both ends, and the transport.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum PathType {
     /// Not told.
@@ -287,6 +298,7 @@ impl PathType {
 
 /// Totals over a range.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Totals {
     /// The range that was asked for, its ends moved outwards to full hours of UTC.
@@ -311,6 +323,7 @@ pub struct Totals {
 
 /// A part of the totals.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Group {
     /// Client version or kind of path.
@@ -326,6 +339,7 @@ pub struct Group {
 /// What uploads say about quality. Percentiles are by nearest rank; those of loss and round trip within 1 % of the exact
 /// value.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Figures {
     /// Minutes for which connections were measured, of all reporters and each of their peers.
@@ -344,6 +358,7 @@ pub struct Figures {
 
 /// Median and 95th percentile.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Percentiles {
     /// Median.
@@ -358,6 +373,7 @@ pub struct Percentiles {
 
 /// A page of the audit log, the latest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct AuditPage {
     /// The page.
@@ -368,6 +384,7 @@ pub struct AuditPage {
 
 /// Something an admin, or the server on its own, did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct AuditLine {
     /// When.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Why a message or request was refused. The text form is part of the protocol and never changes its meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ErrorCode {
     /// Not JSON, or not the envelope, or a field is missing, of the wrong type or out of its bounds.
@@ -114,6 +115,7 @@ impl fmt::Display for ErrorCode {
 
 /// A refusal: the data of an `error` message, and the body of every HTTP answer that is not a success.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[error("{message} ({code})")]
 pub struct Refusal {
     /// Stable, for programs.

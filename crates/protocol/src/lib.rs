@@ -1,6 +1,7 @@
 //! What goes over the wire between a Sightline client and the signaling server: messages, REST bodies, error codes.
 //! PROTOCOL.md at the root of the repository specifies each for people who write another client.
 
+pub mod account;
 pub mod admin;
 mod error;
 pub mod logs;

@@ -10,6 +10,7 @@ pub const LOG_SCHEMA: u16 = 1;
 
 /// A part of one session's record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LogBatch {
     /// [`LOG_SCHEMA`].
@@ -43,6 +44,7 @@ pub struct LogBatch {
 
 /// One unbroken presence of the client in a call, as far as it is known when the batch is sent. The latest batch counts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LogSession {
     /// Made by the client at random: 8 to 64 letters, digits and hyphens.
@@ -79,6 +81,7 @@ pub struct LogSession {
 
 /// How long each step of set-up took, in milliseconds from 'join pressed' on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct LogSetup {
     /// Room entered over signaling.
@@ -97,6 +100,7 @@ pub struct LogSetup {
 
 /// The presence of another participant in the session.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LogStay {
     /// Number within the session.
@@ -124,6 +128,7 @@ pub type LogSpread = Option<[f32; 3]>;
 
 /// A track over at most 15 s.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LogSample {
     /// Number of the row within the session, over all samples.
@@ -174,6 +179,7 @@ pub struct LogSample {
 
 /// The values of a [`LogSample`].
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct LogValues {
     /// Bit/s, received or sent.
@@ -216,6 +222,7 @@ pub struct LogValues {
 
 /// The connection to a peer over at most 15 s.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LogLink {
     /// Number of the row within the session, over all links.
@@ -248,6 +255,7 @@ pub struct LogLink {
 
 /// The client's process over at most 15 s.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LogProcess {
     /// Number of the row within the session, over all of its kind.
@@ -271,6 +279,7 @@ pub struct LogProcess {
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LogEvent {
     /// Number of the row within the session, over all events.
@@ -286,6 +295,7 @@ pub struct LogEvent {
 
 /// A stretch without a connection, or in which nothing could be measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LogBreak {
     /// Number of the row within the session, over all breaks. An open one comes again with its end.
@@ -304,6 +314,7 @@ pub struct LogBreak {
 
 /// Of a track.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum LogKind {
     /// Sound.
@@ -314,6 +325,7 @@ pub enum LogKind {
 
 /// As the reporter sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum LogDirection {
     /// Received.
@@ -324,6 +336,7 @@ pub enum LogDirection {
 
 /// Answer to `POST /api/logs`: the batch is on the server's disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct LogAccepted {
     /// The batch's id.

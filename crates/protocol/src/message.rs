@@ -9,6 +9,7 @@ use crate::ErrorCode;
 
 /// What a client says to the server.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "event", content = "data", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum ClientMessage {
     /// First message on every socket. Answered with [`ServerMessage::Welcome`].
@@ -109,6 +110,7 @@ pub enum ClientMessage {
 
 /// What the server says to a client.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "event", content = "data", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum ServerMessage {
     /// Answer to hello.
@@ -260,6 +262,7 @@ pub enum ServerMessage {
 /// What one client tells another about the media between them, tagged by `kind`. The receiver heeds it or not, and nothing
 /// is broken where it does not arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum Hint {
     /// How large the sender shows the receiver's pictures, so that no more than that need be sent.
@@ -281,6 +284,7 @@ pub enum Hint {
 
 /// A change in a room, tagged by `action` inside the update.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "action", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum Change {
     /// Came in. The newcomer sends the offer.
@@ -330,6 +334,7 @@ pub enum Change {
 
 /// What somebody is in a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// Takes part and decides about the room.
@@ -353,6 +358,7 @@ impl Role {
 
 /// What a room is like.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct RoomState {
     /// The room's id, unique for good.
@@ -378,6 +384,7 @@ pub struct RoomState {
 
 /// Somebody at a room who is not a member.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Waiting {
     /// As of a participant.
@@ -388,6 +395,7 @@ pub struct Waiting {
 
 /// What a host decides, tagged by `action`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "action", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum HostAction {
     /// Let one who waits come in.
@@ -426,6 +434,7 @@ pub enum HostAction {
 
 /// What a host asks a client for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum HostRequest {
     /// Switch the microphone off.
@@ -437,6 +446,7 @@ pub enum HostRequest {
 
 /// Why a room is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum EndReason {
     /// Its time was up.
@@ -473,6 +483,7 @@ impl EndReason {
 
 /// What a signed-in client does about people, tagged by `action`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "action", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum PeopleAction {
     /// Tell whether these are here, now and whenever it changes. Replaces the list before.
@@ -506,6 +517,7 @@ pub enum PeopleAction {
 
 /// What a signed-in client is told about people, tagged by `news`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "news", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum PeopleNews {
     /// Of somebody who is watched.
@@ -556,6 +568,7 @@ pub enum PeopleNews {
 
 /// What one does who wants a random partner, tagged by `action`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "action", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum MeetAction {
     /// Enter the queue.
@@ -579,6 +592,7 @@ pub enum MeetAction {
 
 /// What one is told who wants a random partner, tagged by `news`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "news", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum MeetNews {
     /// In the queue.
@@ -610,6 +624,7 @@ pub enum MeetNews {
 
 /// Why somebody is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum LeaveReason {
     /// Said leave.
@@ -629,8 +644,24 @@ pub enum LeaveReason {
     Other,
 }
 
+impl LeaveReason {
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Left => "left",
+            Self::Lost => "lost",
+            Self::TooSlow => "too-slow",
+            Self::Shutdown => "shutdown",
+            Self::Removed => "removed",
+            Self::Ended => "ended",
+            Self::Other => "other",
+        }
+    }
+}
+
 /// One member of a room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Participant {
     /// Unique within the server.
@@ -657,6 +688,7 @@ fn is_guest(role: &Role) -> bool {
 
 /// What a participant sends at the moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct MediaState {
     /// Microphone is on.
@@ -673,6 +705,7 @@ impl Default for MediaState {
 
 /// Identifies a participant; opaque to clients.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct UserId(pub String);
 
@@ -684,6 +717,7 @@ impl std::fmt::Display for UserId {
 
 /// W3C RTCIceCandidateInit, as browsers serialise it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct IceCandidate {
     /// The candidate line without `a=`; empty for end-of-candidates.
@@ -701,6 +735,7 @@ pub struct IceCandidate {
 
 /// W3C RTCIceServer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct IceServer {
     /// `stun:` and `turn:` addresses (RFC 7064, RFC 7065).

@@ -6,6 +6,7 @@ use crate::{ErrorCode, Refusal};
 
 /// A problem document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Problem {
     /// `urn:sightline:` and the code.
     #[serde(rename = "type")]

@@ -10,6 +10,7 @@ use crate::limits;
 ///
 /// Any such text is a `RoomCode`; whether a room has it is the server's to say.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub struct RoomCode(String);
 
@@ -66,6 +67,7 @@ impl From<RoomCode> for String {
 
 /// Body of `POST /rooms`; all of it may be left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct RoomWish {
     /// Shown name; without one the server makes one up.
@@ -92,6 +94,7 @@ pub struct RoomWish {
 
 /// Body of the 201 to `POST /rooms`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct RoomCreated {
     /// Unique for good.
@@ -129,6 +132,7 @@ pub struct RoomCreated {
 
 /// Body of the 200 to `GET /rooms/{id}`: what one may know who has the code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct RoomInfo {
     /// Unique for good.
@@ -165,6 +169,7 @@ pub struct RoomInfo {
 
 /// Body of the 200 to `GET /rooms`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RoomList {
     /// The rooms that the asker may see, the newest first.
     pub rooms: Vec<RoomLine>,
@@ -172,6 +177,7 @@ pub struct RoomList {
 
 /// A room in a [`RoomList`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct RoomLine {
     /// Unique for good.
@@ -189,6 +195,7 @@ pub struct RoomLine {
 
 /// What an admin sees of a room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct LiveRoom {
     /// To join it.
@@ -210,6 +217,7 @@ pub struct LiveRoom {
 
 /// Body of `POST /rooms/{id}/token`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct TokenWish {
     /// Guests need the room's code only, and its password; hosts and observers are made by a host.
@@ -227,6 +235,7 @@ pub struct TokenWish {
 
 /// Body of the 200 to `POST /rooms/{id}/token`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct TokenIssued {
     /// A JSON Web Token (RFC 7519).

@@ -11,6 +11,7 @@
 mod attempts;
 mod error;
 pub(crate) mod lists;
+pub(crate) mod lookup;
 pub(crate) mod name;
 pub(crate) mod password;
 mod person;
@@ -55,6 +56,12 @@ struct Shared {
     sessions: Sessions,
     attempts: Mutex<Attempts>,
     passwords: Passwords,
+}
+
+impl std::fmt::Debug for Accounts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Accounts")
+    }
 }
 
 impl Accounts {

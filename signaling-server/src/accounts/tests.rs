@@ -508,7 +508,7 @@ fn missed_calls_are_kept_until_they_were_seen() {
 /// A file as the store leaves it.
 fn file(folder: &TempDir) -> PathBuf {
     let path = folder.path().join("server.sqlite");
-    let (store, _) = Store::open(&path).expect("opens");
+    let (store, _) = Store::open(&path, Default::default()).expect("opens");
     store.finish();
     path
 }

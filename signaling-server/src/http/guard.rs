@@ -11,7 +11,12 @@ use sightline_protocol::{ErrorCode, Refusal, Role};
 use subtle::ConstantTimeEq;
 
 use super::{Doors, problem::Refused};
-use crate::{auth::Claims, switch};
+use crate::{
+    accounts::{Account, AccountError},
+    auth::Claims,
+    config::Accounts,
+    switch,
+};
 
 /// Who asks, by the token in the `Authorization` header.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,17 +25,29 @@ pub(crate) enum Caller {
     Nobody,
     /// Has a token for a room, which was not called back.
     InRoom(Claims),
+    /// Is signed in.
+    SignedIn(Account),
     /// May do everything; by what name it is known in the audit log.
     Admin(String),
 }
 
 impl Caller {
+    /// Name of the account, where somebody is signed in.
+    pub(crate) fn account(&self) -> Option<&str> {
+        match self {
+            Self::SignedIn(account) => Some(&account.name),
+            Self::Nobody | Self::InRoom(_) | Self::Admin(_) => None,
+        }
+    }
+
     /// Refuses all but admins; gives the name for the audit log.
     pub(crate) fn admin(&self) -> Result<&str, Refusal> {
         match self {
             Self::Admin(name) => Ok(name),
             Self::Nobody => Err(who_are_you("an admin's")),
-            Self::InRoom(_) => Err(Refusal::new(ErrorCode::Forbidden, "Only an admin may do this. Sign in as one.")),
+            Self::InRoom(_) | Self::SignedIn(_) => {
+                Err(Refusal::new(ErrorCode::Forbidden, "Only an admin may do this. Sign in as one."))
+            }
         }
     }
 
@@ -39,7 +56,7 @@ impl Caller {
         match self {
             Self::Admin(_) => true,
             Self::InRoom(claims) => claims.role == Role::Host && claims.room == room,
-            Self::Nobody => false,
+            Self::Nobody | Self::SignedIn(_) => false,
         }
     }
 
@@ -76,9 +93,72 @@ impl FromRequestParts<Doors> for Caller {
         if doors.admin_token.as_ref().is_some_and(|admin| is_admins(admin.expose().as_bytes())) {
             return Ok(Self::Admin("admin token".into()));
         }
+        if is_session(token) {
+            let account = signed_in(doors, token).await?;
+            return Ok(if account.admin { Self::Admin(account.name) } else { Self::SignedIn(account) });
+        }
         let claims = doors.keys.check(token, switch::now().unix_ms, 0)?;
         let (room, jti) = (claims.room.clone(), claims.jti.clone());
         doors.switch.ask(move |hub, _, _| hub.is_good(&room, &jti)).await?;
         Ok(Self::InRoom(claims))
+    }
+}
+
+/// Session tokens of accounts begin with `s` and have no dots; room tokens have two.
+fn is_session(token: &str) -> bool {
+    !token.contains('.')
+}
+
+async fn signed_in(doors: &Doors, token: &str) -> Result<Account, Refused> {
+    let (people, token) = (doors.people.clone(), token.to_owned());
+    super::people::blocking(move || people.who(&token, switch::now())?.ok_or(AccountError::NotSignedIn)).await
+}
+
+/// The account that a request is for, with the token it showed.
+pub(super) struct SignedInAs {
+    pub(super) account: Account,
+    pub(super) token: String,
+}
+
+impl FromRequestParts<Doors> for SignedInAs {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, doors: &Doors) -> Result<Self, Refused> {
+        doors.accounts_there()?;
+        let token = bearer(parts)?.ok_or_else(|| who_are_you("an account's"))?.to_owned();
+        let account = signed_in(doors, &token).await?;
+        Ok(Self { account, token })
+    }
+}
+
+/// A room token that is good for uploads: also some time after its end, as what could not be sent is sent later, and
+/// whether or not the room is still there.
+pub(super) struct Uploader(pub(super) Claims);
+
+/// What a client keeps while the server is away is taken for so long after the token's end, in seconds: a month.
+const UPLOADS_S: i64 = 30 * 24 * 3600;
+
+impl FromRequestParts<Doors> for Uploader {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, doors: &Doors) -> Result<Self, Refused> {
+        let token = bearer(parts)?.ok_or_else(|| who_are_you("a room"))?;
+        let claims = doors.keys.check(token, switch::now().unix_ms, UPLOADS_S)?;
+        if claims.role == Role::Observer {
+            let message = "Who only watches a room has no record of it.";
+            return Err(Refusal::new(ErrorCode::Forbidden, message).into());
+        }
+        Ok(Self(claims))
+    }
+}
+
+impl Doors {
+    /// Refuses those without an account, where one is required.
+    pub(super) fn account_if_required(&self, caller: &Caller) -> Result<(), Refusal> {
+        let known = matches!(caller, Caller::SignedIn(_) | Caller::Admin(_) | Caller::InRoom(_));
+        if self.accounts == Accounts::Required && !known {
+            return Err(Refusal::new(ErrorCode::Unauthorized, "This server is for those with an account. Sign in."));
+        }
+        Ok(())
     }
 }

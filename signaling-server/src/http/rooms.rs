@@ -4,16 +4,24 @@ use axum::{
     Extension, Json,
     extract::{Path, State},
     http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
 };
 use sightline_protocol::{
     EndReason, ErrorCode, Refusal, Role, RoomCreated, RoomInfo, RoomLine, RoomList, RoomWish, TokenIssued, TokenWish,
     limits,
 };
 
-use super::{Address, Doors, body::Body, guard::Caller, problem::Refused};
+use super::{
+    Address, Doors,
+    body::Body,
+    guard::Caller,
+    problem::{Explained, Refused},
+};
 use crate::{
-    config::Accounts,
-    hub::{MadeBy, NewRoom, TokenOrder},
+    hub::{Effect, MadeBy, NewRoom, TokenOrder},
+    page,
+    record::RecordEntry,
+    store::Entry,
 };
 
 /// Makes a room. Its maker's token, a host's, is in the answer.
@@ -24,19 +32,17 @@ pub(super) async fn create(
     caller: Caller,
     Body(wish): Body<RoomWish>,
 ) -> Result<(StatusCode, Json<RoomCreated>), Refused> {
-    if doors.accounts == Accounts::Required && matches!(caller, Caller::Nobody) {
-        return Err(
-            Refusal::new(ErrorCode::Unauthorized, "Rooms here are made by those with an account. Sign in.").into()
-        );
-    }
+    doors.account_if_required(&caller)?;
     let password = match wish.password.clone().filter(|password| !password.is_empty()) {
         Some(password) => Some(doors.passwords.hash(&password).await?),
         None => None,
     };
-    let new = NewRoom::new(wish, password, MadeBy::default())?;
+    let new = NewRoom::new(wish, password, MadeBy { account: caller.account().map(str::to_owned) })?;
     let mut created = doors.switch.change(move |hub, now, out| hub.create_room(address, new, now, out)).await?;
     let place = doors.place(&headers);
-    created.link = format!("sightline://join/{place}/{}", created.code);
+    if let Ok(code) = created.code.parse() {
+        created.link = page::app_link(&place, doors.is_secure(), &code);
+    }
     created.web_link = format!("{}/j/{}", doors.web(&headers), created.code);
     Ok((StatusCode::CREATED, Json(created)))
 }
@@ -46,7 +52,7 @@ pub(super) async fn list(State(doors): State<Doors>, caller: Caller) -> Result<J
     let of_room = match caller {
         Caller::Admin(_) => None,
         Caller::InRoom(claims) => Some(claims.room),
-        Caller::Nobody => {
+        Caller::Nobody | Caller::SignedIn(_) => {
             let message = "The list of rooms is for admins, and for those in a room, who see that one. Show a token.";
             return Err(Refusal::new(ErrorCode::Unauthorized, message).into());
         }
@@ -77,8 +83,27 @@ pub(super) async fn delete(
     let name = room.clone();
     let (id, _) = doors.switch.ask(move |hub, now, _| hub.lock_of(address, &name, now)).await?;
     caller.host_of(&id)?;
-    let reason = if matches!(caller, Caller::Admin(_)) { EndReason::Admin } else { EndReason::Host };
-    doors.switch.change(move |hub, now, out| hub.end_room_named(&id, reason, now, out)).await?;
+    let admin = match &caller {
+        Caller::Admin(name) => Some(name.clone()),
+        _ => None,
+    };
+    let reason = if admin.is_some() { EndReason::Admin } else { EndReason::Host };
+    doors
+        .switch
+        .change(move |hub, now, out| {
+            hub.end_room_named(&id, reason, now, out)?;
+            if let Some(who) = admin {
+                out.push(Effect::Store(Entry::Audit(RecordEntry::Audit {
+                    unix_ms: now.unix_ms,
+                    who,
+                    action: "end-room".into(),
+                    what: Some(id),
+                    detail: None,
+                })));
+            }
+            Ok(())
+        })
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -95,6 +120,7 @@ pub(super) async fn token(
         return Err(Refusal::new(ErrorCode::BadMessage, message).into());
     }
     let (id, password) = doors.switch.ask(move |hub, now, _| hub.lock_of(address, &room, now)).await?;
+    doors.account_if_required(&caller)?;
     let trusted = caller.hosts(&id);
     if let (false, Some(hash)) = (trusted || wish.role != Role::Guest, password) {
         let Some(given) = wish.password.filter(|given| !given.is_empty()) else {
@@ -117,9 +143,29 @@ pub(super) async fn token(
         name: wish.name,
         minutes: wish.expires_in_minutes,
         trusted,
-        account: None,
+        account: caller.account().map(str::to_owned),
     };
     Ok(Json(doors.switch.ask(move |hub, now, _| hub.order_token(&order, now)).await?))
+}
+
+/// The page that a web link opens.
+pub(super) async fn invitation(
+    State(doors): State<Doors>,
+    Extension(Address(address)): Extension<Address>,
+    headers: HeaderMap,
+    Path(room): Path<String>,
+) -> Response {
+    match doors.switch.ask(move |hub, now, _| hub.room_info(address, &room, now)).await {
+        Ok(info) => match info.code.parse() {
+            Ok(code) => page::invitation(&doors.place(&headers), doors.is_secure(), &code, doors.app_url.as_ref())
+                .into_response(),
+            Err(_) => page::not_found().into_response(),
+        },
+        Err(refusal) if refusal.code == ErrorCode::UnknownRoom => {
+            (Extension(Explained), page::not_found()).into_response()
+        }
+        Err(refusal) => Refused::from(refusal).into_response(),
+    }
 }
 
 impl Doors {
@@ -136,6 +182,11 @@ impl Doors {
             Some(url) => url.to_string(),
             None => format!("{}://{}", if self.tls { "https" } else { "http" }, self.place(headers)),
         }
+    }
+
+    /// People reach this server by TLS.
+    fn is_secure(&self) -> bool {
+        self.public_url.as_ref().map_or(self.tls, |url| url.as_str().starts_with("https:"))
     }
 }
 

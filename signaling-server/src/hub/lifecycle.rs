@@ -230,6 +230,9 @@ impl Hub {
             self.set_seat(observer.conn, Seat::Nowhere);
             out.push(send(observer.conn, &ended(&observer.calls_it)));
         }
+        if room.terms.pair && reason != EndReason::Partner {
+            self.pair_came_to_nothing(code, now, out);
+        }
         tracing::info!(reason = reason.as_str(), rooms = self.rooms.len(), "room ended");
         out.push(Effect::Store(Entry::RoomForgotten {
             code: code.clone(),
@@ -332,7 +335,11 @@ impl Hub {
             let message = "A host has locked this room: nobody new is let in. Ask somebody inside.";
             return Err(Refusal::new(ErrorCode::Locked, message));
         }
-        if !terms.invited.is_empty() && !account.is_some_and(|account| terms.invited.contains(account)) {
+        let is_invited = |account: &str| {
+            let account = account.to_lowercase();
+            terms.invited.iter().any(|invited| invited.to_lowercase() == account)
+        };
+        if !terms.invited.is_empty() && !account.is_some_and(is_invited) {
             let message = "This room is for those who were invited. Sign in with the account that was.";
             return Err(Refusal::new(ErrorCode::NotInvited, message));
         }

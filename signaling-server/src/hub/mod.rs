@@ -8,13 +8,15 @@
 
 mod hosting;
 mod lifecycle;
+mod meeting;
+mod people;
 mod requests;
 mod room;
 #[cfg(test)]
 mod tests;
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     net::IpAddr,
     time::{Duration, Instant},
 };
@@ -26,13 +28,21 @@ use sightline_protocol::{
 };
 
 use crate::{
+    accounts::{
+        Account, AccountId, Person,
+        presence::Presence as Presences,
+        ring::{BusyPolicy, Rings},
+    },
     auth::Keys,
     config::Config,
     limiter::ByAddress,
+    pairing::Queue,
     store::{Entry, Restored},
     token::TokenHash,
 };
 pub(crate) use lifecycle::{MadeBy, NewRoom, TokenOrder};
+use meeting::Meeting;
+pub(crate) use people::{Deed, Device, Known};
 pub(crate) use room::Terms;
 use room::{Budget, Member, Presence, Room};
 
@@ -56,6 +66,10 @@ pub(crate) enum Effect {
     Close(ConnId, Farewell),
     /// Write this down.
     Store(Entry),
+    /// Something was refused; for the figures only.
+    Refused(ErrorCode),
+    /// Tell the accounts' lists of this.
+    Deed(Deed),
 }
 
 /// Why the server closes a connection in good order.
@@ -104,8 +118,10 @@ struct Client {
 struct Greeted {
     user: UserId,
     token: TokenHash,
-    /// Name of the account that this is a device of.
-    account: Option<String>,
+    /// The account that this is a device of.
+    account: Option<Account>,
+    /// Whom that account blocks.
+    blocked: HashSet<AccountId>,
     /// A program that said no hello has a name of its own for itself.
     calls_itself: Option<String>,
     seat: Seat,
@@ -139,6 +155,15 @@ pub(crate) struct Hub {
     budget: Budget,
     guesses: ByAddress,
     creations: ByAddress,
+    /// Which accounts have a device here.
+    presence: Presences<ConnId>,
+    /// Calls by name that ring.
+    rings: Rings<ConnId>,
+    /// Names of accounts that were here or looked for, as they are shown.
+    names: HashMap<AccountId, String>,
+    /// Who wait for a random partner or have one.
+    queue: Queue<ConnId>,
+    meetings: HashMap<ConnId, Meeting>,
 }
 
 impl Hub {
@@ -154,6 +179,11 @@ impl Hub {
             budget: Budget::new(&config.limits),
             guesses: ByAddress::new(config.limits.guesses, now.at),
             creations: ByAddress::new(config.limits.creations, now.at),
+            presence: Presences::default(),
+            rings: Rings::new(BusyPolicy::Ring, now),
+            names: HashMap::new(),
+            queue: Queue::default(),
+            meetings: HashMap::new(),
             config,
         }
     }
@@ -193,6 +223,11 @@ impl Hub {
         self.rooms.len()
     }
 
+    /// How many rooms, and how many people in them.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        (self.rooms.len(), self.places.len())
+    }
+
     /// A socket was opened.
     pub(crate) fn connected(&mut self, conn: ConnId, address: IpAddr) {
         self.clients.insert(conn, Client { address, greeted: None });
@@ -201,6 +236,7 @@ impl Hub {
     /// A socket is gone, however it ended. A member keeps its place for a while.
     pub(crate) fn disconnected(&mut self, conn: ConnId, now: Now, out: &mut Vec<Effect>) {
         let Some(greeted) = self.clients.remove(&conn).and_then(|client| client.greeted) else { return };
+        self.gone(conn, &greeted, now, out);
         match greeted.seat {
             Seat::Nowhere => {}
             Seat::Waiting(code) => self.stop_waiting(&code, &greeted.user, out),
@@ -218,6 +254,7 @@ impl Hub {
     /// The outgoing queue of a connection is full, and it was cut. It loses its place: what it missed it will never get.
     pub(crate) fn too_slow(&mut self, conn: ConnId, now: Now, out: &mut Vec<Effect>) {
         let Some(greeted) = self.clients.remove(&conn).and_then(|client| client.greeted) else { return };
+        self.gone(conn, &greeted, now, out);
         match greeted.seat {
             Seat::Nowhere => {}
             Seat::Waiting(code) => self.stop_waiting(&code, &greeted.user, out),
@@ -230,19 +267,45 @@ impl Hub {
     pub(crate) fn refuse(&mut self, conn: ConnId, refusal: Refusal, out: &mut Vec<Effect>) {
         if self.clients.contains_key(&conn) {
             tracing::debug!(conn, code = %refusal.code, "refused");
+            out.push(Effect::Refused(refusal.code));
             out.push(send(conn, &refusal.into()));
         }
     }
 
-    /// A client said something.
-    pub(crate) fn message(&mut self, conn: ConnId, message: ClientMessage, now: Now, out: &mut Vec<Effect>) {
-        if let Err(refusal) = self.follow(conn, message, now, out) {
+    /// A connection is no device of an account and in no queue any more.
+    fn gone(&mut self, conn: ConnId, greeted: &Greeted, now: Now, out: &mut Vec<Effect>) {
+        self.stop_meeting(conn, now, out);
+        match &greeted.account {
+            Some(account) => self.device_went(conn, account.id, out),
+            None => self.queue.forget(&Person::Guest(greeted.user.clone())),
+        }
+    }
+
+    /// A client said something; `known` is what the accounts' lists say about it.
+    pub(crate) fn message(
+        &mut self,
+        conn: ConnId,
+        message: ClientMessage,
+        known: Known,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
+        if let Err(refusal) = self.follow(conn, message, known, now, out) {
             self.refuse(conn, refusal, out);
         }
     }
 
     /// The server is going down: everybody is told.
-    pub(crate) fn shut_down(&mut self, out: &mut Vec<Effect>) {
+    pub(crate) fn shut_down(&mut self, now: Now, out: &mut Vec<Effect>) {
+        for room in self.rooms.values() {
+            for member in room.members() {
+                out.push(Effect::Store(Entry::StayInterrupted {
+                    room: room.terms.id.clone(),
+                    user: member.user.clone(),
+                    unix_ms: now.unix_ms,
+                }));
+            }
+        }
         let message = "The server is going down. Calls go on; connect again in a moment.";
         let text = Utf8Bytes::from(ServerMessage::from(Refusal::new(ErrorCode::ShuttingDown, message)).to_json());
         for (conn, _) in self.clients.drain() {
@@ -253,11 +316,16 @@ impl Hub {
 
     /// When [`Self::tick`] is wanted next.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.deadlines.first().map(|(at, _)| *at)
+        let rooms = self.deadlines.first().map(|(at, _)| *at);
+        [rooms, self.rings.next_deadline(), self.queue.next_deadline()].into_iter().flatten().min()
     }
 
     /// Does what is due.
     pub(crate) fn tick(&mut self, now: Now, out: &mut Vec<Effect>) {
+        let mut told = Vec::new();
+        self.rings.tick(now, &mut told);
+        self.tell_rings(told, out);
+        self.pair(now, out);
         while let Some((at, deadline)) = self.deadlines.pop_first() {
             if at > now.at {
                 self.deadlines.insert((at, deadline));
@@ -286,9 +354,9 @@ impl Hub {
         self.places.remove(user);
         let Some(room) = self.rooms.get_mut(code) else { return };
         let Some(member) = room.remove(user) else { return };
-        if let Presence::Away(away) = member.presence {
+        if let Presence::Away(away) = &member.presence {
             self.deadlines.remove(&(away.until, Deadline::Place(user.clone())));
-            self.budget.give_back(&away);
+            self.budget.give_back(away);
         }
         tracing::info!(?reason, members = room.members().len(), "left");
         room.tell_of(code, user, Change::Left { reason }, out);
@@ -299,10 +367,14 @@ impl Hub {
             reason,
             unix_ms: now.unix_ms,
         }));
+        let pair = room.terms.pair;
         if room.members().is_empty() {
             let until = now.at + room.terms.empty;
             room.unused_until(until);
             self.deadlines.insert((until, Deadline::Room(code.clone())));
+        }
+        if pair {
+            self.left_pair(code, &member, reason, now, out);
         }
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Invariant: a request is either followed whole or refused with nothing changed.
 
+use std::collections::HashSet;
+
 use axum::extract::ws::Utf8Bytes;
 use sightline_protocol::{
     Change, ClientMessage, ErrorCode, LeaveReason, MediaState, Refusal, Role, RoomCode, ServerMessage, UserId, VERSION,
@@ -9,11 +11,13 @@ use sightline_protocol::{
 };
 
 use super::{
-    ConnId, Deadline, Effect, Farewell, Greeted, Hub, Now, Seat, lifecycle,
+    ConnId, Deadline, Device, Effect, Farewell, Greeted, Hub, Known, Now, Seat, lifecycle,
     room::{MOST_OBSERVERS, MOST_WAITING, Member, Observer, Presence, Waiter},
     send,
 };
 use crate::{
+    accounts::{Account, AccountId},
+    config::Accounts as AccountsConfig,
     store::Entry,
     token::{self, TokenHash},
 };
@@ -24,6 +28,7 @@ impl Hub {
         &mut self,
         conn: ConnId,
         message: ClientMessage,
+        mut known: Known,
         now: Now,
         out: &mut Vec<Effect>,
     ) -> Result<(), Refusal> {
@@ -33,7 +38,7 @@ impl Hub {
         }
         if let ClientMessage::Hello { version, resume_token, client, account_token: _ } = message {
             tracing::debug!(conn, version, client = client.chars().take(64).collect::<String>(), "hello");
-            return self.hello(conn, version, resume_token, now, out);
+            return self.hello(conn, version, resume_token, known.device.take(), now, out);
         }
         if let Some(calls_itself) = self.introduces_itself(conn, &message) {
             self.take_in(conn, calls_itself)?;
@@ -68,9 +73,8 @@ impl Hub {
                 )),
             },
             ClientMessage::Host(action) => self.host(conn, action, now, out),
-            ClientMessage::People(_) | ClientMessage::Meet(_) => {
-                Err(Refusal::new(ErrorCode::UnknownEvent, "This server knows no accounts and pairs nobody."))
-            }
+            ClientMessage::People(action) => self.people(conn, action, &known, now, out),
+            ClientMessage::Meet(action) => self.meet(conn, action, now, out),
             ClientMessage::Offer { to, sdp } => {
                 self.relay(conn, &to, |from| ServerMessage::Offer { from, sdp }, now, out)
             }
@@ -92,6 +96,7 @@ impl Hub {
         conn: ConnId,
         version: u16,
         resume_token: Option<String>,
+        device: Option<Device>,
         now: Now,
         out: &mut Vec<Effect>,
     ) -> Result<(), Refusal> {
@@ -106,12 +111,17 @@ impl Hub {
         if let Some(token) = resume_token
             && let Some((user, code)) = self.place_of(&token)
         {
-            self.resume(conn, user, code, token, now, out);
+            self.resume(conn, user, code, token, device.as_ref(), now, out);
         } else {
             let (user, token) = token::issue(&mut self.rng);
             let token_hash = TokenHash::of(&token);
-            let greeted = Greeted { user, token: token_hash, account: None, calls_itself: None, seat: Seat::Nowhere };
+            let (account, blocked) = of_device(device.as_ref());
+            let greeted =
+                Greeted { user, token: token_hash, account, blocked, calls_itself: None, seat: Seat::Nowhere };
             self.welcome(conn, greeted, token, now, out);
+        }
+        if let Some(device) = device {
+            self.device_came(conn, device, out);
         }
         Ok(())
     }
@@ -135,7 +145,8 @@ impl Hub {
         let token = TokenHash::of("");
         if let Some(client) = self.clients.get_mut(&conn) {
             let calls_itself = Some(calls_itself);
-            client.greeted = Some(Greeted { user, token, account: None, calls_itself, seat: Seat::Nowhere });
+            let blocked = HashSet::new();
+            client.greeted = Some(Greeted { user, token, account: None, blocked, calls_itself, seat: Seat::Nowhere });
         }
         Ok(())
     }
@@ -157,7 +168,7 @@ impl Hub {
             resume_seconds: self.config.limits.resume.as_secs() as u32,
             resumed: greeted.seat != Seat::Nowhere,
             ice_servers: self.config.ice_servers.iter().cloned().chain(turn).collect(),
-            account: greeted.account.clone(),
+            account: greeted.account.as_ref().map(|account| account.name.clone()),
         };
         if let Some(client) = self.clients.get_mut(&conn) {
             client.greeted = Some(greeted);
@@ -165,12 +176,23 @@ impl Hub {
         out.push(send(conn, &message));
     }
 
-    fn resume(&mut self, conn: ConnId, user: UserId, code: RoomCode, token: String, now: Now, out: &mut Vec<Effect>) {
+    #[expect(clippy::too_many_arguments, reason = "what one comes back with is what it is")]
+    fn resume(
+        &mut self,
+        conn: ConnId,
+        user: UserId,
+        code: RoomCode,
+        token: String,
+        device: Option<&Device>,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
         let member = self.rooms.get(&code).and_then(|room| room.member(&user));
-        let Some((role, account)) = member.map(|member| (member.role, member.account.clone())) else { return };
+        let Some(role) = member.map(|member| member.role) else { return };
+        let (account, blocked) = of_device(device);
         let seat = Seat::Member(code.clone());
         let token_hash = TokenHash::of(&token);
-        let greeted = Greeted { user: user.clone(), token: token_hash, account, calls_itself: None, seat };
+        let greeted = Greeted { user: user.clone(), token: token_hash, account, blocked, calls_itself: None, seat };
         self.welcome(conn, greeted, token, now, out);
         let Some(room) = self.rooms.get_mut(&code) else { return };
         out.push(send(conn, &room.joined_message(code.as_str(), &user, role, None)));
@@ -183,6 +205,18 @@ impl Hub {
             }
             Some(Presence::Away(away)) => {
                 self.deadlines.remove(&(away.until, Deadline::Place(user.clone())));
+                if away.since_restart
+                    && let Some(member) = room.member(&user)
+                {
+                    out.push(Effect::Store(Entry::StayResumed {
+                        room: room.terms.id.clone(),
+                        user: user.clone(),
+                        name: member.name.clone(),
+                        role,
+                        account: member.account.clone(),
+                        unix_ms: now.unix_ms,
+                    }));
+                }
                 room.tell_of(&code, &user, Change::Back {}, out);
                 self.budget.give_back(&away);
                 out.extend(away.waiting.into_iter().map(|text| Effect::Send(conn, text)));
@@ -215,6 +249,11 @@ impl Hub {
         let role = claims.as_ref().map_or(as_guest, |claims| claims.role);
         let admitted = role == Role::Host || claims.as_ref().is_some_and(|claims| claims.admitted);
         if claims.is_none() {
+            if self.config.accounts == AccountsConfig::Required && greeted.account.is_none() {
+                let message =
+                    "This server is for those with an account. Sign in, or use a token that a host made for you.";
+                return Err(Refusal::new(ErrorCode::Unauthorized, message));
+            }
             if terms.password.is_some() {
                 let message = "This room has a password. Enter it to get in.";
                 return Err(Refusal::new(ErrorCode::PasswordNeeded, message));
@@ -226,7 +265,7 @@ impl Hub {
             }
         }
         if !admitted {
-            self.may_enter(terms, greeted.account.as_deref())?;
+            self.may_enter(terms, greeted.account.as_ref().map(|account| account.name.as_str()))?;
         }
         let given = claims.as_ref().map(|claims| claims.name.as_str()).filter(|name| !name.is_empty());
         let shown = [wish.name.as_str(), given.unwrap_or(""), greeted.calls_itself.as_deref().unwrap_or("")];
@@ -275,6 +314,7 @@ impl Hub {
             return Err(Refusal::new(ErrorCode::RoomFull, message));
         }
         let terms = room.terms.clone();
+        let account = account.map(|account| account.name);
         let mut claims = self.token_for(&terms, role, &name, Some(&user.0), now)?;
         // Who was in comes in again without waiting.
         claims.admitted = true;
@@ -460,6 +500,11 @@ impl Hub {
     }
 }
 
+/// Whose device it is, and whom that account blocks.
+fn of_device(device: Option<&Device>) -> (Option<Account>, HashSet<AccountId>) {
+    device.map(|device| (Some(device.account.clone()), device.blocked.clone())).unwrap_or_default()
+}
+
 /// What one asks for who wants to come in.
 struct Wish {
     room_id: String,
@@ -473,7 +518,7 @@ fn not_in_room() -> Refusal {
 }
 
 /// A name as it is shown: without space around it.
-fn checked_name(name: &str) -> Result<String, Refusal> {
+pub(super) fn checked_name(name: &str) -> Result<String, Refusal> {
     let name = name.trim();
     if name.is_empty() || name.chars().count() > limits::NAME_CHARS || name.chars().any(char::is_control) {
         let message = format!("A name has 1 to {} characters and no control characters.", limits::NAME_CHARS);

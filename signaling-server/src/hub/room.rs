@@ -114,7 +114,7 @@ pub(super) struct Away {
     /// What it gets when it is back.
     pub(super) waiting: Vec<Utf8Bytes>,
     bytes: usize,
-    since_restart: bool,
+    pub(super) since_restart: bool,
 }
 
 impl Presence {

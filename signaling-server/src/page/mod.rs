@@ -36,7 +36,7 @@ pub(crate) struct Page {
 
 /// Asks into the room with this code at `host` (`HOST[:PORT][/PATH]`, as clients reach this server), and tells where the
 /// app is to be had.
-pub(crate) fn invitation(host: &str, code: &RoomCode, app: Option<&WebUrl>) -> Page {
+pub(crate) fn invitation(host: &str, secure: bool, code: &RoomCode, app: Option<&WebUrl>) -> Page {
     let app = match app {
         Some(url) => {
             let url = escaped(url.as_str());
@@ -48,7 +48,7 @@ pub(crate) fn invitation(host: &str, code: &RoomCode, app: Option<&WebUrl>) -> P
         include_str!("invitation.html"),
         &[
             ("host", &escaped(host)),
-            ("link", &escaped(&app_link(host, code))),
+            ("link", &escaped(&app_link(host, secure, code))),
             ("code", &escaped(code.as_str())),
             ("app", &app),
         ],
@@ -82,8 +82,8 @@ impl IntoResponse for Page {
     }
 }
 
-/// `sightline://join/HOST/CODE`. What cannot be in a host or path is percent-encoded (RFC 3986, 2.1).
-fn app_link(host: &str, code: &RoomCode) -> String {
+/// `sightline://join/HOST/CODE`, with `?tls=1` where TLS is spoken there. What cannot be in a host or path is percent-encoded (RFC 3986, 2.1).
+pub(crate) fn app_link(host: &str, secure: bool, code: &RoomCode) -> String {
     let mut link = "sightline://join/".to_owned();
     for byte in host.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~:[]/".contains(&byte) {
@@ -93,7 +93,7 @@ fn app_link(host: &str, code: &RoomCode) -> String {
             write!(link, "%{byte:02X}").ok();
         }
     }
-    link + "/" + code.as_str()
+    link + "/" + code.as_str() + if secure { "?tls=1" } else { "" }
 }
 
 /// As text, or in a quoted attribute, of HTML.
@@ -145,21 +145,21 @@ mod tests {
 
     #[test]
     fn an_invitation_has_the_link_and_the_code() {
-        let page = invitation("calls.example:7788", &code("amber-canoe-violet-magnet"), None);
+        let page = invitation("calls.example:7788", false, &code("amber-canoe-violet-magnet"), None);
         assert!(page.html.contains(r#"href="sightline://join/calls.example:7788/amber-canoe-violet-magnet""#));
         assert!(page.html.contains(r#"translate="no">amber-canoe-violet-magnet</p>"#));
         assert!(page.html.contains(">calls.example:7788<"));
         assert!(page.html.contains("Ask the person who invited you"));
-        let ipv6 = invitation("[2001:db8::1]:9", &code("a-b"), None);
+        let ipv6 = invitation("[2001:db8::1]:9", false, &code("a-b"), None);
         assert!(ipv6.html.contains(r#"href="sightline://join/[2001:db8::1]:9/a-b""#), "{}", ipv6.html);
         let app = "https://calls.example/get".parse().expect("a URL");
-        let page = invitation("calls.example", &code("a-b"), Some(&app));
+        let page = invitation("calls.example", false, &code("a-b"), Some(&app));
         assert!(page.html.contains(r#"href="https://calls.example/get""#));
     }
 
     #[test]
     fn a_host_stays_text() {
-        let plain = invitation("h", &code("a-b"), None).html;
+        let plain = invitation("h", false, &code("a-b"), None).html;
         for host in [
             r#""><script>alert(1)</script>"#,
             "' onmouseover='alert(1)",
@@ -170,7 +170,7 @@ mod tests {
             "h?x#y",
             "\u{202e}evil\u{0}\n",
         ] {
-            let html = invitation(host, &code("a-b"), None).html;
+            let html = invitation(host, false, &code("a-b"), None).html;
             for mark in ['<', '>', '"', '\''] {
                 assert_eq!(html.matches(mark).count(), plain.matches(mark).count(), "{mark} of {host}");
             }
@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_page_is_whole_and_runs_nothing() {
-        for page in [invitation("h", &code("a-b"), None), not_found()] {
+        for page in [invitation("h", false, &code("a-b"), None), not_found()] {
             for outside in ["<script", "http:", "https:", "url(", "@import", " src=", " style=", "onclick"] {
                 assert!(!page.html.contains(outside), "{outside}");
             }

@@ -3,7 +3,7 @@
 //! Invariant: an entry about a room or stay that is not there (its call was deleted, or it is closed already) changes
 //! nothing and is no error, so that it does not take the entries along that share its transaction.
 
-use rusqlite::{Transaction, named_params, params};
+use rusqlite::{Connection, Transaction, named_params, params};
 
 use super::summary;
 
@@ -30,7 +30,7 @@ pub const CRASH: &str = "crash";
 ///
 /// # Errors
 /// What SQLite says.
-pub fn apply(transaction: &Transaction<'_>, entry: &RecordEntry) -> rusqlite::Result<()> {
+pub fn apply(transaction: &Connection, entry: &RecordEntry) -> rusqlite::Result<()> {
     let run =
         |sql: &str, parameters: &[(&str, &dyn rusqlite::ToSql)]| transaction.prepare_cached(sql)?.execute(parameters);
     match entry {
@@ -79,7 +79,7 @@ pub fn apply(transaction: &Transaction<'_>, entry: &RecordEntry) -> rusqlite::Re
     Ok(())
 }
 
-fn end_stay(transaction: &Transaction<'_>, room: i64, user: &str, reason: &str, unix_ms: i64) -> rusqlite::Result<()> {
+fn end_stay(transaction: &Connection, room: i64, user: &str, reason: &str, unix_ms: i64) -> rusqlite::Result<()> {
     // The clock may have been set back meanwhile; no stay is shorter than nothing.
     let mut statement = transaction.prepare_cached(
         "UPDATE stay SET left_ms = max(joined_ms, ?3), reason = ?4 WHERE room = ?1 AND user = ?2 AND left_ms IS NULL

@@ -46,7 +46,7 @@ pub use ingest::{
 };
 pub use reader::RecordReader;
 pub use remove::{Deleted, delete_call, keep_days, purge};
-pub use writer::{LogWriter, Turn};
+pub use writer::{LogHandle, LogWriter, Turn};
 
 /// The tables, as a step of the store's migrations.
 pub const SCHEMA: &str = include_str!("schema.sql");

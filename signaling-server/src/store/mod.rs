@@ -13,6 +13,7 @@ use std::{
     collections::VecDeque,
     fs::{File, TryLockError},
     path::{Path, PathBuf},
+    sync::Arc,
     thread::JoinHandle,
     time::Duration,
 };
@@ -24,7 +25,11 @@ use tokio::sync::{
     oneshot,
 };
 
-use crate::{hub::Terms, token::TokenHash};
+use crate::{
+    hub::Terms,
+    record::{self, RecordEntry, Turn},
+    token::TokenHash,
+};
 
 /// Something to be written down.
 #[derive(Debug, Clone)]
@@ -71,6 +76,23 @@ pub(crate) enum Entry {
         room: String,
         user: UserId,
         reason: LeaveReason,
+        unix_ms: i64,
+    },
+    /// What an admin did.
+    Audit(RecordEntry),
+    /// The server goes down in good order with somebody in a room.
+    StayInterrupted {
+        room: String,
+        user: UserId,
+        unix_ms: i64,
+    },
+    /// And that one came back after the restart.
+    StayResumed {
+        room: String,
+        user: UserId,
+        name: String,
+        role: Role,
+        account: Option<String>,
         unix_ms: i64,
     },
     TokensCalledBack {
@@ -188,12 +210,13 @@ const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 impl Store {
     /// Opens or creates the file, and gives what is in it.
-    pub(crate) fn open(path: &Path) -> Result<(Self, Vec<Restored>), StoreError> {
+    pub(crate) fn open(path: &Path, turn: Arc<Turn>) -> Result<(Self, Vec<Restored>), StoreError> {
         // Asked first: SQLite would make a file where none may be.
         let lock = lock(path)?;
         let (connection, restored) = schema::open(path)?;
         let (sender, receiver) = mpsc::channel(QUEUE);
-        let spawned = std::thread::Builder::new().name("store".into()).spawn(move || write(connection, receiver));
+        let spawned =
+            std::thread::Builder::new().name("store".into()).spawn(move || write(connection, &turn, receiver));
         let thread = spawned.map_err(|error| StoreError::Open { path: path.to_owned(), detail: error.to_string() })?;
         Ok((Self { commands: sender, thread, path: path.to_owned(), _lock: lock }, restored))
     }
@@ -265,7 +288,7 @@ fn lock(path: &Path) -> Result<File, StoreError> {
     }
 }
 
-fn write(mut connection: Connection, mut commands: mpsc::Receiver<Command>) {
+fn write(mut connection: Connection, turn: &Turn, mut commands: mpsc::Receiver<Command>) {
     let mut batch = Vec::with_capacity(BATCH);
     let mut kept: VecDeque<Entry> = VecDeque::new();
     let mut open = true;
@@ -296,7 +319,11 @@ fn write(mut connection: Connection, mut commands: mpsc::Receiver<Command>) {
                 Command::Close => open = false,
             }
         }
-        let written = match write_all(&mut connection, kept.make_contiguous()) {
+        let result = {
+            let _turn = turn.take();
+            write_all(&mut connection, kept.make_contiguous())
+        };
+        let written = match result {
             Ok(()) => {
                 kept.clear();
                 Ok(())
@@ -336,7 +363,57 @@ fn write_all(connection: &mut Connection, entries: &[Entry]) -> rusqlite::Result
     transaction.commit()
 }
 
+/// Writes what is kept for good, and then what the hub needs after a restart.
 fn write_entry(savepoint: &Savepoint<'_>, entry: &Entry) -> rusqlite::Result<()> {
+    for lasting in lasting(entry) {
+        record::apply(savepoint, &lasting)?;
+    }
+    write_state(savepoint, entry)
+}
+
+/// What the record for admins has of an entry.
+fn lasting(entry: &Entry) -> Vec<RecordEntry> {
+    match entry {
+        Entry::RoomMade { code, terms, by, unix_ms } => vec![RecordEntry::RoomMade {
+            id: terms.id.clone(),
+            code: code.to_string(),
+            name: Some(terms.name.clone()),
+            unix_ms: *unix_ms,
+            by: by.clone(),
+        }],
+        Entry::RoomForgotten { room, reason, unix_ms, .. } => {
+            vec![RecordEntry::RoomEnded { id: room.clone(), reason: reason.as_str().to_owned(), unix_ms: *unix_ms }]
+        }
+        Entry::PlaceTaken { room, user, name, role, account, unix_ms, .. }
+        | Entry::StayResumed { room, user, name, role, account, unix_ms } => vec![RecordEntry::StayBegan {
+            room: room.clone(),
+            user: user.0.clone(),
+            name: name.clone(),
+            account: account.clone(),
+            role: role.as_str().to_owned(),
+            unix_ms: *unix_ms,
+        }],
+        Entry::PlaceLeft { room, user, reason, unix_ms, .. } => vec![RecordEntry::StayEnded {
+            room: room.clone(),
+            user: user.0.clone(),
+            reason: reason.as_str().to_owned(),
+            unix_ms: *unix_ms,
+        }],
+        Entry::StayInterrupted { room, user, unix_ms } => vec![RecordEntry::StayEnded {
+            room: room.clone(),
+            user: user.0.clone(),
+            reason: LeaveReason::Shutdown.as_str().to_owned(),
+            unix_ms: *unix_ms,
+        }],
+        Entry::Audit(entry) => vec![entry.clone()],
+        Entry::RoomLocked { .. }
+        | Entry::PlaceMedia { .. }
+        | Entry::RoleChanged { .. }
+        | Entry::TokensCalledBack { .. } => Vec::new(),
+    }
+}
+
+fn write_state(savepoint: &Savepoint<'_>, entry: &Entry) -> rusqlite::Result<()> {
     let run =
         |sql: &str, parameters: &[(&str, &dyn rusqlite::ToSql)]| savepoint.prepare_cached(sql)?.execute(parameters);
     let json = |list: &mut dyn Iterator<Item = &String>| serde_json::Value::from_iter(list.cloned()).to_string();
@@ -391,6 +468,7 @@ fn write_entry(savepoint: &Savepoint<'_>, entry: &Entry) -> rusqlite::Result<()>
             touch(code, *unix_ms)?;
             run("DELETE FROM places WHERE user = :user", named_params! {":user": user.0})?
         }
+        Entry::StayInterrupted { .. } | Entry::StayResumed { .. } | Entry::Audit(_) => 0,
         Entry::TokensCalledBack { room, jtis } => {
             for jti in jtis {
                 run(

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OpenFlags};
 use sightline_protocol::{MediaState, Role, RoomCode, UserId};
 
 use super::{Restored, RestoredMember, StoreError, explain};
-use crate::{hub::Terms, token::TokenHash};
+use crate::{hub::Terms, record, switch, token::TokenHash};
 
 /// `PRAGMA application_id` of a file of this server: 'SLsv'.
 const APPLICATION_ID: i32 = 0x534c_7376;
@@ -33,6 +33,9 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../accounts/schema.sql"),
     include_str!("../record/schema.sql"),
 ];
+
+/// Statements that the hub's entries need, with those of the record.
+const STATEMENTS: usize = 64;
 
 /// How long a connection waits for another one's transaction: those of this server take milliseconds. What takes longer is
 /// another program's.
@@ -94,6 +97,7 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
     // file whole.
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let transaction = connection.transaction()?;
     for step in MIGRATIONS.iter().skip(usize::try_from(version).unwrap_or(0)) {
@@ -102,6 +106,8 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
     // Written also where nothing is to be migrated: so a file that cannot be written is found now, not in mid-call.
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", MIGRATIONS.len() as i32)?;
+    // What a crash left open in the record.
+    record::close_open(&transaction, switch::now().unix_ms)?;
     transaction.commit()
 }
 

@@ -44,7 +44,7 @@ fn made(room: &str, unix_ms: i64) -> Entry {
 
 /// Writes the entries, closes, opens again and gives what is there, sorted by code.
 fn over_a_restart(path: &Path, entries: Vec<Entry>) -> Vec<Restored> {
-    let (store, _) = Store::open(path).expect("opens");
+    let (store, _) = Store::open(path, Default::default()).expect("opens");
     let writer = store.writer();
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     runtime.block_on(async {
@@ -55,7 +55,7 @@ fn over_a_restart(path: &Path, entries: Vec<Entry>) -> Vec<Restored> {
     });
     // With a writer still about, as a connection that holds out would have.
     store.finish();
-    let (store, mut restored) = Store::open(path).expect("opens again");
+    let (store, mut restored) = Store::open(path, Default::default()).expect("opens again");
     store.finish();
     restored.sort_by(|a, b| a.code.cmp(&b.code));
     restored
@@ -121,7 +121,7 @@ fn no_token_is_in_the_file() {
 #[test]
 fn one_bad_change_is_logged_and_the_rest_goes_on() {
     let folder = TempDir::new().expect("a folder");
-    let (store, _) = Store::open(&folder.path().join("server.sqlite")).expect("opens");
+    let (store, _) = Store::open(&folder.path().join("server.sqlite"), Default::default()).expect("opens");
     let writer = store.writer();
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     runtime.block_on(async {
@@ -132,7 +132,7 @@ fn one_bad_change_is_logged_and_the_rest_goes_on() {
         writer.write(made("amber-canoe", 1)).await;
     });
     store.finish();
-    let (store, restored) = Store::open(&folder.path().join("server.sqlite")).expect("opens again");
+    let (store, restored) = Store::open(&folder.path().join("server.sqlite"), Default::default()).expect("opens again");
     store.finish();
     assert_eq!(restored.len(), 1);
 }
@@ -140,7 +140,7 @@ fn one_bad_change_is_logged_and_the_rest_goes_on() {
 /// Opens what must be refused; the file must be as before, byte by byte.
 fn refused(path: &Path) -> StoreError {
     let before = fs::read(path).ok();
-    let error = Store::open(path).expect_err("must be refused");
+    let error = Store::open(path, Default::default()).expect_err("must be refused");
     assert_eq!(fs::read(path).ok(), before, "the file was changed");
     let text = error.to_string();
     assert!(text.contains(&*path.to_string_lossy()) && text.contains(';'), "says neither which nor what to do: {text}");
@@ -170,7 +170,7 @@ fn files_that_cannot_be_used_are_refused_and_left_as_they_are() {
 
     over_a_restart(&file("newer"), vec![]);
     Connection::open(file("newer")).and_then(|c| c.pragma_update(None, "user_version", 99)).expect("changed");
-    assert!(matches!(refused(&file("newer")), StoreError::Newer { found: 99, known: 2, .. }));
+    assert!(matches!(refused(&file("newer")), StoreError::Newer { found: 99, known: 4, .. }));
 
     Connection::open(file("foreign")).and_then(|c| c.execute_batch("CREATE TABLE cakes (name)")).expect("made");
     assert!(matches!(refused(&file("foreign")), StoreError::Foreign(_)));
@@ -183,17 +183,17 @@ fn files_that_cannot_be_used_are_refused_and_left_as_they_are() {
 fn a_file_that_another_server_has_is_refused() {
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("server.sqlite");
-    let (store, _) = Store::open(&path).expect("opens");
-    assert!(matches!(Store::open(&path).expect_err("in use"), StoreError::InUse(_)));
+    let (store, _) = Store::open(&path, Default::default()).expect("opens");
+    assert!(matches!(Store::open(&path, Default::default()).expect_err("in use"), StoreError::InUse(_)));
     store.finish();
-    Store::open(&path).expect("free again").0.finish();
+    Store::open(&path, Default::default()).expect("free again").0.finish();
 }
 
 #[test]
 fn what_cannot_be_written_now_is_written_later() {
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("server.sqlite");
-    let (store, _) = Store::open(&path).expect("opens");
+    let (store, _) = Store::open(&path, Default::default()).expect("opens");
     let writer = store.writer();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     // Another program has the file for longer than anybody waits.
@@ -208,7 +208,7 @@ fn what_cannot_be_written_now_is_written_later() {
         writer.flushed().await.expect("written");
     });
     store.finish();
-    let (store, restored) = Store::open(&path).expect("opens again");
+    let (store, restored) = Store::open(&path, Default::default()).expect("opens again");
     store.finish();
     assert_eq!(restored.len(), 2);
 }
@@ -238,7 +238,7 @@ fn a_new_file_is_its_owners_alone() {
     use std::os::unix::fs::PermissionsExt;
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("server.sqlite");
-    let (store, _) = Store::open(&path).expect("opens");
+    let (store, _) = Store::open(&path, Default::default()).expect("opens");
     let (one, two) = (store.secret("x", &[1; 32]).expect("kept"), store.secret("x", &[2; 32]).expect("kept"));
     assert_eq!((one.as_slice(), two.as_slice()), ([1; 32].as_slice(), [1; 32].as_slice()));
     store.finish();

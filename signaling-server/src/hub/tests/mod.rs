@@ -3,6 +3,7 @@
 mod away;
 mod hosting;
 mod lifecycle;
+mod people;
 mod random;
 mod refusals;
 
@@ -18,7 +19,7 @@ use sightline_protocol::{
     ServerMessage, UserId, VERSION,
 };
 
-use super::{ConnId, Effect, Farewell, Hub, NewRoom, Now};
+use super::{ConnId, Deed, Effect, Farewell, Hub, Known, NewRoom, Now};
 use crate::{
     auth::Keys,
     config::{Config, Limits},
@@ -37,6 +38,7 @@ pub(super) struct World {
     inboxes: HashMap<ConnId, Vec<ServerMessage>>,
     closed: Vec<(ConnId, Farewell)>,
     entries: Vec<Entry>,
+    deeds: Vec<Deed>,
 }
 
 #[derive(Debug, Clone)]
@@ -74,6 +76,7 @@ impl World {
             inboxes: HashMap::new(),
             closed: Vec::new(),
             entries: Vec::new(),
+            deeds: Vec::new(),
         }
     }
 
@@ -103,6 +106,8 @@ impl World {
                 }
                 Effect::Close(conn, farewell) => self.closed.push((conn, farewell)),
                 Effect::Store(entry) => self.entries.push(entry),
+                Effect::Deed(deed) => self.deeds.push(deed),
+                Effect::Refused(_) => {}
             }
         }
         result
@@ -129,7 +134,7 @@ impl World {
     }
 
     pub(super) fn say(&mut self, conn: ConnId, message: ClientMessage) {
-        self.with_effects(|hub, now, out| hub.message(conn, message, now, out));
+        self.with_effects(|hub, now, out| hub.message(conn, message, Known::default(), now, out));
     }
 
     /// Says something and gives the answers to it.
@@ -358,7 +363,7 @@ fn everybody_is_told_when_the_server_goes_down() {
     let code = world.room();
     let ada = world.member(&code, "Ada");
     let stranger = world.connect();
-    world.with_effects(|hub, _, out| hub.shut_down(out));
+    world.with_effects(|hub, now, out| hub.shut_down(now, out));
     for conn in [ada.conn, stranger] {
         let heard = world.heard(conn);
         assert!(matches!(heard.as_slice(), [ServerMessage::Error { code: ErrorCode::ShuttingDown, .. }]), "{heard:?}");

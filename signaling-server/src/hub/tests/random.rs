@@ -235,7 +235,12 @@ fn write_down(books: &mut Books, entry: Entry) {
             let seat = books.values_mut().find_map(|room| room.get_mut(&user.0));
             *seat.expect("the place") = media;
         }
-        Entry::RoleChanged { .. } | Entry::RoomLocked { .. } | Entry::TokensCalledBack { .. } => {}
+        Entry::RoleChanged { .. }
+        | Entry::RoomLocked { .. }
+        | Entry::TokensCalledBack { .. }
+        | Entry::StayInterrupted { .. }
+        | Entry::StayResumed { .. }
+        | Entry::Audit(_) => {}
         Entry::PlaceLeft { code, user, .. } => {
             books.get_mut(code.as_str()).expect("the room").remove(&user.0).expect("the place");
         }

@@ -34,7 +34,7 @@ impl Fixture {
     fn new() -> Self {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("server.sqlite");
-        Store::open(&path).unwrap().0.finish();
+        Store::open(&path, Default::default()).unwrap().0.finish();
         let connection = open_to_write(&path).unwrap();
         Self { _folder: folder, path, connection }
     }

@@ -80,7 +80,7 @@ fn what_a_crash_left_open_is_closed_at_the_last_time_anything_was_known() {
         ended("r1", "u2", "left", NOON + 3000),
         began("r2", "u3", "Cyd", NOON + 90_000),
     ]);
-    fixture.connection.execute("INSERT INTO rooms VALUES ('still-there', 0)", []).unwrap();
+    fixture.connection.execute("INSERT INTO rooms (code, last_used_ms) VALUES ('still-there', 0)", []).unwrap();
     close(&mut fixture, NOON + 500_000);
     let row = |user: &str, joined, left, reason: &str| (user.to_owned(), joined, Some(left), Some(reason.to_owned()));
     assert_eq!(

@@ -1,0 +1,116 @@
+//! Accounts over HTTP.
+
+use serde::{Deserialize, Serialize};
+
+/// Body of `POST /accounts` and `POST /accounts/sign-in`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Credentials {
+    /// 1 to 32 characters without space in them.
+    pub name: String,
+    /// 8 to 128 characters.
+    pub password: String,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Credentials").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Who is signed in from now on.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SignedIn {
+    /// Goes into `Authorization: Bearer`, and into the `accountToken` of a hello. Good for 30 days after its last use.
+    pub token: String,
+    /// As it is shown.
+    pub name: String,
+    /// May do what admins may.
+    pub admin: bool,
+}
+
+impl std::fmt::Debug for SignedIn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SignedIn").field("name", &self.name).field("admin", &self.admin).finish_non_exhaustive()
+    }
+}
+
+/// Body of `POST /accounts/password`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct PasswordChange {
+    /// The one there is.
+    pub old: String,
+    /// The one there is to be.
+    pub new: String,
+}
+
+impl std::fmt::Debug for PasswordChange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PasswordChange")
+    }
+}
+
+/// Body of `DELETE /accounts/me`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct PasswordProof {
+    /// The account's.
+    pub password: String,
+}
+
+impl std::fmt::Debug for PasswordProof {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PasswordProof")
+    }
+}
+
+/// Whose token it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Me {
+    /// As it is shown.
+    pub name: String,
+    /// May do what admins may.
+    pub admin: bool,
+}
+
+/// Names of accounts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Names {
+    /// As they are shown.
+    pub names: Vec<String>,
+}
+
+/// An account by its name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Named {
+    /// However it is written.
+    pub name: String,
+}
+
+/// What somebody reported about a random partner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ReportLine {
+    /// Names the report.
+    pub id: i64,
+    /// Who reported: name, and id of the account or the visit.
+    pub who: String,
+    /// Of the same kind.
+    pub who_id: String,
+    /// Whom.
+    pub whom: String,
+    /// Of the same kind.
+    pub whom_id: String,
+    /// Id of their room.
+    pub room_id: String,
+    /// In the words of the one who reported.
+    pub reason: String,
+    /// Milliseconds since the Unix epoch.
+    pub unix_ms: i64,
+}

@@ -1,0 +1,195 @@
+//! What admins read and delete. Each action that changes something is in the audit log, under the name of who did it.
+
+use axum::{
+    Json,
+    extract::{Path, Query, State},
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Deserialize;
+use sightline_protocol::{
+    EndReason, ErrorCode, Refusal,
+    account::ReportLine,
+    admin::{AuditPage, CallDetails, CallFilter, CallPage, Totals},
+    logs::LogBatch,
+};
+
+use super::{Doors, guard::Caller, problem::Refused};
+use crate::{
+    record::{Deleted, RecordError, RecordReader},
+    switch,
+};
+
+/// Windows of a track in a report, where the caller has no other wish: as many as a wide chart has pixels.
+const POINTS: usize = 2000;
+
+#[derive(Debug, Deserialize)]
+#[serde(default)]
+pub(super) struct Points {
+    points: usize,
+}
+
+impl Default for Points {
+    fn default() -> Self {
+        Self { points: POINTS }
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Range {
+    from_ms: Option<i64>,
+    to_ms: Option<i64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default)]
+pub(super) struct Part {
+    limit: u32,
+    offset: u32,
+}
+
+impl Default for Part {
+    fn default() -> Self {
+        Self { limit: 100, offset: 0 }
+    }
+}
+
+/// Calls, filtered, sorted and in pages.
+pub(super) async fn calls(
+    State(doors): State<Doors>,
+    caller: Caller,
+    Query(filter): Query<CallFilter>,
+) -> Result<Json<CallPage>, Refused> {
+    caller.admin()?;
+    Ok(Json(read(&doors, move |reader| reader.calls(&filter)).await?))
+}
+
+/// All that is known of a call but its samples.
+pub(super) async fn call(
+    State(doors): State<Doors>,
+    caller: Caller,
+    Path(room): Path<String>,
+) -> Result<Json<CallDetails>, Refused> {
+    caller.admin()?;
+    Ok(Json(read(&doors, move |reader| reader.call(&room)).await?))
+}
+
+/// What the clients in a call uploaded, thinned.
+pub(super) async fn reports(
+    State(doors): State<Doors>,
+    caller: Caller,
+    Path(room): Path<String>,
+    Query(Points { points }): Query<Points>,
+) -> Result<Json<Vec<LogBatch>>, Refused> {
+    caller.admin()?;
+    Ok(Json(read(&doors, move |reader| reader.reports(&room, points)).await?))
+}
+
+/// A call's samples as CSV.
+pub(super) async fn export(
+    State(doors): State<Doors>,
+    caller: Caller,
+    Path(room): Path<String>,
+) -> Result<Response, Refused> {
+    caller.admin()?;
+    let csv = read(&doors, move |reader| {
+        let mut csv = Vec::new();
+        reader.export_csv(&room, &mut csv)?;
+        Ok(csv)
+    })
+    .await?;
+    let kind = HeaderValue::from_static("text/csv; charset=utf-8");
+    Ok(([(header::CONTENT_TYPE, kind)], csv).into_response())
+}
+
+/// Deletes a call and everything that was uploaded of it. One that goes on is ended first.
+pub(super) async fn delete(
+    State(doors): State<Doors>,
+    caller: Caller,
+    Path(room): Path<String>,
+) -> Result<StatusCode, Refused> {
+    let who = caller.admin()?.to_owned();
+    let records = doors.records()?;
+    let now = switch::now();
+    let id = room.clone();
+    // Where it is over already there is nothing to end.
+    let ended = doors.switch.change(move |hub, now, out| hub.end_room_named(&id, EndReason::Admin, now, out)).await;
+    if let Err(refusal) = ended
+        && refusal.code != ErrorCode::UnknownRoom
+    {
+        return Err(refusal.into());
+    }
+    match records.writer.delete_call(room, who, now.unix_ms).await.map_err(refused)? {
+        Deleted::Done => Ok(StatusCode::NO_CONTENT),
+        Deleted::AlreadyGone => Err(Refusal::new(ErrorCode::Gone, "This call was deleted already.").into()),
+        Deleted::Unknown => Err(refused(RecordError::UnknownCall)),
+        Deleted::StillOpen => {
+            Err(Refusal::new(ErrorCode::Unavailable, "The room could not be ended. Try again in a moment.").into())
+        }
+    }
+}
+
+/// Figures over a range of time; all time without one.
+pub(super) async fn totals(
+    State(doors): State<Doors>,
+    caller: Caller,
+    Query(Range { from_ms, to_ms }): Query<Range>,
+) -> Result<Json<Totals>, Refused> {
+    caller.admin()?;
+    let to = to_ms.unwrap_or_else(|| switch::now().unix_ms);
+    Ok(Json(read(&doors, move |reader| reader.totals(from_ms.unwrap_or(0), to)).await?))
+}
+
+/// What admins did, the latest first.
+pub(super) async fn audit(
+    State(doors): State<Doors>,
+    caller: Caller,
+    Query(Part { limit, offset }): Query<Part>,
+) -> Result<Json<AuditPage>, Refused> {
+    caller.admin()?;
+    Ok(Json(read(&doors, move |reader| reader.audit(limit, offset)).await?))
+}
+
+/// What people reported about their random partners, the latest first.
+pub(super) async fn complaints(
+    State(doors): State<Doors>,
+    caller: Caller,
+    Query(Part { limit, offset }): Query<Part>,
+) -> Result<Json<Vec<ReportLine>>, Refused> {
+    caller.admin()?;
+    let accounts = doors.people.clone();
+    let reports = super::people::blocking(move || accounts.reports(limit, offset)).await?;
+    let line = |report: crate::accounts::lists::Report| ReportLine {
+        id: report.id,
+        who_id: report.who.person.to_string(),
+        who: report.who.name,
+        whom_id: report.whom.person.to_string(),
+        whom: report.whom.name,
+        room_id: report.room,
+        reason: report.reason,
+        unix_ms: report.unix_ms,
+    };
+    Ok(Json(reports.into_iter().map(line).collect()))
+}
+
+/// Looks something up off the tasks that serve.
+async fn read<T: Send + 'static>(
+    doors: &Doors,
+    look: impl FnOnce(&RecordReader) -> Result<T, RecordError> + Send + 'static,
+) -> Result<T, Refused> {
+    let reader = doors.records()?.reader.clone();
+    let looked = tokio::task::spawn_blocking(move || look(&reader)).await;
+    looked.unwrap_or_else(|error| Err(RecordError::Failed(error.to_string()))).map_err(refused)
+}
+
+fn refused(error: RecordError) -> Refused {
+    let code = match error {
+        RecordError::UnknownCall => ErrorCode::NotFound,
+        RecordError::Closed => ErrorCode::ShuttingDown,
+        RecordError::Busy | RecordError::Full | RecordError::Output(_) | RecordError::Failed(_) => {
+            ErrorCode::Unavailable
+        }
+    };
+    Refusal::new(code, error.to_string()).into()
+}
