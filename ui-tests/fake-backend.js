@@ -320,6 +320,36 @@ function table(id, fromMs) {
   return { columns, rows };
 }
 
+/** What the uploader tells; `?sharing=off|on|away`, until the switch is pressed. */
+if (query.has('sharing')) settings.shareSamples = query.get('sharing') !== 'off';
+function sharing() {
+  const on = settings.shareSamples;
+  const away = on && query.get('sharing') === 'away';
+  const sample = { seq: 0, stay: 0, kind: 'audio', direction: 'inbound', startMs: 1764327000000, endMs: 1764327015000 };
+  return {
+    on,
+    waitingRows: away ? 1284 : 0,
+    lastSuccessMs: on ? Date.now() - 90_000 : null,
+    lastError: away
+      ? 'The server cannot be reached (connection refused). What is to be sent waits until it can.'
+      : null,
+    fields: [
+      { path: 'schema', says: 'The version of this format.' },
+      { path: 'session', says: 'About your stay in the call:' },
+      { path: 'session.name', says: 'Your name in the call, as the others see it.' },
+      { path: 'samples', says: 'How sound and pictures were, for each person and direction and each 15 seconds:' },
+      ...Array.from({ length: 40 }, (_, n) => ({
+        path: `samples[].values.limitedByBandwidthPercent${n || ''}`,
+        says: 'The share of the time for which the connection held quality down.',
+      })),
+    ],
+    example:
+      scenario.calls === 'none'
+        ? null
+        : JSON.stringify({ schema: 1, session: { name: settings.name }, samples: Array(9).fill(sample) }, null, 2),
+  };
+}
+
 /** A frame's head, with its length before it and room for `size` bytes behind it. */
 function chartHead(size) {
   const head = {
@@ -418,6 +448,7 @@ const commands = {
       throw { code: 'no-server', message: `'${args.settings.server}' is not the address of a signaling server.` };
     return Object.assign(settings, args.settings);
   },
+  sharing: () => sharing(),
   devices: () => devices,
   startCall: () => {
     if (scenario.state === 'no-server')

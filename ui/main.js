@@ -33,6 +33,8 @@ export class App {
   #view = null;
   #rail = new Rail((place) => this.go(place));
   #main = h('main', { id: 'view' });
+  /** All settings go each time: a change waits for the one before, or it would take that back. @type {Promise<void>} */
+  #saving = Promise.resolve();
 
   /** @param {import('./generated/ipc.js').Boot} boot */
   constructor(boot) {
@@ -110,9 +112,13 @@ export class App {
    * Stores settings; what the native side made of them counts.
    * @param {Partial<import('./generated/ipc.js').Settings>} change
    */
-  async save(change) {
-    this.settings = await backend.saveSettings({ ...this.settings, ...change });
-    this.#applyTheme();
+  save(change) {
+    const saved = this.#saving.then(async () => {
+      this.settings = await backend.saveSettings({ ...this.settings, ...change });
+      this.#applyTheme();
+    });
+    this.#saving = saved.catch(() => {});
+    return saved;
   }
 
   /** Says what went wrong where no field is to blame. @param {unknown} error */

@@ -384,6 +384,29 @@ export const t = {
     noEvents: 'No events were recorded.',
   },
 
+  sharing: {
+    title: 'Share call quality with the server',
+    on: 'Share the figures of my calls',
+    onHint: 'From the next call on, each with the server that it goes through.',
+    readers:
+      'Whoever runs that server can read them, with your name and the names of the others, for as long as the server keeps them. Figures of calls that this computer is the server of stay on this computer.',
+    never: 'Addresses are never included; nor are sound, pictures, messages or the names of your devices.',
+    waits:
+      'While the server is away nothing is lost: the figures wait in the record on this computer until it is back. Only a call that ‘Keep calls’ has deleted by then is never sent. Switching this off drops what waits, also of a call that goes on; what was sent stays at the server.',
+    what: 'What is sent',
+    isOff: 'Nothing is sent.',
+    waiting: (/** @type {number} */ n) => (n === 0 ? 'Nothing waits.' : `${plural(n, 'row waits', 'rows wait')}.`),
+    neverSent: 'Nothing was sent yet.',
+    lastSent: (/** @type {string} */ time) => `Last sent: ${time}.`,
+    whole: 'This is all that is sent while sharing is on, and nothing else. Addresses are never included.',
+    fields: 'Every field, in words',
+    next: 'What is sent next, or would be: the first rows of each kind',
+    noExample: 'No call was recorded yet, so there is no example.',
+    copy: 'Copy',
+    copied: 'Copied what is sent',
+    notCopied: 'The clipboard is not available here. Select the text and copy it by hand.',
+  },
+
   settings: {
     window: 'Settings',
     title: 'Settings',
@@ -410,9 +433,6 @@ export const t = {
     keep: 'Keep calls',
     keepForEver: 'for ever',
     keepDays: (/** @type {number} */ n) => plural(n, 'day', 'days'),
-    share: 'Share figures with the server',
-    shareHint:
-      'No server can take them yet, so nothing is sent now. Once yours can, it gets the figures of your calls while this is on; never sound, pictures or messages.',
     look: 'Appearance',
     theme: 'Theme',
     themes: { system: 'As the system', light: 'Light', dark: 'Dark' },
