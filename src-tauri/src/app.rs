@@ -1,7 +1,7 @@
 //! The app without its window: what the commands do.
 //!
 //! Invariant: one call at a time, and the lobby is closed before a call begins, so that no device is opened twice. Shutdown:
-//! leave the call, which completes its record; close the lobby; stop the watch for devices; end the server.
+//! leave the call, which completes its record; end the upload; close the lobby; stop the watch for devices; end the server.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -25,12 +25,13 @@ use crate::invitation;
 use crate::ipc::{
     Answer, Boot, CallDetail, CallLine, CallState, ChatLine, Device, DeviceKind, ErrorCode, ExportFormat,
     HistoryFilter, HistoryTable, Hosting, Invitation, IpcError, NetworkCheck, Page, PageEvent, RoomPlan, RunningCall,
-    Settings, WaitingLink, WrittenFile,
+    Settings, Sharing, WaitingLink, WrittenFile,
 };
 use crate::lobby::{Lobby, Wanted};
 use crate::options::Options;
 use crate::passes::Passes;
 use crate::settings::SettingsFile;
+use crate::sharing::Sharer;
 use crate::words;
 
 /// Recent calls on the home screen.
@@ -42,6 +43,9 @@ pub(crate) struct App {
     folders: Folders,
     page: Arc<dyn Page>,
     settings: SettingsFile,
+    /// Held while they are changed, so that what follows from two changes comes in their order.
+    changing: tokio::sync::Mutex<()>,
+    sharer: Arc<Sharer>,
     host: Host,
     tiles: Arc<Tiles>,
     frames: FrameSocket,
@@ -77,6 +81,8 @@ impl App {
         let frames = FrameSocket::open(tiles.clone()).await.context("cannot listen on 127.0.0.1")?;
         let app = Arc::new(Self {
             settings: SettingsFile::open(folders.settings()),
+            changing: tokio::sync::Mutex::default(),
+            sharer: Arc::new(Sharer::new(folders.history())),
             host: Host::new(options.listen, folders.rooms()),
             lobby: Lobby::new(tiles.clone(), page.clone()),
             link: Mutex::new(Link { waiting: options.link.clone(), listens: false }),
@@ -95,6 +101,7 @@ impl App {
             page,
         });
         app.tidy_history().await;
+        app.share(Sharer::start).await;
         app.watch_devices();
         Ok(app)
     }
@@ -144,6 +151,7 @@ impl App {
 
     /// Keeps new settings.
     pub(crate) async fn save_settings(&self, settings: Settings) -> Answer<Settings> {
+        let _alone = self.changing.lock().await;
         let before = self.settings.get();
         let server = settings.server.trim();
         if !server.is_empty() && server != before.server {
@@ -153,7 +161,21 @@ impl App {
         if kept.keep_days != before.keep_days {
             self.tidy_history().await;
         }
+        self.share(Sharer::set).await;
         Ok(kept)
+    }
+
+    /// Tells the sharer what the settings say.
+    async fn share(&self, tell: fn(&Sharer, bool)) {
+        let (sharer, on) = (self.sharer.clone(), self.settings.get().share_samples);
+        // A defect is logged, and keeps nothing else from being kept.
+        blocking(move || Ok(tell(&sharer, on))).await.ok();
+    }
+
+    /// How sharing stands, and what is sent.
+    pub(crate) async fn sharing(&self) -> Answer<Sharing> {
+        let sharer = self.sharer.clone();
+        blocking(move || Ok(sharer.standing())).await
     }
 
     /// Devices as they were last listed; asks for them where that has not happened yet.
@@ -283,6 +305,7 @@ impl App {
             equipment,
             video: video_settings(&settings),
             history: self.folders.history(),
+            sharer: self.sharer.clone(),
             token,
         };
         let running = call::join(plan, self.tiles.clone(), self.page.clone(), &self.given_up).await?;
@@ -328,6 +351,7 @@ impl App {
 
     /// Takes another device in the call, and keeps the choice.
     pub(crate) async fn set_device(&self, kind: DeviceKind, id: String) -> Answer<()> {
+        let alone = self.changing.lock().await;
         let mut settings = self.settings.get();
         match kind {
             DeviceKind::Camera => settings.camera = id,
@@ -335,6 +359,7 @@ impl App {
             DeviceKind::Speaker => settings.speaker = id,
         }
         let settings = self.settings.set(settings)?;
+        drop(alone);
         let equipment = Equipment::of(&Choice::from(&settings), &self.options);
         self.order(Order::Device(kind, Box::new(equipment))).await
     }
@@ -435,6 +460,9 @@ impl App {
     /// Ends everything in order. Afterwards nothing of a call is lost, and every device is free.
     pub(crate) async fn shut_down(&self) {
         self.leave_call().await;
+        let sharer = self.sharer.clone();
+        // A defect is logged; the rest is to end all the same.
+        blocking(move || Ok(sharer.stop())).await.ok();
         self.lobby.close().await;
         let watch = lock(&self.watch).take();
         if let Err(error) = spawn_blocking(move || drop(watch)).await {

@@ -11,6 +11,7 @@ mod history;
 mod home;
 mod lobby;
 mod settings;
+mod sharing;
 #[cfg(test)]
 mod types;
 
@@ -22,3 +23,4 @@ pub(crate) use history::*;
 pub(crate) use home::*;
 pub(crate) use lobby::*;
 pub(crate) use settings::*;
+pub(crate) use sharing::*;
