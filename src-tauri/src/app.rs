@@ -1,7 +1,7 @@
 //! The app without its window: what the commands do.
 //!
 //! Invariant: one call at a time, and the lobby is closed before a call begins, so that no device is opened twice. Shutdown:
-//! leave the call, which completes its record; close the lobby; stop the watch for devices; end the server.
+//! leave the call, which completes its record; end the upload; close the lobby; stop the watch for devices; end the server.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -25,13 +25,14 @@ use crate::invitation;
 use crate::ipc::{
     Answer, Boot, CallDetail, CallLine, CallState, ChatLine, Device, DeviceKind, ErrorCode, ExportFormat,
     HistoryFilter, HistoryTable, Hosting, Invitation, IpcError, NetworkCheck, Page, PageEvent, RoomPlan, RunningCall,
-    Settings, WaitingLink, WrittenFile,
+    Settings, Sharing, WaitingLink, WrittenFile,
 };
 use crate::lobby::{Lobby, Wanted};
 use crate::options::Options;
 use crate::passes::Passes;
 use crate::people::People;
 use crate::settings::SettingsFile;
+use crate::sharing::Sharer;
 use crate::words;
 
 /// Recent calls on the home screen.
@@ -43,6 +44,9 @@ pub(crate) struct App {
     folders: Folders,
     page: Arc<dyn Page>,
     settings: SettingsFile,
+    /// Held while they are changed, so that what follows from two changes comes in their order.
+    changing: tokio::sync::Mutex<()>,
+    sharer: Arc<Sharer>,
     host: Host,
     tiles: Arc<Tiles>,
     frames: FrameSocket,
@@ -81,6 +85,8 @@ impl App {
         let app = Arc::new(Self {
             people: People::open(&folders, &settings.get().server, page.clone()),
             settings,
+            changing: tokio::sync::Mutex::default(),
+            sharer: Arc::new(Sharer::new(folders.history())),
             host: Host::new(options.listen, folders.rooms()),
             lobby: Lobby::new(tiles.clone(), page.clone()),
             link: Mutex::new(Link { waiting: options.link.clone(), listens: false }),
@@ -99,6 +105,7 @@ impl App {
             page,
         });
         app.tidy_history().await;
+        app.share(Sharer::start).await;
         app.watch_devices();
         app.follow_people();
         Ok(app)
@@ -149,6 +156,7 @@ impl App {
 
     /// Keeps new settings.
     pub(crate) async fn save_settings(&self, settings: Settings) -> Answer<Settings> {
+        let _alone = self.changing.lock().await;
         let before = self.settings.get();
         let server = settings.server.trim();
         if !server.is_empty() && server != before.server {
@@ -161,7 +169,21 @@ impl App {
         if kept.server != before.server {
             self.people.server_set(&kept.server);
         }
+        self.share(Sharer::set).await;
         Ok(kept)
+    }
+
+    /// Tells the sharer what the settings say.
+    async fn share(&self, tell: fn(&Sharer, bool)) {
+        let (sharer, on) = (self.sharer.clone(), self.settings.get().share_samples);
+        // A defect is logged, and keeps nothing else from being kept.
+        blocking(move || Ok(tell(&sharer, on))).await.ok();
+    }
+
+    /// How sharing stands, and what is sent.
+    pub(crate) async fn sharing(&self) -> Answer<Sharing> {
+        let sharer = self.sharer.clone();
+        blocking(move || Ok(sharer.standing())).await
     }
 
     /// Devices as they were last listed; asks for them where that has not happened yet.
@@ -295,6 +317,7 @@ impl App {
             equipment,
             video: video_settings(&settings),
             history: self.folders.history(),
+            sharer: self.sharer.clone(),
             token,
             has_door: !is_meeting,
         };
@@ -345,6 +368,7 @@ impl App {
 
     /// Takes another device in the call, and keeps the choice.
     pub(crate) async fn set_device(&self, kind: DeviceKind, id: String) -> Answer<()> {
+        let alone = self.changing.lock().await;
         let mut settings = self.settings.get();
         match kind {
             DeviceKind::Camera => settings.camera = id,
@@ -352,6 +376,7 @@ impl App {
             DeviceKind::Speaker => settings.speaker = id,
         }
         let settings = self.settings.set(settings)?;
+        drop(alone);
         let equipment = Equipment::of(&Choice::from(&settings), &self.options);
         self.order(Order::Device(kind, Box::new(equipment))).await
     }
@@ -459,6 +484,9 @@ impl App {
     pub(crate) async fn shut_down(&self) {
         self.leave_call().await;
         self.people.shut_down().await;
+        let sharer = self.sharer.clone();
+        // A defect is logged; the rest is to end all the same.
+        blocking(move || Ok(sharer.stop())).await.ok();
         self.lobby.close().await;
         let watch = lock(&self.watch).take();
         if let Err(error) = spawn_blocking(move || drop(watch)).await {

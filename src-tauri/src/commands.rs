@@ -15,7 +15,7 @@ use crate::call::Order;
 use crate::chart::Look;
 use crate::ipc::{
     Answer, Boot, CallDetail, CallLine, CallState, ChatLine, Device, DeviceKind, ExportFormat, HistoryFilter,
-    HistoryTable, HostAct, Hosting, Invitation, NetworkCheck, RoomPlan, Settings, WrittenFile,
+    HistoryTable, HostAct, Hosting, Invitation, NetworkCheck, RoomPlan, Settings, Sharing, WrittenFile,
 };
 
 /// The app as the commands get it.
@@ -34,6 +34,11 @@ pub(crate) async fn save_settings(app: Held<'_>, settings: Settings) -> Answer<S
 #[tauri::command]
 pub(crate) async fn hosting(app: Held<'_>) -> Answer<Hosting> {
     Ok(app.hosting().await)
+}
+
+#[tauri::command]
+pub(crate) async fn sharing(app: Held<'_>) -> Answer<Sharing> {
+    app.sharing().await
 }
 
 #[tauri::command]

@@ -7,6 +7,7 @@
 //! call     the call that runs     lobby   devices before it            frames     pictures to the page
 //! history  the record as the page shows it     hosting   the server inside the app
 //! chart    the charts of one of its calls     people    accounts, calls by name, random partners
+//! sharing  what of the record goes to servers
 //! settings the settings file      options the command line             invitation, words, folders
 //! ```
 
@@ -26,6 +27,7 @@ mod options;
 mod passes;
 mod people;
 mod settings;
+mod sharing;
 #[cfg(test)]
 mod testing;
 mod tray;

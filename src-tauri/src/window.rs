@@ -45,6 +45,7 @@ pub fn run(options: Options) -> Result<()> {
             commands::boot,
             commands::save_settings,
             commands::hosting,
+            commands::sharing,
             commands::devices,
             commands::start_call,
             commands::open_invitation,

@@ -220,6 +220,15 @@ pub(crate) mod people {
     }
 }
 
+/// What is shared with servers.
+pub(crate) mod sharing {
+    pub(crate) fn not_dropped(why: &str) -> String {
+        format!(
+            "nothing is sent, but what still waits could not be dropped ({why}); Sightline tries that again when it starts"
+        )
+    }
+}
+
 /// Titles of the table of a call.
 pub(crate) mod columns {
     use sightline_quality::{ProcessMetric, TrackMetric};

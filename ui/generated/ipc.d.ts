@@ -69,7 +69,7 @@ dataSaver: boolean,
  */
 keepDays: number, 
 /**
- * Sends samples to the server.
+ * Shares the record of each call with the server that it goes through.
  */
 shareSamples: boolean, 
 /**
@@ -80,6 +80,48 @@ theme: Theme,
  * Language of the page.
  */
 language: Language, };
+
+/**
+ * How sharing stands, and what is sent.
+ */
+export type Sharing = { 
+/**
+ * Calls are shared.
+ */
+on: boolean, 
+/**
+ * Rows of the record that wait to be sent.
+ */
+waitingRows: number, 
+/**
+ * When a server last took something, since sharing was switched on or before; null where none did.
+ */
+lastSuccessMs: number | null, 
+/**
+ * The latest trouble that is not over; null where all is well.
+ */
+lastError: string | null, 
+/**
+ * Every field that is sent.
+ */
+fields: Array<SharedField>, 
+/**
+ * What is sent next, or, where nothing waits, an example of the latest call; null where no call was recorded.
+ */
+example: string | null, };
+
+/**
+ * A field of what is sent.
+ */
+export type SharedField = { 
+/**
+ * Where it is; `[]` stands for each of a list.
+ */
+path: string, 
+/**
+ * What it says, as a sentence.
+ */
+says: string, };
 
 /**
  * What the page starts with.

@@ -110,7 +110,7 @@ impl Driver {
                 let from = name.map_or_else(|| self.author(&from), |name| PeerInfo { id: from.0.clone(), name });
                 self.events.emit(CallEvent::Chat { from, text, earlier });
             }
-            ServerMessage::Room { room, seconds_left, .. } => self.on_room(room, seconds_left),
+            ServerMessage::Room { room, seconds_left, token, .. } => self.on_room(room, seconds_left, token),
             ServerMessage::Ended { reason, .. } => self.end = Some(EndReason::Over(reason)),
             ServerMessage::Asked { from, request } => self.on_asked(&from, request),
             ServerMessage::Error { code, message } => match code {
@@ -204,8 +204,8 @@ impl Driver {
         self.events.emit(CallEvent::Room(news));
     }
 
-    pub(crate) fn on_room(&self, state: RoomState, seconds_left: Option<u32>) {
-        self.tell_of_room(RoomNews::State { state: Box::new(state), seconds_left });
+    pub(crate) fn on_room(&self, state: RoomState, seconds_left: Option<u32>, token: Option<String>) {
+        self.tell_of_room(RoomNews::State { state: Box::new(state), seconds_left, token });
     }
 
     /// A host asks for something: it is done, and shown who asked.

@@ -27,6 +27,7 @@ use crate::frames::{OWN_TILE, Tiles};
 use crate::ipc::{
     Answer, CallPhase, CallState, ChatLine, DeviceKind, ErrorCode, IpcError, Page, PageEvent, SpeakingLevels,
 };
+use crate::sharing::Sharer;
 use crate::words;
 
 /// What a person presses in a moment, many times over.
@@ -45,6 +46,7 @@ pub(crate) struct Plan {
     pub(crate) equipment: Equipment,
     pub(crate) video: VideoSettings,
     pub(crate) history: PathBuf,
+    pub(crate) sharer: Arc<Sharer>,
     /// For the room, where we have one.
     pub(crate) token: Option<String>,
     /// A door in front of the room is shown; a random partner has none, but comes in at the same time.
@@ -151,7 +153,7 @@ pub(crate) async fn join(plan: Plan, tiles: Arc<Tiles>, page: Arc<dyn Page>, giv
         })
     };
     let config = CallConfig { on_waiting: Some(on_waiting), ..config(&plan, sinks.clone()) };
-    let joining = async { tokio::join!(Call::join(config), Record::open(plan.history.clone())) };
+    let joining = async { tokio::join!(Call::join(config), Record::open(plan.history.clone(), plan.sharer.clone())) };
     let (entered, record) = tokio::select! {
         joined = joining => joined,
         () = given_up.notified() => {

@@ -12,6 +12,7 @@ mod home;
 mod lobby;
 mod people;
 mod settings;
+mod sharing;
 #[cfg(test)]
 mod types;
 
@@ -24,3 +25,4 @@ pub(crate) use home::*;
 pub(crate) use lobby::*;
 pub(crate) use people::*;
 pub(crate) use settings::*;
+pub(crate) use sharing::*;

@@ -32,6 +32,8 @@ fn declarations() -> String {
         Theme,
         Language,
         Settings,
+        Sharing,
+        SharedField,
         Boot,
         RunningCall,
         FramesAddress,
