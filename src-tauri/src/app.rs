@@ -1,12 +1,12 @@
 //! The app without its window: what the commands do.
 //!
 //! Invariant: one call at a time, and the lobby is closed before a call begins, so that no device is opened twice. Shutdown:
-//! leave the call, which completes its record; close the lobby; stop the watch for devices; end the server.
+//! leave the call, which completes its record; end the upload; close the lobby; stop the watch for devices; end the server.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result};
-use sightline_call::{Api, CallError, create_room, find_room, parse_invitation};
+use sightline_call::{Api, CallError, find_room, parse_invitation};
 use sightline_charts::Input;
 use sightline_history::{Recorder, keep_for};
 use sightline_media::audio::{Speaker, play_test_tone};
@@ -24,14 +24,16 @@ use crate::history::{self, Written};
 use crate::hosting::Host;
 use crate::invitation;
 use crate::ipc::{
-    AdminCharts, AdminKey, AdminSession, Answer, Boot, CallDetail, CallLine, CallState, ChatLine, Device, DeviceKind,
-    ErrorCode, ExportFormat, HistoryFilter, HistoryTable, Hosting, Invitation, IpcError, NetworkCheck, Page, PageEvent,
-    RoomPlan, RunningCall, Settings, WaitingLink, WrittenFile,
+    Answer, Boot, CallDetail, CallLine, CallState, ChatLine, Device, DeviceKind, ErrorCode, ExportFormat,
+    HistoryFilter, HistoryTable, Hosting, Invitation, IpcError, NetworkCheck, Page, PageEvent, RoomPlan, RunningCall,
+    Settings, Sharing, WaitingLink, WrittenFile,
 };
 use crate::lobby::{Lobby, Wanted};
 use crate::options::Options;
 use crate::passes::Passes;
+use crate::people::People;
 use crate::settings::SettingsFile;
+use crate::sharing::Sharer;
 use crate::words;
 
 /// Recent calls on the home screen.
@@ -43,6 +45,9 @@ pub(crate) struct App {
     folders: Folders,
     page: Arc<dyn Page>,
     settings: SettingsFile,
+    /// Held while they are changed, so that what follows from two changes comes in their order.
+    changing: tokio::sync::Mutex<()>,
+    sharer: Arc<Sharer>,
     host: Host,
     tiles: Arc<Tiles>,
     frames: FrameSocket,
@@ -57,6 +62,7 @@ pub(crate) struct App {
     link: Mutex<Link>,
     written: Written,
     passes: Mutex<Passes>,
+    people: Arc<People>,
     charts: Arc<Charts>,
     admin: Arc<Admin>,
 }
@@ -77,8 +83,12 @@ impl App {
     pub(crate) async fn start(options: Options, folders: Folders, page: Arc<dyn Page>) -> Result<Arc<Self>> {
         let tiles = Arc::<Tiles>::default();
         let frames = FrameSocket::open(tiles.clone()).await.context("cannot listen on 127.0.0.1")?;
+        let settings = SettingsFile::open(folders.settings());
         let app = Arc::new(Self {
-            settings: SettingsFile::open(folders.settings()),
+            people: People::open(&folders, &settings.get().server, page.clone()),
+            settings,
+            changing: tokio::sync::Mutex::default(),
+            sharer: Arc::new(Sharer::new(folders.history())),
             host: Host::new(options.listen, folders.rooms()),
             lobby: Lobby::new(tiles.clone(), page.clone()),
             link: Mutex::new(Link { waiting: options.link.clone(), listens: false }),
@@ -98,7 +108,9 @@ impl App {
             page,
         });
         app.tidy_history().await;
+        app.share(Sharer::start).await;
         app.watch_devices();
+        app.follow_people();
         Ok(app)
     }
 
@@ -147,6 +159,7 @@ impl App {
 
     /// Keeps new settings.
     pub(crate) async fn save_settings(&self, settings: Settings) -> Answer<Settings> {
+        let _alone = self.changing.lock().await;
         let before = self.settings.get();
         let server = settings.server.trim();
         if !server.is_empty() && server != before.server {
@@ -156,7 +169,24 @@ impl App {
         if kept.keep_days != before.keep_days {
             self.tidy_history().await;
         }
+        if kept.server != before.server {
+            self.people.server_set(&kept.server);
+        }
+        self.share(Sharer::set).await;
         Ok(kept)
+    }
+
+    /// Tells the sharer what the settings say.
+    async fn share(&self, tell: fn(&Sharer, bool)) {
+        let (sharer, on) = (self.sharer.clone(), self.settings.get().share_samples);
+        // A defect is logged, and keeps nothing else from being kept.
+        blocking(move || Ok(tell(&sharer, on))).await.ok();
+    }
+
+    /// How sharing stands, and what is sent.
+    pub(crate) async fn sharing(&self) -> Answer<Sharing> {
+        let sharer = self.sharer.clone();
+        blocking(move || Ok(sharer.standing())).await
     }
 
     /// Devices as they were last listed; asks for them where that has not happened yet.
@@ -180,7 +210,7 @@ impl App {
             waiting_room: plan.waiting_room,
             ..RoomWish::default()
         };
-        let room = create_room(&server, &wish).await.map_err(|error| self.about_own_server(error))?;
+        let room = self.make_room(&server, &wish).await.map_err(|error| self.about_own_server(error))?;
         lock(&self.passes).keep(&server, &room.code, room.token);
         let invitation = self.invitation(&server, &room.code).await?;
         // Who made the room needs no password to it.
@@ -277,6 +307,10 @@ impl App {
         let link = invitation::link(&server, &code, &self.addresses(&server).await)?;
         let name = if settings.name.is_empty() { words::GUEST.to_owned() } else { settings.name.clone() };
         let token = self.pass(&server, &code, &name, password).await?;
+        let is_meeting = self.people.is_meeting_in(&code);
+        if !is_meeting {
+            self.people.set_camera_on(camera_on);
+        }
         let equipment = Equipment::of(&Choice::from(&settings), &self.options);
         let microphone = microphone_on && equipment.microphone.is_some();
         let camera = camera_on && equipment.camera.is_some();
@@ -286,7 +320,9 @@ impl App {
             equipment,
             video: video_settings(&settings),
             history: self.folders.history(),
+            sharer: self.sharer.clone(),
             token,
+            has_door: !is_meeting,
         };
         let running = call::join(plan, self.tiles.clone(), self.page.clone(), &self.given_up).await?;
         let state = running.state();
@@ -294,28 +330,32 @@ impl App {
         Ok(state)
     }
 
-    /// A token for a room: the one that we have, or one for its password.
+    /// A token for a room: the one that we have, or one for its password or for the account.
     async fn pass(&self, server: &str, code: &str, name: &str, password: String) -> Answer<Option<String>> {
         if let Some(token) = lock(&self.passes).of(server, code) {
             return Ok(Some(token));
         }
-        if password.is_empty() {
+        let account = self.account_token(server).await;
+        if password.is_empty() && account.is_none() {
             return Ok(None);
         }
         let wish = TokenWish {
             role: Role::Guest,
             name: Some(name.to_owned()),
-            password: Some(password),
+            password: (!password.is_empty()).then_some(password),
             expires_in_minutes: None,
         };
-        let issued: TokenIssued = Api::new(server, None)?.post(&format!("/rooms/{code}/token"), &wish).await?;
+        let issued: TokenIssued = Api::new(server, account)?.post(&format!("/rooms/{code}/token"), &wish).await?;
         Ok(Some(issued.token))
     }
 
     /// Passes on what the user wants of the call.
     pub(crate) async fn order(&self, order: Order) -> Answer<()> {
         match self.call.lock().await.as_ref() {
-            Some(call) => call.order(order),
+            Some(call) => {
+                self.remember(&order, &call.state().code);
+                call.order(order)
+            }
             None => Err(IpcError::not_now(words::IN_NO_CALL)),
         }
     }
@@ -331,6 +371,7 @@ impl App {
 
     /// Takes another device in the call, and keeps the choice.
     pub(crate) async fn set_device(&self, kind: DeviceKind, id: String) -> Answer<()> {
+        let alone = self.changing.lock().await;
         let mut settings = self.settings.get();
         match kind {
             DeviceKind::Camera => settings.camera = id,
@@ -338,12 +379,19 @@ impl App {
             DeviceKind::Speaker => settings.speaker = id,
         }
         let settings = self.settings.set(settings)?;
+        drop(alone);
         let equipment = Equipment::of(&Choice::from(&settings), &self.options);
         self.order(Order::Device(kind, Box::new(equipment))).await
     }
 
     /// Leaves the call, or gives up joining. The record is complete afterwards.
     pub(crate) async fn leave_call(&self) {
+        self.people.call_left();
+        self.drop_call(None).await;
+    }
+
+    /// Leaves the call, whoever wants it; with a sentence that says why.
+    async fn drop_call(&self, why: Option<String>) {
         let call = match self.call.try_lock() {
             Ok(mut held) => held.take(),
             // Somebody joins; or is being told something, and the permit is for nobody then.
@@ -353,7 +401,7 @@ impl App {
             }
         };
         if let Some(call) = call {
-            call.leave().await;
+            call.leave_because(why).await;
         }
     }
 
@@ -411,59 +459,6 @@ impl App {
         Ok(self.written.add(blocking(move || charts.png(place, &folder)).await?))
     }
 
-    /// The admin mode.
-    pub(crate) fn admin(&self) -> &Admin {
-        &self.admin
-    }
-
-    /// Signs an admin in; an empty server is the one that is set.
-    pub(crate) async fn admin_sign_in(&self, server: &str, key: AdminKey) -> Answer<AdminSession> {
-        let server = server.trim();
-        let server = if server.is_empty() { self.server().await? } else { server.to_owned() };
-        self.admin.sign_in(server, key).await
-    }
-
-    /// Writes a call of the server's record into a file.
-    pub(crate) async fn admin_export(
-        &self,
-        room: &str,
-        code: &str,
-        started_ms: i64,
-        format: ExportFormat,
-    ) -> Answer<WrittenFile> {
-        let (stem, folder) = (words::file_stem(code, started_ms), self.folders.exports().to_owned());
-        Ok(self.written.add(self.admin.export(room, stem, format, folder).await?))
-    }
-
-    /// Opens charts of what was reported of a call, in a place; gives their first frame.
-    pub(crate) async fn admin_chart_open(
-        &self,
-        room: String,
-        which: AdminCharts,
-        place: u8,
-        look: Look,
-        input: Input,
-    ) -> Answer<Vec<u8>> {
-        let (admin, charts) = (self.admin.clone(), self.charts.clone());
-        blocking(move || {
-            let (record, stem) = admin.with_reports(&room, |reports| reports.record(which))?;
-            charts.show(place, record, stem, look, &input)
-        })
-        .await
-    }
-
-    /// The numbers that somebody in a call reported.
-    pub(crate) async fn admin_table(
-        &self,
-        room: String,
-        person: u32,
-        from_ms: i64,
-        to_ms: i64,
-    ) -> Answer<HistoryTable> {
-        let admin = self.admin.clone();
-        blocking(move || admin.with_reports(&room, |reports| reports.table(person, from_ms, to_ms))).await
-    }
-
     /// Opens a file that was written here, with the program that the system has for it.
     pub(crate) async fn open_path(&self, path: &str) -> Answer<()> {
         let nothing = || IpcError::new(ErrorCode::NotFound, words::NO_SUCH_FILE);
@@ -491,6 +486,10 @@ impl App {
     /// Ends everything in order. Afterwards nothing of a call is lost, and every device is free.
     pub(crate) async fn shut_down(&self) {
         self.leave_call().await;
+        self.people.shut_down().await;
+        let sharer = self.sharer.clone();
+        // A defect is logged; the rest is to end all the same.
+        blocking(move || Ok(sharer.stop())).await.ok();
         self.lobby.close().await;
         self.admin.sign_out().await;
         let watch = lock(&self.watch).take();
@@ -506,6 +505,11 @@ impl App {
         if !settings.server.is_empty() {
             return Ok(settings.server);
         }
+        self.own_server().await
+    }
+
+    /// The server inside the app.
+    async fn own_server(&self) -> Answer<String> {
         self.host.url().await.map_err(|problem| IpcError::new(ErrorCode::NoServer, words::no_server(&problem)))
     }
 
@@ -564,5 +568,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+mod admin;
+mod people;
 #[cfg(test)]
 mod tests;

@@ -58,6 +58,8 @@ export const backend = {
   saveSettings: (settings) => call('saveSettings', { settings }),
   /** The server inside the app; starts it where it is to be used. @returns {Promise<import('../generated/ipc.js').Hosting>} */
   hosting: () => call('hosting'),
+  /** How sharing stands, and what is sent. @returns {Promise<import('../generated/ipc.js').Sharing>} */
+  sharing: () => call('sharing'),
   /** @returns {Promise<import('../generated/ipc.js').Device[]>} */
   devices: () => call('devices'),
 

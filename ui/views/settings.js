@@ -9,6 +9,7 @@ import { KINDS, fillPicker } from '../lib/devices.js';
 import { fill, h, set, setText } from '../lib/dom.js';
 import { field, toggle } from '../lib/parts.js';
 import { t } from '../strings.js';
+import { SharingPart } from './sharing.js';
 
 /** @typedef {import('../generated/ipc.js').Settings} Settings */
 
@@ -26,6 +27,7 @@ export class SettingsView {
     this.app = app;
     this.pickers = new Map(KINDS.map((kind) => [kind, this.#picker(kind)]));
     this.hosting = h('p', { class: 'hint' });
+    this.sharing = new SharingPart(app, (change) => this.#save(change));
     this.status = h('span', { class: 'soft small saved', 'aria-hidden': 'true' });
     this.element = h(
       'div',
@@ -37,8 +39,8 @@ export class SettingsView {
         h(
           'div',
           { class: 'settings-columns' },
-          h('div', { class: 'col' }, this.#you(), this.#server(), this.#devices()),
-          h('div', { class: 'col' }, this.#quality(), this.#record(), this.#look()),
+          h('div', { class: 'col' }, this.#you(), this.#server(), this.#devices(), this.#look()),
+          h('div', { class: 'col' }, this.#quality(), this.#record(), this.sharing.element),
         ),
         h('p', { class: 'soft small' }, t.settings.about(app.boot.version)),
       ),
@@ -52,6 +54,7 @@ export class SettingsView {
 
   close() {
     this.stop();
+    this.sharing.close();
   }
 
   #you() {
@@ -122,7 +125,7 @@ export class SettingsView {
   }
 
   #record() {
-    const { keepDays, shareSamples } = this.app.settings;
+    const { keepDays } = this.app.settings;
     const label = (/** @type {number} */ days) => (days === 0 ? t.settings.keepForEver : t.settings.keepDays(days));
     return part(
       t.settings.record,
@@ -130,7 +133,6 @@ export class SettingsView {
         t.settings.keep,
         choice(DAYS, keepDays, label, (value) => void this.#save({ keepDays: value })),
       ),
-      toggle(t.settings.share, shareSamples, (value) => void this.#save({ shareSamples: value }), t.settings.shareHint),
     );
   }
 

@@ -145,9 +145,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Member<S> {
         let (socket, _) =
             in_time(tokio_tungstenite::client_async("ws://localhost/ws", stream)).await.expect("a WebSocket");
         let mut member = Self(socket);
-        member.say(ClientMessage::Hello { version: VERSION, client: "test".into(), resume_token: None }).await;
+        member
+            .say(ClientMessage::Hello {
+                version: VERSION,
+                client: "test".into(),
+                resume_token: None,
+                account_token: None,
+            })
+            .await;
         assert!(matches!(member.hear().await, ServerMessage::Welcome { .. }));
-        member.say(ClientMessage::Join { room_id: code.into(), name: name.into(), media: MediaState::default() }).await;
+        member
+            .say(ClientMessage::Join {
+                room_id: code.into(),
+                name: name.into(),
+                media: MediaState::default(),
+                token: None,
+                user_id: None,
+            })
+            .await;
         assert!(matches!(member.hear().await, ServerMessage::Join { .. }));
         member
     }

@@ -11,7 +11,9 @@ mod event;
 mod history;
 mod home;
 mod lobby;
+mod people;
 mod settings;
+mod sharing;
 #[cfg(test)]
 mod types;
 
@@ -23,4 +25,6 @@ pub(crate) use event::*;
 pub(crate) use history::*;
 pub(crate) use home::*;
 pub(crate) use lobby::*;
+pub(crate) use people::*;
 pub(crate) use settings::*;
+pub(crate) use sharing::*;

@@ -351,6 +351,23 @@ fn failures_wait_their_time_and_a_refusal_waits_for_another_token() {
     assert_eq!(next(&mut outbox, now + 900_000, ROWS).expect("tried again").share.token, "another");
 }
 
+/// Asked at once, the uploader would have looked fifty times a second until then.
+#[test]
+fn a_session_that_begins_while_its_server_wants_to_be_left_alone_is_due_after_that() {
+    let place = Place::new();
+    shared(&place, "c").finish("left", START_MS + 1).unwrap();
+    let mut outbox = outbox(&place);
+    let now = START_MS + 100_000;
+    let batch = next(&mut outbox, now, ROWS).expect("due");
+    outbox.postpone(&batch, false, "Too much.", now, now + 90_000, now + 60_000).unwrap();
+    let recorder = shared(&place, "d");
+    let Next::At(at) = outbox.next(now + 1, |_| ROWS, PACE).unwrap() else { panic!("not before the time it named") };
+    assert_eq!(at, now + 60_000);
+    let of_d = next(&mut outbox, now + 60_000, ROWS).expect("due");
+    assert!(of_d.live);
+    recorder.finish("left", START_MS + 2).unwrap();
+}
+
 #[test]
 fn a_long_record_is_cut_into_batches_within_the_bounds() {
     let place = Place::new();
