@@ -102,6 +102,7 @@ pub fn run(options: Options) -> Result<()> {
             commands::admin::admin_totals,
             commands::admin::admin_audit,
             commands::admin::admin_complaints,
+            commands::admin::admin_put_away,
             commands::admin::admin_reports,
             commands::admin::admin_table,
             commands::admin::admin_chart_open,

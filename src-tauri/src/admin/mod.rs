@@ -138,6 +138,11 @@ impl Admin {
         self.get(&format!("/api/admin/reports?limit={limit}&offset={offset}")).await
     }
 
+    /// Puts a report about somebody away, which was seen to.
+    pub(crate) async fn put_away(&self, report: i64) -> Answer<()> {
+        self.delete(&format!("/api/admin/reports/{report}")).await
+    }
+
     /// Reads what was reported of a call, for its charts and its table; gives those who are in it.
     pub(crate) async fn load_reports(&self, room: String, code: String) -> Answer<Vec<AdminPerson>> {
         let batches = self.batches(&room, POINTS).await?;

@@ -154,6 +154,8 @@ async fn rooms_calls_totals_and_the_log_are_passed_on() {
     assert_eq!(admin.audit(50, 100).await.unwrap().entries[0].action, "delete-call");
     assert_eq!(server.asked().pop().unwrap(), "GET /api/admin/audit?limit=50&offset=100");
     assert_eq!(admin.complaints(10, 0).await.unwrap()[0].reason, "rude");
+    admin.put_away(1).await.unwrap();
+    assert_eq!(server.asked().pop().unwrap(), "DELETE /api/admin/reports/1");
     assert_eq!(admin.call(ROOM).await.unwrap().breaks.len(), 1);
     admin.end_room(ROOM).await.unwrap();
     assert_eq!(server.asked().pop().unwrap(), format!("DELETE /rooms/{ROOM}"));

@@ -78,6 +78,11 @@ pub(crate) async fn admin_complaints(app: Held<'_>, limit: u32, offset: u32) -> 
     app.admin().complaints(limit, offset).await
 }
 
+#[tauri::command(rename = "adminPutAway")]
+pub(crate) async fn admin_put_away(app: Held<'_>, report: i64) -> Answer<()> {
+    app.admin().put_away(report).await
+}
+
 #[tauri::command(rename = "adminReports")]
 pub(crate) async fn admin_reports(app: Held<'_>, room: String, code: String) -> Answer<Vec<AdminPerson>> {
     app.admin().load_reports(room, code).await

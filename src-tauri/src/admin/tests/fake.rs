@@ -100,6 +100,7 @@ async fn answer(
             (&Method::GET, "/api/admin/totals") => json(200, &Totals { calls: 3, ..Totals::default() }),
             (&Method::GET, "/api/admin/audit") => json(200, &audit()),
             (&Method::GET, "/api/admin/reports") => json(200, &[complaint()]),
+            (&Method::DELETE, "/api/admin/reports/1") => text(204, "", String::new()),
             _ => problem(404, Code::NotFound, "There is no such call."),
         },
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use futures_util::{SinkExt, StreamExt};
+use sightline_protocol::account::{AdminWish, Me};
 use sightline_protocol::logs::LogAccepted;
 use sightline_protocol::{ClientMessage, MediaState, RoomCreated, RoomWish, ServerMessage, VERSION};
 use sightline_server::{Accounts, Config, Secret, Server};
@@ -116,7 +117,7 @@ async fn a_call_is_seen_read_exported_and_deleted_at_a_real_server() {
         .post("/accounts", &Credentials { name: "eve".to_owned(), password: "correct horse".to_owned() })
         .await
         .unwrap();
-    assert_eq!(admin.sign_in(url.to_owned(), account).await.unwrap_err().code, ErrorCode::Forbidden);
+    assert_eq!(admin.sign_in(url.to_owned(), account.clone()).await.unwrap_err().code, ErrorCode::Forbidden);
     assert_eq!(admin.standing(), None);
     admin.sign_in(url.to_owned(), wrong(ADMIN_TOKEN)).await.unwrap();
 
@@ -170,6 +171,15 @@ async fn a_call_is_seen_read_exported_and_deleted_at_a_real_server() {
     let audit = admin.audit(10, 0).await.unwrap();
     assert!(audit.entries.iter().any(|entry| entry.what.as_deref() == Some(room.id.as_str())), "{audit:?}");
     assert_eq!(admin.complaints(10, 0).await.unwrap(), []);
+    assert_eq!(admin.put_away(1).await.unwrap_err().code, ErrorCode::Gone);
+
+    let root = Api::new(url, Some(ADMIN_TOKEN.to_owned())).unwrap();
+    let _: Me = root.post("/api/admin/accounts/eve", &AdminWish { admin: true }).await.unwrap();
+    let eve = admin.sign_in(url.to_owned(), account).await.unwrap();
+    assert_eq!((eve.name.as_deref(), admin.calls(&CallFilter::default()).await.unwrap().total), (Some("eve"), 0));
+    let api = admin.api().unwrap().1;
     admin.sign_out().await;
     assert_eq!(admin.rooms().await.unwrap_err().code, ErrorCode::Unauthorized);
+    let late = api.get::<Me>("/accounts/me").await.unwrap_err();
+    assert_eq!(refusal(late).code, ErrorCode::Unauthorized, "the server has called the token back");
 }
