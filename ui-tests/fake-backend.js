@@ -5,6 +5,7 @@
  */
 
 import './fake-frames.js';
+import { fakeAdmin } from './fake-admin.js';
 import { fakeRoom } from './fake-room.js';
 
 const query = new URLSearchParams(location.search);
@@ -584,6 +585,7 @@ const commands = {
   chartClose: () => {},
   chartPng: () => ({ path: '/home/mira/Downloads/quiet-maple-ferry-stone.png' }),
   openPath: () => {},
+  ...fakeAdmin(query, (input, look) => ((chartLook = look), chartAnswer(input)), table),
 };
 
 window.__TAURI__ = {

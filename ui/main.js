@@ -9,6 +9,7 @@ import { fill, h } from './lib/dom.js';
 import { stateBox } from './lib/parts.js';
 import { mountToasts, toast } from './lib/toast.js';
 import { Rail } from './views/rail.js';
+import { AdminView } from './views/admin.js';
 import { CallView } from './views/call.js';
 import { HistoryView } from './views/history.js';
 import { HomeView } from './views/home.js';
@@ -26,7 +27,7 @@ import { t } from './strings.js';
  * @property {() => void} close
  */
 
-/** @typedef {'home' | 'history' | 'settings'} Place a view that the rail leads to */
+/** @typedef {'home' | 'history' | 'admin' | 'settings'} Place a view that the rail leads to */
 
 export class App {
   /** @type {View | null} */
@@ -64,8 +65,14 @@ export class App {
   go(place, call) {
     if (place === 'home') this.#show(new HomeView(this));
     else if (place === 'history') this.#show(new HistoryView(this, call));
+    else if (place === 'admin') this.#show(new AdminView(this));
     else this.#show(new SettingsView(this));
     this.#rail.mark(place);
+  }
+
+  /** The rail leads to the admin mode while somebody is signed in there. @param {boolean} is */
+  adminSignedIn(is) {
+    this.#rail.offer('admin', is);
   }
 
   /** A call ended: what the home screen lists has changed. */

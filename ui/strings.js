@@ -430,8 +430,7 @@ export const t = {
     pages: 'Pages',
     /** What belongs to a number of things, 1 or more. */
     people: (/** @type {number} */ n) => plural(n, 'person', 'people'),
-    rooms: (/** @type {number} */ n) => plural(n, 'room', 'rooms'),
-    calls: (/** @type {number} */ n) => plural(n, 'call', 'calls'),
+    calls: (/** @type {number} */ n, /** @type {string} */ shown) => `${shown} ${n === 1 ? 'call' : 'calls'}`,
 
     signIn: {
       title: 'Sign in as an admin',

@@ -143,7 +143,7 @@ export class Calls {
     fill(this.lines, ...calls.map((call) => callLine(call, now, (room) => this.around.openCall(room))));
     this.head.hidden = calls.length === 0;
     this.pager.show(calls.length, total);
-    const found = total === 1 ? t.admin.calls(1) : t.admin.calls(total).replace(String(total), counted(total));
+    const found = t.admin.calls(total, counted(total));
     fill(this.count, found);
     announce(found);
     const nothing = this.#isFiltered()

@@ -32,7 +32,7 @@ export class Detail {
     this.call = call;
     this.on = on;
     this.charts = new Charts(app, ofCall(call.line.id));
-    this.table = new Table(call.line.id);
+    this.table = new Table((fromMs, toMs) => backend.historyTable(call.line.id, fromMs, toMs));
     this.tabs = {
       charts: h('button', { type: 'button', onclick: () => this.#choose('charts') }, t.history.charts),
       table: h('button', { type: 'button', onclick: () => this.#choose('table') }, t.history.table),
