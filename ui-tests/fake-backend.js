@@ -351,11 +351,13 @@ function sharing() {
   };
 }
 
+const chartsMs = Date.now() - 26 * HOUR;
+
 /** A frame's head, with its length before it and room for `size` bytes behind it. */
 function chartHead(size) {
   const head = {
-    rangeMs: [Date.now() - 26 * HOUR, Date.now() - 26 * HOUR + 780_000],
-    hover: null,
+    rangeMs: window.fake.range ?? [chartsMs, chartsMs + 780_000],
+    hover: window.fake.hoverMs === undefined ? null : { atMs: window.fake.hoverMs, values: [] },
     series: chartSeries,
     repaintAfterMs: null,
     heightPoints: 420,

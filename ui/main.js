@@ -72,7 +72,7 @@ export class App {
 
   /** The rail leads to the admin mode while somebody is signed in there. @param {boolean} is */
   adminSignedIn(is) {
-    this.#rail.offer('admin', is);
+    this.#rail.offerAdmin(is);
   }
 
   /** A call ended: what the home screen lists has changed. */

@@ -2,7 +2,7 @@
 import { backend, problem } from '../lib/backend.js';
 import { confirm } from '../lib/dialog.js';
 import { h } from '../lib/dom.js';
-import { date, duration, timeOfDay, when } from '../lib/format.js';
+import { date, duration, timeOfDay } from '../lib/format.js';
 import { dot, iconButton, notice } from '../lib/parts.js';
 import { toast } from '../lib/toast.js';
 import { saved } from '../history/detail.js';
@@ -62,8 +62,8 @@ export class Call {
       `${date(call.startedMs, now)}, ${time}`,
       lengthWords(call, now),
       t.admin.people(call.people),
-      words.made(when(createdMs, now), createdBy ?? null),
-      call.endReason !== undefined && reasonWord(call.endReason),
+      words.made(`${date(createdMs, now)} ${timeOfDay(createdMs)}`, createdBy ?? null),
+      call.endReason !== undefined && words.roomEnded(reasonWord(call.endReason)),
     ];
     return h(
       'header',

@@ -34,8 +34,11 @@ export function timeline(call, now) {
   const axis = h('div', { class: 'axis num', 'aria-hidden': 'true' });
   const seconds = lastMs - firstMs < 5 * 60_000;
   for (const at of marks(firstMs, lastMs, MARKS)) {
-    const mark = h('span', {}, timeOfDay(at, undefined, seconds));
-    mark.style.left = `${share(at)}%`;
+    const place = share(at);
+    // At an end the label stands within.
+    const end = place < 6 ? 'first' : place > 94 ? 'last' : '';
+    const mark = h('span', { class: end }, timeOfDay(at, undefined, seconds));
+    mark.style.left = `${place}%`;
     axis.append(mark);
   }
   return h(
@@ -77,7 +80,7 @@ function lane(person, bar) {
   for (const { joinedMs, leftMs, reason } of person.stays)
     add('stay', joinedMs, leftMs, words.stay(span(joinedMs, leftMs), reason === undefined ? null : reasonWord(reason)));
   for (const { session, quality } of person.sessions) {
-    const title = `${words.legendReported} ${span(session.startedMs, session.endedMs)}: ${t.admin.qualities[quality]}`;
+    const title = `${words.reported} ${span(session.startedMs, session.endedMs)}: ${t.admin.qualities[quality]}`;
     add(`session ${qualityClass(quality) ?? ''}`, session.startedMs, session.endedMs, title);
   }
   for (const { startMs, endMs, cause, betweenStays } of person.breaks) {

@@ -4,7 +4,8 @@ import { backend } from '../lib/backend.js';
 import { fill, h, set } from '../lib/dom.js';
 import { stateBox } from '../lib/parts.js';
 import { callLine, columnNames } from './call-lines.js';
-import { counted, dayMs, dayText, figure, moment, pathWord } from './format.js';
+import { date, timeOfDay } from '../lib/format.js';
+import { counted, dayMs, dayText, figure, pathWord } from './format.js';
 import { dayField, showLoading, showProblem } from './parts.js';
 import { t } from '../strings.js';
 
@@ -91,7 +92,7 @@ export class Totals {
     const now = Date.now();
     fill(
       this.box,
-      h('p', { class: 'soft small num' }, words.hours(moment(totals.fromMs, now), moment(totals.toMs, now))),
+      h('p', { class: 'soft small num' }, words.hours(hour(totals.fromMs, now), hour(totals.toMs, now))),
       h(
         'dl',
         { class: 'sums' },
@@ -99,6 +100,10 @@ export class Totals {
         sum(words.minutes, counted(minutes)),
         sum(words.people, counted(people)),
         sum(words.good, percent(quality.goodPercent), meter(quality.goodPercent)),
+      ),
+      h(
+        'dl',
+        { class: 'sums spreads' },
         spread(words.loss, quality.lossPercent, words.percent, 1),
         spread(words.rtt, quality.rttMs, words.ms),
         spread(words.setup, quality.setupMs, words.ms),
@@ -118,6 +123,11 @@ export class Totals {
 /** @param {string} name @param {string} value @param {import('../lib/dom.js').Child} [more] */
 function sum(name, value, more) {
   return h('div', { class: 'card sum' }, h('dt', {}, name), h('dd', { class: 'num' }, value), more && h('dd', {}, more));
+}
+
+/** @param {number} ms @param {number} now */
+function hour(ms, now) {
+  return `${date(ms, now)} ${timeOfDay(ms)}`;
 }
 
 /** @param {number | undefined} value */
@@ -150,11 +160,9 @@ function spread(name, { p50, p95, count }, unit, decimals = 0) {
 function groups(title, first, rows, shown) {
   if (rows.length === 0) return null;
   const head = (/** @type {string} */ name, unit = '') =>
-    h('th', { scope: 'col', class: 'num' }, name, unit && h('span', { class: 'unit' }, ` ${unit}`));
-  const pair = (/** @type {Percentiles} */ { p50, p95 }, decimals = 0) => [
-    h('td', { class: 'num' }, figure(p50, decimals)),
-    h('td', { class: 'num' }, figure(p95, decimals)),
-  ];
+    h('th', { scope: 'col', class: 'num' }, name, unit && h('span', { class: 'unit' }, ` ${unit}, `, h('span', { class: 'once' }, words.both)));
+  const pair = (/** @type {Percentiles} */ { p50, p95 }, decimals = 0) =>
+    h('td', { class: 'num' }, words.pair(figure(p50, decimals), figure(p95, decimals)));
   const line = (/** @type {TotalsGroup} */ { name, calls, people, quality }) =>
     h(
       'tr',
@@ -164,14 +172,13 @@ function groups(title, first, rows, shown) {
       h('td', { class: 'num' }, counted(people)),
       h('td', { class: 'num' }, counted(quality.connectedMinutes)),
       h('td', { class: 'num' }, percent(quality.goodPercent)),
-      ...pair(quality.lossPercent, 1),
-      ...pair(quality.rttMs),
-      ...pair(quality.setupMs),
+      pair(quality.lossPercent, 1),
+      pair(quality.rttMs),
+      pair(quality.setupMs),
     );
-  const pairHead = (/** @type {string} */ name, /** @type {string} */ unit) => [head(name, unit), head(`${name}, ${words.p95Short}`, unit)];
   return h(
     'div',
-    { class: 'table-box scroll', tabindex: '0', role: 'region', 'aria-label': title },
+    { class: 'table-box groups scroll', tabindex: '0', role: 'region', 'aria-label': title },
     h(
       'table',
       {},
@@ -187,9 +194,9 @@ function groups(title, first, rows, shown) {
           head(words.people),
           head(words.measured),
           head(words.good),
-          ...pairHead(words.loss, words.percent),
-          ...pairHead(words.rtt, words.ms),
-          ...pairHead(words.setup, words.ms),
+          head(words.loss, words.percent),
+          head(words.rtt, words.ms),
+          head(words.setup, words.ms),
         ),
       ),
       h('tbody', {}, ...rows.map(line)),

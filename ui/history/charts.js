@@ -137,8 +137,10 @@ export class Charts {
    * @param {number | null} atMs the moment under the pointer there
    */
   follow([fromMs, toMs], atMs) {
+    // Those that are still to open show the whole call, as the others did.
+    if (this.range === null) return;
     // Moments are whole milliseconds on both sides, and each rounds on its own.
-    const differs = this.range === null || Math.abs(this.range[0] - fromMs) > 2 || Math.abs(this.range[1] - toMs) > 2;
+    const differs = Math.abs(this.range[0] - fromMs) > 2 || Math.abs(this.range[1] - toMs) > 2;
     if (differs) this.#send({ window: { fromMs, toMs } });
     if (atMs !== this.#besideMs) this.#send({ beside: { atMs: (this.#besideMs = atMs) } });
   }

@@ -103,6 +103,10 @@ export class AdminView {
       this.box,
       this.over,
     );
+    // The form that had it is gone.
+    const heading = this.inner.querySelector('h1');
+    heading?.setAttribute('tabindex', '-1');
+    if (!this.element.contains(document.activeElement)) heading?.focus();
     this.#show('live');
   }
 

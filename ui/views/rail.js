@@ -13,6 +13,8 @@ const PLACES = [
   ['settings', 'gear'],
 ];
 
+const ADMIN = PLACES.findIndex(([place]) => place === 'admin');
+
 export class Rail {
   /** @param {(place: Place) => void} go */
   constructor(go) {
@@ -24,17 +26,17 @@ export class Rail {
         icon(name),
       );
       if (place === 'settings') button.classList.add('last');
-      // Ordinary people have no use for it.
-      if (place === 'admin') button.hidden = true;
       return button;
     });
     this.element = h('nav', { class: 'rail', 'aria-label': t.shell.rail }, ...this.buttons);
+    this.offerAdmin(false);
   }
 
-  /** Leads to a place, or not. @param {Place} place @param {boolean} is */
-  offer(place, is) {
-    const button = this.buttons[PLACES.findIndex(([one]) => one === place)];
-    if (button) button.hidden = !is;
+  /** Leads to the admin mode, or not: ordinary people have no use for it. @param {boolean} is */
+  offerAdmin(is) {
+    const [admin, next] = [ADMIN, ADMIN + 1].map((index) => this.buttons[index]);
+    if (!is) admin?.remove();
+    else if (admin && next && !admin.isConnected) next.before(admin);
   }
 
   /** @param {Place} current */
