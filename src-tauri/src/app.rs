@@ -135,7 +135,8 @@ impl App {
         let held = self.call.lock().await;
         let Some(call) = held.as_ref().filter(|call| !call.is_over()) else { return Ok(None) };
         let state = call.state();
-        let invitation = self.invitation(call.server(), &state.code).await?;
+        let name = state.room.as_ref().map(|room| room.name.clone()).unwrap_or_default();
+        let invitation = Invitation { name, ..self.invitation(call.server(), &state.code).await? };
         Ok(Some(RunningCall { state, invitation }))
     }
 
