@@ -5,7 +5,6 @@
  */
 import { announce } from '../lib/announce.js';
 import { backend, on, problem } from '../lib/backend.js';
-import { copy } from '../lib/clipboard.js';
 import { confirm } from '../lib/dialog.js';
 import { fill, h, setText } from '../lib/dom.js';
 import { iconButton, stateBox } from '../lib/parts.js';
@@ -16,12 +15,12 @@ import { Head } from '../call/head.js';
 import { openHelp } from '../call/help.js';
 import { actionOf, focusKind, pushToTalk } from '../call/keys.js';
 import { NO_CHAT, news, received, restored } from '../call/news.js';
+import { nobodyHere } from '../call/nobody.js';
 import { overBox } from '../call/over.js';
 import { PeoplePanel } from '../call/people.js';
 import { QualityPanel } from '../call/quality.js';
 import { Stage } from '../call/stage.js';
 import { WaitingNote } from '../call/waiting.js';
-import { icon } from '../icons.js';
 import { t } from '../strings.js';
 
 /** @typedef {import('../generated/ipc.js').CallState} CallState */
@@ -413,29 +412,4 @@ export class CallView {
     announce(ended.sentence, true);
     box.querySelector('button')?.focus();
   }
-}
-
-/**
- * Said while one is alone in the call.
- * @param {{code: string, link: string}} invitation
- */
-function nobodyHere({ code, link }) {
-  return h(
-    'div',
-    { class: 'banner nobody', hidden: true },
-    icon('people'),
-    h('p', { class: 'grow' }, t.call.nobodyHere),
-    h(
-      'button',
-      { type: 'button', onclick: () => void copy(code, t.invite.codeCopied) },
-      icon('copy'),
-      t.invite.copyCode,
-    ),
-    h(
-      'button',
-      { type: 'button', onclick: () => void copy(link, t.invite.linkCopied) },
-      icon('link'),
-      t.invite.copyLink,
-    ),
-  );
 }
