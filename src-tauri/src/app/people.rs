@@ -213,8 +213,8 @@ impl App {
                 let Some(app) = weak.upgrade() else { return };
                 match wish {
                     Some(Wish::Leave { room, why }) => app.leave_room(&room, why).await,
-                    Some(Wish::Enter { server, code, token, is_meeting }) => {
-                        app.enter(&server, &code, token, is_meeting).await;
+                    Some(Wish::Enter { server, code, token, partner }) => {
+                        app.enter(&server, &code, token, partner).await;
                     }
                     None => {}
                 }
@@ -260,16 +260,21 @@ impl App {
     }
 
     /// Enters a call by itself: at once, as a telephone does, with what was on the last time.
-    async fn enter(&self, server: &str, code: &str, token: Option<String>, is_meeting: bool) {
+    async fn enter(&self, server: &str, code: &str, token: Option<String>, partner: Option<String>) {
         self.drop_call().await;
         if let Some(token) = token {
             lock(&self.passes).keep(server, code, token);
         }
         let (microphone_on, camera_on) =
-            if is_meeting { self.people.meeting_media() } else { (true, self.people.camera_on()) };
+            if partner.is_some() { self.people.meeting_media() } else { (true, self.people.camera_on()) };
         let entered = match self.invitation(server, code).await {
             Ok(invitation) => {
-                self.page.tell(PageEvent::Enter(Box::new(EnteredCall { invitation, microphone_on, camera_on })));
+                self.page.tell(PageEvent::Enter(Box::new(EnteredCall {
+                    invitation,
+                    partner,
+                    microphone_on,
+                    camera_on,
+                })));
                 let (code, server) = (code.to_owned(), server.to_owned());
                 self.join_call(code, server, String::new(), microphone_on, camera_on).await.map(drop)
             }

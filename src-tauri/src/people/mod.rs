@@ -48,8 +48,8 @@ pub(crate) enum Wish {
         code: String,
         /// A token for it, where there is one.
         token: Option<String>,
-        /// There is a random partner in it.
-        is_meeting: bool,
+        /// The random partner in it.
+        partner: Option<String>,
     },
     /// Leave the call in this room; with a sentence, that is shown as the reason.
     Leave {
@@ -453,8 +453,8 @@ impl People {
 
     fn follow(&self, effect: Effect, address: &str, server: &str) {
         match effect {
-            Effect::Enter(model::Room { code, token, is_meeting }) => {
-                let wish = Wish::Enter { server: address.to_owned(), code, token, is_meeting };
+            Effect::Enter(model::Room { code, token, partner }) => {
+                let wish = Wish::Enter { server: address.to_owned(), code, token, partner };
                 self.wishes.send_replace(Some(wish));
             }
             Effect::Leave { room, why } => drop(self.wishes.send_replace(Some(Wish::Leave { room, why }))),

@@ -68,8 +68,8 @@ pub(super) struct Room {
     pub(super) code: String,
     /// For it, where there is one.
     pub(super) token: Option<String>,
-    /// There is a random partner in it.
-    pub(super) is_meeting: bool,
+    /// The random partner in it.
+    pub(super) partner: Option<String>,
 }
 
 /// Whom the account is, and whom it knows.
@@ -255,7 +255,7 @@ impl Model {
                     call.devices = Some(devices);
                     // Where nothing rings it is over at once, and nobody need see a call begin.
                     if devices > 0 {
-                        let room = Room { code: call.code.clone(), token: None, is_meeting: false };
+                        let room = Room { code: call.code.clone(), token: None, partner: None };
                         out.push(Effect::Enter(room));
                     }
                 }
@@ -294,7 +294,7 @@ impl Model {
                         out.push(Effect::People(PeopleAction::Cancel { ring_id }));
                     }
                     self.stop_meeting(out);
-                    out.push(Effect::Enter(Room { code: call.code, token: None, is_meeting: false }));
+                    out.push(Effect::Enter(Room { code: call.code, token: None, partner: None }));
                 }
                 "elsewhere" => out.push(Effect::Say(fine(words::taken_elsewhere(&call.from)))),
                 _ => {}
@@ -457,8 +457,8 @@ impl Model {
                 self.parting = None;
                 self.meet_note = None;
                 let partner = if partner.trim().is_empty() { crate::words::SOMEBODY.to_owned() } else { partner };
-                self.meet = Meet::Paired { partner, code: room_id.clone() };
-                out.push(Effect::Enter(Room { code: room_id, token: Some(token), is_meeting: true }));
+                self.meet = Meet::Paired { partner: partner.clone(), code: room_id.clone() };
+                out.push(Effect::Enter(Room { code: room_id, token: Some(token), partner: Some(partner) }));
             }
             (MeetNews::PartnerLeft {}, Meet::Paired { partner, .. }) => {
                 self.meet_note = Some(words::partner_left(partner));

@@ -101,11 +101,11 @@ impl Stage {
 }
 
 fn enter(code: &str) -> Effect {
-    Effect::Enter(Room { code: code.into(), token: None, is_meeting: false })
+    Effect::Enter(Room { code: code.into(), token: None, partner: None })
 }
 
 fn enter_meeting(code: &str) -> Effect {
-    Effect::Enter(Room { code: code.into(), token: Some("pass".into()), is_meeting: true })
+    Effect::Enter(Room { code: code.into(), token: Some("pass".into()), partner: Some("Zoe".into()) })
 }
 
 fn leave(room: &str) -> Effect {
