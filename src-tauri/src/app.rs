@@ -392,11 +392,11 @@ impl App {
     /// Leaves the call, or gives up joining. The record is complete afterwards.
     pub(crate) async fn leave_call(&self) {
         self.people.call_left();
-        self.drop_call(None).await;
+        self.drop_call().await;
     }
 
-    /// Leaves the call, whoever wants it; with a sentence that says why.
-    async fn drop_call(&self, why: Option<String>) {
+    /// Leaves the call, or gives up joining, whoever wants it.
+    async fn drop_call(&self) {
         let call = match self.call.try_lock() {
             Ok(mut held) => held.take(),
             // Somebody joins; or is being told something, and the permit is for nobody then.
@@ -406,7 +406,7 @@ impl App {
             }
         };
         if let Some(call) = call {
-            call.leave_because(why).await;
+            call.leave().await;
         }
     }
 

@@ -67,11 +67,14 @@ fn incoming(news: &[PeopleNews]) -> String {
 }
 
 fn over(news: &[PeopleNews]) -> Vec<&str> {
-    let outcome = |news| match news {
-        PeopleNews::RingEnded { outcome, .. } => Some(outcome.as_str()),
-        _ => None,
-    };
-    news.iter().filter_map(outcome).collect()
+    news.iter().filter(|news| matches!(news, PeopleNews::RingEnded { .. })).map(outcome_of).collect()
+}
+
+fn outcome_of(news: &PeopleNews) -> &str {
+    match news {
+        PeopleNews::RingEnded { outcome, .. } => outcome,
+        other => panic!("not an end: {other:?}"),
+    }
 }
 
 #[test]
