@@ -5,6 +5,7 @@
  */
 
 import './fake-frames.js';
+import { fakeRoom } from './fake-room.js';
 
 const query = new URLSearchParams(location.search);
 const scenario = {
@@ -48,6 +49,9 @@ const invitation = {
   link: 'sightline://join/192.168.1.23:7788/amber-otter-lake-quiet',
   addresses: ['192.168.1.23:7788', '10.0.0.4:7788'],
   qr: qrDrawing(),
+  name: 'Amber Otter',
+  passwordNeeded: false,
+  waitingRoom: false,
 };
 
 function qrDrawing() {
@@ -156,13 +160,15 @@ function callState(phase = 'in') {
       scenario.state === 'lost'
         ? 'The server does not answer. Sound and pictures go on; looking for the server again in 3 s.'
         : null,
-    startedMs: phase === 'joining' ? null : started,
+    startedMs: ['joining', 'waiting'].includes(phase) ? null : started,
     me: {
       name: settings.name,
       ...me,
       note: noDevices ? 'No camera and no microphone: the others see your name, and you hear them.' : null,
     },
-    tiles: phase === 'joining' ? [] : Array.from({ length: scenario.people }, (_, index) => tile(index)),
+    tiles: ['joining', 'waiting'].includes(phase)
+      ? []
+      : Array.from({ length: scenario.people }, (_, index) => tile(index)).filter(({ peer }) => !putOut.has(peer)),
     limit:
       scenario.people < 2
         ? null
@@ -170,6 +176,7 @@ function callState(phase = 'in') {
             sentence: 'Amara Okafor’s uplink is losing 6 % of what they send. Your side and the others are fine.',
             side: 'peer',
           },
+    room: ['joining', 'waiting'].includes(phase) ? null : { ...fake.room },
     ended:
       phase === 'ended'
         ? {
@@ -179,6 +186,23 @@ function callState(phase = 'in') {
         : null,
   };
 }
+
+/** Peers that a host has put out. */
+const putOut = new Set();
+const fake = fakeRoom(query, {
+  emit,
+  state: callState,
+  tell: (phase) => emit('call', callState(phase)),
+  add: () => (scenario.people += 1),
+  remove: (id) => putOut.add(id),
+});
+Object.assign(window.fake, {
+  ...fake,
+  tell: () => emit('call', callState()),
+  mute: () => (me.microphone = false),
+  /** The native side says nothing by itself any more. */
+  hush: () => callTimers.forEach(clearInterval),
+});
 
 const HOUR = 3_600_000;
 const WORDS = {
@@ -441,7 +465,8 @@ const commands = {
         code: 'bad-code',
         message: 'This is not a room code. A code is a few words, for example amber-canoe-violet-magnet.',
       };
-    return { ...invitation, addresses: [], qr: invitation.qr };
+    const [passwordNeeded, waitingRoom] = ['password', 'waiting'].map((state) => scenario.state === state);
+    return { ...invitation, addresses: [], passwordNeeded, waitingRoom };
   },
   lobbyOpen: ({ camera, microphone }) => {
     const found = noDevices ? 'missing' : 'on';
@@ -483,8 +508,9 @@ const commands = {
             note: 'Nobody answers at 192.168.1.23:7788. Is the other computer on, and on the same network?',
           }
         : { reachable: true, roundTripMs: 23.4, udp: true, relayNeeded: false, note: null },
-  joinCall: () => {
+  joinCall: async ({ password } = {}) => {
     if (scenario.state === 'joining') return callState('joining');
+    await fake.enter(password);
     const send = () => emit('call', callState());
     callTimers = [
       setInterval(send, 1000),
@@ -521,7 +547,8 @@ const commands = {
   chatLines: () => written,
   sendChat: ({ text }) => say({ fromId: 'self', from: settings.name, text, own: true, atMs: Date.now() }),
   mark: () => {},
-  leaveCall: () => callTimers.forEach(clearInterval),
+  hostAct: (args) => fake.hostAct(args),
+  leaveCall: () => (fake.turnAway('You left before the call began.'), callTimers.forEach(clearInterval)),
   historyCalls: ({ filter, limit, skip }) => {
     if (scenario.calls === 'broken')
       throw {

@@ -73,14 +73,39 @@ export class App {
     if (this.#view instanceof HomeView) void this.#view.refresh();
   }
 
-  /** @param {import('./generated/ipc.js').Invitation} invitation @param {boolean} own whether it was made here, to be sent to others */
-  lobby(invitation, own) {
-    this.#show(new LobbyView(this, invitation, own));
+  /**
+   * @param {import('./generated/ipc.js').Invitation} invitation
+   * @param {boolean} own whether it was made here, to be sent to others
+   * @param {import('./generated/ipc.js').RoomPlan} [plan] how it was made, where there is something to tell the others
+   */
+  lobby(invitation, own, plan) {
+    this.#show(new LobbyView(this, invitation, own, plan));
   }
 
   /** @param {import('./views/call.js').Joining} how */
   call(how) {
     this.#show(new CallView(this, how));
+  }
+
+  /**
+   * Joins where the server may refuse at once: the view before stays until it does not.
+   * @param {import('./views/call.js').Joining} how
+   * @returns {Promise<import('./lib/backend.js').Problem | null>} what was refused; null where the call is shown
+   */
+  tryCall(how) {
+    const before = this.#view;
+    return new Promise((resolve) => {
+      const begun = (/** @type {CallView} */ view) => {
+        if (this.#view === before) this.#show(view);
+        else {
+          // One who went elsewhere meanwhile does not want it any more.
+          view.close();
+          void backend.leaveCall().catch((error) => this.report(error));
+        }
+        resolve(null);
+      };
+      new CallView(this, { ...how, attempt: { begun, refused: resolve } });
+    });
   }
 
   /**

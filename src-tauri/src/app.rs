@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result};
-use sightline_call::{Api, CallError, create_room, find_room, parse_invitation};
+use sightline_call::{Api, CallError, find_room, parse_invitation};
 use sightline_charts::Input;
 use sightline_history::{Recorder, keep_for};
 use sightline_media::audio::{Speaker, play_test_tone};
@@ -30,6 +30,7 @@ use crate::ipc::{
 use crate::lobby::{Lobby, Wanted};
 use crate::options::Options;
 use crate::passes::Passes;
+use crate::people::People;
 use crate::settings::SettingsFile;
 use crate::sharing::Sharer;
 use crate::words;
@@ -60,6 +61,7 @@ pub(crate) struct App {
     link: Mutex<Link>,
     written: Written,
     passes: Mutex<Passes>,
+    people: Arc<People>,
     charts: Arc<Charts>,
 }
 
@@ -79,8 +81,10 @@ impl App {
     pub(crate) async fn start(options: Options, folders: Folders, page: Arc<dyn Page>) -> Result<Arc<Self>> {
         let tiles = Arc::<Tiles>::default();
         let frames = FrameSocket::open(tiles.clone()).await.context("cannot listen on 127.0.0.1")?;
+        let settings = SettingsFile::open(folders.settings());
         let app = Arc::new(Self {
-            settings: SettingsFile::open(folders.settings()),
+            people: People::open(&folders, &settings.get().server, page.clone()),
+            settings,
             changing: tokio::sync::Mutex::default(),
             sharer: Arc::new(Sharer::new(folders.history())),
             host: Host::new(options.listen, folders.rooms()),
@@ -103,6 +107,7 @@ impl App {
         app.tidy_history().await;
         app.share(Sharer::start).await;
         app.watch_devices();
+        app.follow_people();
         Ok(app)
     }
 
@@ -130,7 +135,8 @@ impl App {
         let held = self.call.lock().await;
         let Some(call) = held.as_ref().filter(|call| !call.is_over()) else { return Ok(None) };
         let state = call.state();
-        let invitation = self.invitation(call.server(), &state.code).await?;
+        let name = state.room.as_ref().map(|room| room.name.clone()).unwrap_or_default();
+        let invitation = Invitation { name, ..self.invitation(call.server(), &state.code).await? };
         Ok(Some(RunningCall { state, invitation }))
     }
 
@@ -160,6 +166,9 @@ impl App {
         let kept = self.settings.set(settings)?;
         if kept.keep_days != before.keep_days {
             self.tidy_history().await;
+        }
+        if kept.server != before.server {
+            self.people.server_set(&kept.server);
         }
         self.share(Sharer::set).await;
         Ok(kept)
@@ -199,7 +208,7 @@ impl App {
             waiting_room: plan.waiting_room,
             ..RoomWish::default()
         };
-        let room = create_room(&server, &wish).await.map_err(|error| self.about_own_server(error))?;
+        let room = self.make_room(&server, &wish).await.map_err(|error| self.about_own_server(error))?;
         lock(&self.passes).keep(&server, &room.code, room.token);
         let invitation = self.invitation(&server, &room.code).await?;
         // Who made the room needs no password to it.
@@ -296,6 +305,10 @@ impl App {
         let link = invitation::link(&server, &code, &self.addresses(&server).await)?;
         let name = if settings.name.is_empty() { words::GUEST.to_owned() } else { settings.name.clone() };
         let token = self.pass(&server, &code, &name, password).await?;
+        let is_meeting = self.people.is_meeting_in(&code);
+        if !is_meeting {
+            self.people.set_camera_on(camera_on);
+        }
         let equipment = Equipment::of(&Choice::from(&settings), &self.options);
         let microphone = microphone_on && equipment.microphone.is_some();
         let camera = camera_on && equipment.camera.is_some();
@@ -307,6 +320,7 @@ impl App {
             history: self.folders.history(),
             sharer: self.sharer.clone(),
             token,
+            has_door: !is_meeting,
         };
         let running = call::join(plan, self.tiles.clone(), self.page.clone(), &self.given_up).await?;
         let state = running.state();
@@ -314,28 +328,32 @@ impl App {
         Ok(state)
     }
 
-    /// A token for a room: the one that we have, or one for its password.
+    /// A token for a room: the one that we have, or one for its password or for the account.
     async fn pass(&self, server: &str, code: &str, name: &str, password: String) -> Answer<Option<String>> {
         if let Some(token) = lock(&self.passes).of(server, code) {
             return Ok(Some(token));
         }
-        if password.is_empty() {
+        let account = self.account_token(server).await;
+        if password.is_empty() && account.is_none() {
             return Ok(None);
         }
         let wish = TokenWish {
             role: Role::Guest,
             name: Some(name.to_owned()),
-            password: Some(password),
+            password: (!password.is_empty()).then_some(password),
             expires_in_minutes: None,
         };
-        let issued: TokenIssued = Api::new(server, None)?.post(&format!("/rooms/{code}/token"), &wish).await?;
+        let issued: TokenIssued = Api::new(server, account)?.post(&format!("/rooms/{code}/token"), &wish).await?;
         Ok(Some(issued.token))
     }
 
     /// Passes on what the user wants of the call.
     pub(crate) async fn order(&self, order: Order) -> Answer<()> {
         match self.call.lock().await.as_ref() {
-            Some(call) => call.order(order),
+            Some(call) => {
+                self.remember(&order, &call.state().code);
+                call.order(order)
+            }
             None => Err(IpcError::not_now(words::IN_NO_CALL)),
         }
     }
@@ -366,6 +384,12 @@ impl App {
 
     /// Leaves the call, or gives up joining. The record is complete afterwards.
     pub(crate) async fn leave_call(&self) {
+        self.people.call_left();
+        self.drop_call(None).await;
+    }
+
+    /// Leaves the call, whoever wants it; with a sentence that says why.
+    async fn drop_call(&self, why: Option<String>) {
         let call = match self.call.try_lock() {
             Ok(mut held) => held.take(),
             // Somebody joins; or is being told something, and the permit is for nobody then.
@@ -375,7 +399,7 @@ impl App {
             }
         };
         if let Some(call) = call {
-            call.leave().await;
+            call.leave_because(why).await;
         }
     }
 
@@ -460,6 +484,7 @@ impl App {
     /// Ends everything in order. Afterwards nothing of a call is lost, and every device is free.
     pub(crate) async fn shut_down(&self) {
         self.leave_call().await;
+        self.people.shut_down().await;
         let sharer = self.sharer.clone();
         // A defect is logged; the rest is to end all the same.
         blocking(move || Ok(sharer.stop())).await.ok();
@@ -477,6 +502,11 @@ impl App {
         if !settings.server.is_empty() {
             return Ok(settings.server);
         }
+        self.own_server().await
+    }
+
+    /// The server inside the app.
+    async fn own_server(&self) -> Answer<String> {
         self.host.url().await.map_err(|problem| IpcError::new(ErrorCode::NoServer, words::no_server(&problem)))
     }
 
@@ -535,5 +565,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+mod people;
 #[cfg(test)]
 mod tests;

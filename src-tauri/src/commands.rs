@@ -2,6 +2,8 @@
 //!
 //! Invariant: all are async, since a panic in a synchronous one would end the app.
 
+pub(crate) mod people;
+
 use std::sync::Arc;
 
 use sightline_charts::Input;

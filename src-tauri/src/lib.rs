@@ -6,7 +6,7 @@
 //! app      what the commands do                                        ipc        what crosses to the page
 //! call     the call that runs     lobby   devices before it            frames     pictures to the page
 //! history  the record as the page shows it     hosting   the server inside the app
-//! chart    the charts of one of its calls
+//! chart    the charts of one of its calls     people    accounts, calls by name, random partners
 //! sharing  what of the record goes to servers
 //! settings the settings file      options the command line             invitation, words, folders
 //! ```
@@ -25,6 +25,7 @@ mod launch;
 mod lobby;
 mod options;
 mod passes;
+mod people;
 mod settings;
 mod sharing;
 #[cfg(test)]

@@ -676,7 +676,7 @@ side: string, };
  */
 export type Ended = { 
 /**
- * `left`, `replaced`, `connection-lost` or `media-failed`.
+ * `left`, `replaced`, `connection-lost`, `media-failed`, or `unanswered` where nobody took our call.
  */
 reason: string, 
 /**
@@ -1080,3 +1080,172 @@ path: string, };
  * What an export is made of.
  */
 export type ExportFormat = "csv" | "json";
+
+/**
+ * Everything about people outside a call, as it is now.
+ */
+export type PeopleState = { 
+/**
+ * The server has accounts; null where that is not known (yet).
+ */
+accounts: boolean | null, 
+/**
+ * The account that is signed in to; null where none is.
+ */
+name: string | null, 
+/**
+ * It may look into everything on the server.
+ */
+admin: boolean, 
+/**
+ * It can be called now: the server knows that this computer is there.
+ */
+here: boolean, 
+/**
+ * What is to be said about the account, in a sentence.
+ */
+note: string | null, 
+/**
+ * Whom the user knows, in the order of the alphabet.
+ */
+contacts: Array<Contact>, 
+/**
+ * Calls that nobody took, the latest first.
+ */
+missed: Array<MissedCall>, 
+/**
+ * A call that comes in.
+ */
+incoming: IncomingCall | null, 
+/**
+ * A call to somebody who has not answered yet.
+ */
+outgoing: OutgoingCall | null, 
+/**
+ * A random partner.
+ */
+meet: MeetState, };
+
+/**
+ * Somebody the user knows.
+ */
+export type Contact = { 
+/**
+ * Account name.
+ */
+name: string, 
+/**
+ * Is there to be called; null where that is not known.
+ */
+here: boolean | null, };
+
+/**
+ * A call that nobody took.
+ */
+export type MissedCall = { 
+/**
+ * Who called: account name.
+ */
+from: string, 
+/**
+ * When, Unix ms.
+ */
+atMs: number, 
+/**
+ * The user was shown it before.
+ */
+seen: boolean, };
+
+/**
+ * A call that comes in.
+ */
+export type IncomingCall = { 
+/**
+ * For `acceptCall` and `declineCall`.
+ */
+id: string, 
+/**
+ * Who calls: account name.
+ */
+from: string, 
+/**
+ * How many more call at the same time.
+ */
+others: number, 
+/**
+ * It makes no sound (any more).
+ */
+silent: boolean, 
+/**
+ * It was accepted, and the server has not said yet that we have it.
+ */
+accepted: boolean, };
+
+/**
+ * A call to somebody who has not answered yet.
+ */
+export type OutgoingCall = { 
+/**
+ * Account name.
+ */
+name: string, 
+/**
+ * It rings on so many devices; null while that is not known.
+ */
+devices: number | null, };
+
+/**
+ * Where one is with random partners.
+ */
+export type MeetPhase = "idle" | "entering" | "waiting" | "paired";
+
+/**
+ * A random partner.
+ */
+export type MeetState = { 
+/**
+ * Where one is.
+ */
+phase: MeetPhase, 
+/**
+ * How many others wait.
+ */
+others: number, 
+/**
+ * Shown name of the partner; '' without one.
+ */
+partner: string, 
+/**
+ * What happened, in a sentence.
+ */
+note: string | null, };
+
+/**
+ * A call that the app enters by itself; how it goes is told as of any other.
+ */
+export type EnteredCall = { 
+/**
+ * Where it is.
+ */
+invitation: Invitation, 
+/**
+ * Microphone is on from the start.
+ */
+microphoneOn: boolean, 
+/**
+ * Camera is on from the start.
+ */
+cameraOn: boolean, };
+
+/**
+ * Something to be said once.
+ */
+export type Said = { 
+/**
+ * In a sentence.
+ */
+sentence: string, 
+/**
+ * It went wrong.
+ */
+bad: boolean, };

@@ -7,7 +7,8 @@ import { backend, problem } from '../lib/backend.js';
 import { announce } from '../lib/announce.js';
 import { fill, h, set, setText } from '../lib/dom.js';
 import { duration, when } from '../lib/format.js';
-import { dot, field, headlineChip, notice, stateBox } from '../lib/parts.js';
+import { dot, field, headlineChip, iconButton, notice, stateBox } from '../lib/parts.js';
+import { PLAIN, openPlan } from '../home/plan.js';
 import { icon } from '../icons.js';
 import { t } from '../strings.js';
 
@@ -131,14 +132,18 @@ export class HomeView {
   #startCard() {
     const button = h('button', { type: 'button' }, t.home.start);
     button.addEventListener('click', () =>
-      this.#busy(button, async () => this.app.lobby(await backend.startCall({ name: '', minutes: 0, password: '', waitingRoom: false }), true)),
+      this.#busy(button, async () => this.app.lobby(await backend.startCall(PLAIN), true)),
     );
+    const options = iconButton(t.room.options, 'options', () =>
+      openPlan(async (plan) => this.app.lobby(await backend.startCall(plan), true, plan)),
+    );
+    set(options, 'aria-haspopup', 'dialog');
     return h(
       'section',
       { class: 'card col' },
       h('h2', {}, t.home.startTitle),
       h('p', { class: 'soft' }, t.home.startText),
-      h('div', { class: 'row wrap end' }, button, this.#serverChip()),
+      h('div', { class: 'row wrap end' }, h('div', { class: 'start-ways' }, button, options), this.#serverChip()),
     );
   }
 

@@ -23,6 +23,9 @@ usage: cargo xtask COMMAND
                       measure calls over bad paths, beside Chromium and the defaults of webrtc-rs
   bench app [--quick] [--soak]
                       the same of the app in its window, under Xvfb; with --soak, whether it gives back what calls took
+  bench server [--quick] [PART...]
+                      load on the signaling server from another process, beside PeerServer and socket.io; parts are small,
+                      relay, record, kills
   dist                build the installer of this platform: on Debian a .deb
   setup               only install what is missing";
 
@@ -46,6 +49,7 @@ fn dispatch(args: &[&str]) -> Result<()> {
         ["test"] => test::run(),
         ["bench", what @ ("call" | "network"), rest @ ..] => bench(what, rest),
         ["bench", "app", rest @ ..] => bench_app(rest),
+        ["bench", "server", rest @ ..] => bench_server(rest),
         ["setup"] => {
             system::require(system::BUILD)?;
             system::offer(system::TEST);
@@ -85,4 +89,13 @@ fn bench_app(args: &[&str]) -> Result<()> {
     system::require(system::BUILD)?;
     system::require(system::WINDOW)?;
     cargo::status(cargo::cargo().args(["bench", "--quiet", "-p", "sightline", "--bench", "app", "--"]).args(args))
+}
+
+/// One build each: with the load in the same build the server would get features that only the load asks for.
+fn bench_server(args: &[&str]) -> Result<()> {
+    system::require(system::SERVER_BENCH)?;
+    for package in ["sightline-server", "sightline-load"] {
+        cargo::status(cargo::cargo().args(["build", "--release", "-p", package]))?;
+    }
+    cargo::release_bin("sightline-load", args)
 }

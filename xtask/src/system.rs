@@ -67,6 +67,14 @@ pub(crate) const DIST: &[Need] = &[
     need("makes programs smaller", Probe::Program("strip"), "binutils", ""),
 ];
 
+/// What the bench of the server needs, and no more: on a server there is no window.
+pub(crate) const SERVER_BENCH: &[Need] = &[
+    need("C compiler for SQLite", Probe::Program("cc"), "build-essential", ""),
+    need("says how small the server can be", Probe::Program("strip"), "binutils", ""),
+    need("runs PeerServer and socket.io", Probe::Program("node"), "nodejs", "node"),
+    need("installs them", Probe::Program("npm"), "npm", "node"),
+];
+
 /// What the app needs besides to be driven in its window.
 pub(crate) const WINDOW: &[Need] = &[
     need("drives the app's page", Probe::Program("WebKitWebDriver"), "webkit2gtk-driver", ""),

@@ -92,6 +92,14 @@ pub struct Named {
     pub name: String,
 }
 
+/// Body of `POST /api/admin/accounts/{name}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct AdminWish {
+    /// May do what admins may.
+    pub admin: bool,
+}
+
 /// What somebody reported about a random partner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -49,6 +49,8 @@ pub(crate) struct Plan {
     pub(crate) sharer: Arc<Sharer>,
     /// For the room, where we have one.
     pub(crate) token: Option<String>,
+    /// A door in front of the room is shown; a random partner has none, but comes in at the same time.
+    pub(crate) has_door: bool,
 }
 
 /// What the user asks of a call.
@@ -66,8 +68,8 @@ pub(crate) enum Order {
     Host(HostAction),
     /// 'It is bad now'.
     Mark,
-    /// Leave; answered when the record is complete.
-    Leave(oneshot::Sender<()>),
+    /// Leave; answered when the record is complete. With a sentence, it is shown as the reason.
+    Leave(oneshot::Sender<()>, Option<String>),
 }
 
 /// A call's handle.
@@ -115,8 +117,13 @@ impl Running {
 
     /// Leaves; the record is complete afterwards.
     pub(crate) async fn leave(self) {
+        self.leave_because(None).await;
+    }
+
+    /// Leaves, and shows a sentence that says why.
+    pub(crate) async fn leave_because(self, why: Option<String>) {
         let (done, is_done) = oneshot::channel();
-        if self.orders.send(Order::Leave(done)).await.is_ok() {
+        if self.orders.send(Order::Leave(done, why)).await.is_ok() {
             // A task that broke has dropped the sender.
             is_done.await.ok();
         }
@@ -135,8 +142,11 @@ pub(crate) async fn join(plan: Plan, tiles: Arc<Tiles>, page: Arc<dyn Page>, giv
     page.tell(PageEvent::Call(Box::new(model.state(&Default::default(), unix_ms()))));
     let sinks = Arc::new(Sinks::new(tiles.clone()));
     let on_waiting = {
-        let (beginning, page) = (plan.beginning.clone(), page.clone());
+        let (beginning, page, has_door) = (plan.beginning.clone(), page.clone(), plan.has_door);
         Box::new(move |_: &str| {
+            if !has_door {
+                return;
+            }
             let mut model = Model::new(beginning.clone());
             model.waits();
             page.tell(PageEvent::Call(Box::new(model.state(&Default::default(), unix_ms()))));
@@ -179,6 +189,7 @@ pub(crate) async fn join(plan: Plan, tiles: Arc<Tiles>, page: Arc<dyn Page>, giv
         told: None,
         levels: SpeakingLevels::default(),
         asked: BTreeMap::new(),
+        why: None,
     };
     let task = tokio::spawn(owner.run(call, events, order_rx));
     Ok(Running { server: plan.server, orders, shown, task })
@@ -216,6 +227,8 @@ struct Owner {
     levels: SpeakingLevels,
     /// What the peers were told of their tiles.
     asked: BTreeMap<String, Asked>,
+    /// Why the call is left, where it is not the user's wish.
+    why: Option<String>,
 }
 
 impl Owner {
@@ -244,8 +257,9 @@ impl Owner {
                     None => break,
                 },
                 order = orders.recv() => match order {
-                    Some(Order::Leave(done)) => {
+                    Some(Order::Leave(done, why)) => {
                         leaver = Some(done);
+                        self.why = why;
                         break;
                     }
                     Some(order) => self.obey(&call, order),
@@ -276,7 +290,7 @@ impl Owner {
             Order::Chat(text) => call.chat(&text),
             Order::Host(action) => call.host(action),
             Order::Mark => call.mark(),
-            Order::Leave(_) => {}
+            Order::Leave(..) => {}
         }
     }
 
@@ -356,6 +370,9 @@ impl Owner {
         self.tiles.clear();
         // Twice changes nothing; once is needed where the last event was lost.
         self.model.event(&CallEvent::Ended { reason: summary.reason }, unix_ms());
+        if let Some(why) = self.why.take() {
+            self.model.failed("unanswered", &why);
+        }
         self.tell();
     }
 

@@ -10,6 +10,7 @@ mod event;
 mod history;
 mod home;
 mod lobby;
+mod people;
 mod settings;
 mod sharing;
 #[cfg(test)]
@@ -22,5 +23,6 @@ pub(crate) use event::*;
 pub(crate) use history::*;
 pub(crate) use home::*;
 pub(crate) use lobby::*;
+pub(crate) use people::*;
 pub(crate) use settings::*;
 pub(crate) use sharing::*;

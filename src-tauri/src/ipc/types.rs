@@ -80,6 +80,15 @@ fn declarations() -> String {
         ChartReading,
         WrittenFile,
         ExportFormat,
+        PeopleState,
+        Contact,
+        MissedCall,
+        IncomingCall,
+        OutgoingCall,
+        MeetPhase,
+        MeetState,
+        EnteredCall,
+        Said,
     );
     text
 }

@@ -1,0 +1,195 @@
+//! Ten thousand connections in rooms of two: what they take of the server's memory, and what it takes to relay between them.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use tokio::time::{sleep, sleep_until};
+
+use crate::{
+    bench::{Length, progress},
+    crowd::{Crowd, Plan},
+    dialect::{Dialect, MESSAGE_BYTES},
+    machine::Watcher,
+    peers::Peers,
+    program::{Cpu, Program},
+    signaling::Home,
+    table::{Line, at_least, at_most, stated},
+};
+
+/// Until all clients know when they begin.
+const NOTICE: Duration = Duration::from_millis(500);
+
+/// What is still on its way when sending ends may take so long.
+const LAST: Duration = Duration::from_secs(2);
+
+/// What was seen of a server.
+struct Outcome {
+    connections: usize,
+    empty_mib: f64,
+    quiet_mib: f64,
+    busy_mib: f64,
+    cpu: Cpu,
+    seconds: f64,
+    offered: f64,
+    relayed: f64,
+    p50_ms: f64,
+    p99_ms: f64,
+    worst_ms: f64,
+    missing: u64,
+    broken: u64,
+    stalled: Option<Duration>,
+}
+
+impl Outcome {
+    fn per_cpu_second(&self) -> f64 {
+        self.relayed * self.seconds / self.cpu.seconds()
+    }
+
+    fn cores(&self) -> String {
+        let Self { cpu, seconds, .. } = self;
+        let of = |part: f64| part / seconds;
+        let (all, user, system) = (of(cpu.seconds()), of(cpu.user.as_secs_f64()), of(cpu.system.as_secs_f64()));
+        format!("{all:.2} cores ({user:.2} user, {system:.2} system)")
+    }
+
+    fn kib_per_connection(&self) -> f64 {
+        (self.quiet_mib - self.empty_mib) * 1024.0 / self.connections as f64
+    }
+}
+
+/// The lines of the table.
+pub(crate) async fn lines(length: Length) -> Result<Vec<Line>> {
+    let peers = Peers::install()?;
+    println!("{}; {MESSAGE_BYTES} bytes a message for all", peers.versions()?);
+    let home = Home::new()?;
+    let ours = measure(Dialect::Sightline, home.start()?, length).await?;
+    let peer_server = measure(Dialect::PeerServer, peers.peer_server(2 * length.rooms).await?, length).await?;
+    let socket_io = measure(Dialect::SocketIo, peers.socket_io()?, length).await?;
+
+    let Length { rooms, rate, .. } = length;
+    let people = 2 * rooms;
+    let what = format!("{rooms} rooms of two, {rate} messages/s");
+    let mut lines = vec![
+        at_most(
+            format!("{people} idle connections, two in each room: memory (RSS)"),
+            ours.quiet_mib,
+            format!("{:.0} MiB", ours.quiet_mib),
+            150.0,
+            "MiB",
+        ),
+        stated(format!("{what}: sent and relayed"), format!("{:.0}/s, {:.0}/s", ours.offered, ours.relayed)),
+        stated(format!("{what}: relay p50"), format!("{:.2} ms", ours.p50_ms)),
+        at_most(
+            format!("{what}: relay p99"),
+            ours.p99_ms,
+            format!("{:.2} ms (worst {:.0})", ours.p99_ms, ours.worst_ms),
+            10.0,
+            "ms",
+        ),
+        stated(format!("{what}: CPU of the server"), ours.cores()),
+        at_most(
+            format!("{what}: connections that broke, messages that did not come"),
+            (ours.broken + ours.missing) as f64,
+            format!("{}, {}", ours.broken, ours.missing),
+            0.0,
+            "of them",
+        ),
+        stated(
+            format!("{what}: longest time an idle thread was kept from waking"),
+            ours.stalled.map_or("?".to_owned(), |time| format!("{} ms", time.as_millis())),
+        ),
+    ];
+    lines.extend(comparison(&ours, &[(Dialect::PeerServer, &peer_server), (Dialect::SocketIo, &socket_io)]));
+    Ok(lines)
+}
+
+fn comparison(ours: &Outcome, others: &[(Dialect, &Outcome)]) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let all: Vec<(Dialect, &Outcome)> = [(Dialect::Sightline, ours)].into_iter().chain(others.iter().copied()).collect();
+    for (dialect, outcome) in &all {
+        let name = dialect.name();
+        lines.push(stated(
+            format!("{name}: messages per CPU second"),
+            format!(
+                "{:.0} ({:.0}/s of {:.0}/s on {}; p50 {:.1} ms, p99 {:.1} ms; {} broken, {} missing)",
+                outcome.per_cpu_second(),
+                outcome.relayed,
+                outcome.offered,
+                outcome.cores(),
+                outcome.p50_ms,
+                outcome.p99_ms,
+                outcome.broken,
+                outcome.missing
+            ),
+        ));
+    }
+    for (dialect, outcome) in others {
+        let ratio = ours.per_cpu_second() / outcome.per_cpu_second();
+        let what = format!("messages per CPU second, times those of {}", dialect.name());
+        lines.push(at_least(what, ratio, format!("{ratio:.2}"), 5.0, "times"));
+    }
+    for (dialect, outcome) in &all {
+        lines.push(stated(
+            format!("{}: memory per connection", dialect.name()),
+            format!(
+                "{:.1} KiB ({:.0} MiB without, {:.0} MiB with {} quiet ones, {:.0} MiB after relaying)",
+                outcome.kib_per_connection(),
+                outcome.empty_mib,
+                outcome.quiet_mib,
+                outcome.connections,
+                outcome.busy_mib
+            ),
+        ));
+    }
+    for (dialect, outcome) in others {
+        let ratio = ours.kib_per_connection() / outcome.kib_per_connection();
+        let what = format!("memory per connection, parts of that of {}", dialect.name());
+        lines.push(at_most(what, ratio, format!("{ratio:.2}"), 0.1, "of it"));
+    }
+    lines
+}
+
+async fn measure(dialect: Dialect, server: Program, length: Length) -> Result<Outcome> {
+    let name = dialect.name();
+    progress(&format!("{name}: {} connections", 2 * length.rooms));
+    sleep(length.quiet).await;
+    let empty_mib = server.mib()?;
+    let crowd = Crowd::gather(dialect, server.address, length.rooms).await?;
+    sleep(length.quiet).await;
+    let (connections, quiet_mib) = (crowd.len(), server.mib()?);
+    crowd.all_there()?;
+
+    progress(&format!("{name}: {} messages/s", length.rate));
+    let start = Instant::now() + NOTICE;
+    let begin = start + length.warm_up;
+    let end = begin + length.measured;
+    let every = Duration::from_secs_f64(connections as f64 / f64::from(length.rate));
+    crowd.send(Plan { start, begin, end, every });
+    sleep_until(begin.into()).await;
+    let (watcher, before) = (Watcher::start(), server.cpu()?);
+    sleep_until(end.into()).await;
+    let (cpu, stalled, busy_mib) = (server.cpu()? - before, watcher.stop(), server.mib()?);
+    sleep(LAST).await;
+    let seen = crowd.part().await?;
+    let seconds = length.measured.as_secs_f64();
+    let part = |of: f64| {
+        let at = (seen.took_us.len() as f64 * of) as usize;
+        seen.took_us.get(at.min(seen.took_us.len().saturating_sub(1))).map_or(f64::NAN, |us| f64::from(*us) / 1000.0)
+    };
+    Ok(Outcome {
+        connections,
+        empty_mib,
+        quiet_mib,
+        busy_mib,
+        cpu,
+        seconds,
+        offered: seen.sent as f64 / seconds,
+        relayed: seen.came as f64 / seconds,
+        p50_ms: part(0.5),
+        p99_ms: part(0.99),
+        worst_ms: part(1.0),
+        missing: seen.sent - seen.took_us.len() as u64,
+        broken: seen.broken,
+        stalled,
+    })
+}
