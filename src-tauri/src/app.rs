@@ -178,7 +178,12 @@ impl App {
     async fn share(&self, tell: fn(&Sharer, bool)) {
         let (sharer, on) = (self.sharer.clone(), self.settings.get().share_samples);
         // A defect is logged, and keeps nothing else from being kept.
-        blocking(move || Ok(tell(&sharer, on))).await.ok();
+        blocking(move || {
+            tell(&sharer, on);
+            Ok(())
+        })
+        .await
+        .ok();
     }
 
     /// How sharing stands, and what is sent.
@@ -487,7 +492,12 @@ impl App {
         self.people.shut_down().await;
         let sharer = self.sharer.clone();
         // A defect is logged; the rest is to end all the same.
-        blocking(move || Ok(sharer.stop())).await.ok();
+        blocking(move || {
+            sharer.stop();
+            Ok(())
+        })
+        .await
+        .ok();
         self.lobby.close().await;
         let watch = lock(&self.watch).take();
         if let Err(error) = spawn_blocking(move || drop(watch)).await {
