@@ -67,14 +67,11 @@ fn incoming(news: &[PeopleNews]) -> String {
 }
 
 fn over(news: &[PeopleNews]) -> Vec<&str> {
-    news.iter().filter(|news| matches!(news, PeopleNews::RingEnded { .. })).map(outcome_of).collect()
-}
-
-fn outcome_of(news: &PeopleNews) -> &str {
-    match news {
-        PeopleNews::RingEnded { outcome, .. } => outcome,
-        other => panic!("not an end: {other:?}"),
-    }
+    let outcomes = news.iter().filter_map(|news| match news {
+        PeopleNews::RingEnded { outcome, .. } => Some(outcome.as_str()),
+        _ => None,
+    });
+    outcomes.collect()
 }
 
 #[test]
