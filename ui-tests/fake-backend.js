@@ -6,6 +6,7 @@
 
 import './fake-frames.js';
 import { fakePeople } from './fake-people.js';
+import { fakeAdmin } from './fake-admin.js';
 import { fakeRoom } from './fake-room.js';
 
 const query = new URLSearchParams(location.search);
@@ -600,6 +601,7 @@ const commands = {
   chartPng: () => ({ path: '/home/mira/Downloads/quiet-maple-ferry-stone.png' }),
   openPath: () => {},
   ...people.commands,
+  ...fakeAdmin(query, (input, look) => ((chartLook = look), chartAnswer(input)), table),
 };
 
 window.__TAURI__ = {

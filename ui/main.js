@@ -10,6 +10,7 @@ import { stateBox } from './lib/parts.js';
 import { mountToasts, toast } from './lib/toast.js';
 import { IncomingDialog } from './people/incoming.js';
 import { Rail } from './views/rail.js';
+import { AdminView } from './views/admin.js';
 import { CallView } from './views/call.js';
 import { HistoryView } from './views/history.js';
 import { HomeView } from './views/home.js';
@@ -31,7 +32,7 @@ import { t } from './strings.js';
 
 /** @typedef {import('./generated/ipc.js').PeopleState} PeopleState */
 
-/** @typedef {'home' | 'history' | 'meet' | 'settings'} Place a view that the rail leads to */
+/** @typedef {'home' | 'history' | 'meet' | 'admin' | 'settings'} Place a view that the rail leads to */
 
 export class App {
   /** @type {View | null} */
@@ -86,8 +87,14 @@ export class App {
     else if (place === 'history') this.#show(new HistoryView(this, call));
     // Showing it anew would leave the queue.
     else if (place === 'meet') this.#view instanceof MeetView || this.#show(new MeetView(this));
+    else if (place === 'admin') this.#show(new AdminView(this));
     else this.#show(new SettingsView(this));
     this.#rail.mark(place);
+  }
+
+  /** The rail leads to the admin mode while somebody is signed in there. @param {boolean} is */
+  adminSignedIn(is) {
+    this.#rail.offer('admin', is);
   }
 
   /** A call ended: what the home screen lists has changed. */

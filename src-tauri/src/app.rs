@@ -15,6 +15,7 @@ use sightline_protocol::{Role, RoomWish, TokenIssued, TokenWish};
 use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 
+use crate::admin::Admin;
 use crate::call::{self, Beginning, Choice, Equipment, Order, Plan, Running, unix_ms, video_settings};
 use crate::chart::{Charts, Look};
 use crate::folders::Folders;
@@ -63,6 +64,7 @@ pub(crate) struct App {
     passes: Mutex<Passes>,
     people: Arc<People>,
     charts: Arc<Charts>,
+    admin: Arc<Admin>,
 }
 
 /// A link from outside, until a page takes it.
@@ -100,6 +102,7 @@ impl App {
             written: Written::default(),
             passes: Mutex::default(),
             charts: Arc::default(),
+            admin: Arc::default(),
             options,
             folders,
             page,
@@ -448,20 +451,20 @@ impl App {
     }
 
     /// The charts' next frame.
-    pub(crate) async fn chart_input(&self, input: Input) -> Answer<Vec<u8>> {
+    pub(crate) async fn chart_input(&self, place: u8, input: Input) -> Answer<Vec<u8>> {
         let charts = self.charts.clone();
-        blocking(move || charts.input(&input)).await
+        blocking(move || charts.input(place, &input)).await
     }
 
     /// Closes the charts.
-    pub(crate) fn chart_close(&self) {
-        self.charts.close();
+    pub(crate) fn chart_close(&self, place: u8) -> Answer<()> {
+        self.charts.close(place)
     }
 
     /// Writes a picture of the charts.
-    pub(crate) async fn chart_png(&self) -> Answer<WrittenFile> {
+    pub(crate) async fn chart_png(&self, place: u8) -> Answer<WrittenFile> {
         let (charts, folder) = (self.charts.clone(), self.folders.exports().to_owned());
-        Ok(self.written.add(blocking(move || charts.png(&folder)).await?))
+        Ok(self.written.add(blocking(move || charts.png(place, &folder)).await?))
     }
 
     /// Opens a file that was written here, with the program that the system has for it.
@@ -501,6 +504,7 @@ impl App {
         .await
         .ok();
         self.lobby.close().await;
+        self.admin.sign_out().await;
         let watch = lock(&self.watch).take();
         if let Err(error) = spawn_blocking(move || drop(watch)).await {
             tracing::error!(%error, "the watch for devices broke");
@@ -577,6 +581,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+mod admin;
 mod people;
 #[cfg(test)]
 mod tests;

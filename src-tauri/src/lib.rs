@@ -8,9 +8,11 @@
 //! history  the record as the page shows it     hosting   the server inside the app
 //! chart    the charts of one of its calls     people    accounts, calls by name, random partners
 //! sharing  what of the record goes to servers
+//! admin    what a server tells its admins
 //! settings the settings file      options the command line             invitation, words, folders
 //! ```
 
+mod admin;
 mod app;
 mod call;
 mod chart;

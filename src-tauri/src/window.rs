@@ -90,6 +90,22 @@ pub fn run(options: Options) -> Result<()> {
             commands::people::meet_block,
             commands::people::meet_report,
             commands::people::meet_leave,
+            commands::admin::admin_standing,
+            commands::admin::admin_sign_in,
+            commands::admin::admin_sign_out,
+            commands::admin::admin_rooms,
+            commands::admin::admin_end_room,
+            commands::admin::admin_calls,
+            commands::admin::admin_call,
+            commands::admin::admin_delete_call,
+            commands::admin::admin_export,
+            commands::admin::admin_totals,
+            commands::admin::admin_audit,
+            commands::admin::admin_complaints,
+            commands::admin::admin_put_away,
+            commands::admin::admin_reports,
+            commands::admin::admin_table,
+            commands::admin::admin_chart_open,
         ])
         .setup(move |app| Ok(set_up(app.handle(), options)?))
         .build(tauri::generate_context!())

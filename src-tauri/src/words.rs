@@ -128,6 +128,24 @@ pub(crate) fn cannot_write_into(folder: &Path, error: &str) -> String {
     format!("cannot write into {} ({error})", folder.display())
 }
 
+/// The admin mode.
+pub(crate) mod admin {
+    pub(crate) const SIGN_IN_FIRST: &str = "nobody is signed in; sign in first";
+    pub(crate) const NO_TOKEN: &str = "this is no admin token; it is one word, as the server was given it";
+    pub(crate) const NO_SUCH_CALL: &str = "this call is not there any more";
+    pub(crate) const NO_REPORTS: &str = "the reports of this call are not open any more; open the call again";
+    pub(crate) const NOBODY: &str = "nobody of that number is in the reports of this call";
+
+    pub(crate) fn not_an_admin(name: &str) -> String {
+        format!("{name} is not an admin of this server; whoever runs it can make the account one")
+    }
+
+    pub(crate) fn did_not_report(name: &str) -> String {
+        let name = if name.is_empty() { super::SOMEBODY } else { name };
+        format!("{name} did not share any figures of this call")
+    }
+}
+
 /// What is wrong with settings.
 pub(crate) mod settings {
     use super::*;

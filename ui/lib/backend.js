@@ -135,12 +135,17 @@ export const backend = {
    * @returns {Promise<ArrayBuffer>}
    */
   chartOpen: (what) => call('chartOpen', what),
-  /** @param {import('../history/input.js').ChartInput} input @returns {Promise<ArrayBuffer>} */
-  chartInput: (input) => call('chartInput', { input }),
-  /** @returns {Promise<void>} */
-  chartClose: () => call('chartClose'),
-  /** @returns {Promise<{path: string}>} */
-  chartPng: () => call('chartPng'),
+  /**
+   * Of the charts in a place: two can stand side by side.
+   * @param {number} place
+   * @param {import('../history/input.js').ChartInput} input
+   * @returns {Promise<ArrayBuffer>}
+   */
+  chartInput: (place, input) => call('chartInput', { place, input }),
+  /** @param {number} place @returns {Promise<void>} */
+  chartClose: (place) => call('chartClose', { place }),
+  /** @param {number} place @returns {Promise<{path: string}>} */
+  chartPng: (place) => call('chartPng', { place }),
   /** @param {string} path @returns {Promise<void>} */
   openPath: (path) => call('openPath', { path }),
 
@@ -180,6 +185,64 @@ export const backend = {
   meetReport: (reason) => call('meetReport', { reason }),
   /** @returns {Promise<void>} */
   meetLeave: () => call('meetLeave'),
+  /** Who is signed in as an admin. @returns {Promise<import('../generated/ipc.js').AdminSession | null>} */
+  adminStanding: () => call('adminStanding'),
+  /**
+   * @param {string} server '' is the one that is set
+   * @param {import('../generated/ipc.js').AdminKey} key
+   * @returns {Promise<import('../generated/ipc.js').AdminSession>}
+   */
+  adminSignIn: (server, key) => call('adminSignIn', { server, key }),
+  /** @returns {Promise<void>} */
+  adminSignOut: () => call('adminSignOut'),
+  /** @returns {Promise<import('../generated/ipc.js').AdminRoom[]>} */
+  adminRooms: () => call('adminRooms'),
+  /** @param {string} room @returns {Promise<void>} */
+  adminEndRoom: (room) => call('adminEndRoom', { room }),
+  /**
+   * @param {import('../generated/ipc.js').AdminFilter} filter
+   * @returns {Promise<import('../generated/ipc.js').AdminCallPage>}
+   */
+  adminCalls: (filter) => call('adminCalls', { filter }),
+  /** @param {string} room @returns {Promise<import('../generated/ipc.js').AdminCallDetails>} */
+  adminCall: (room) => call('adminCall', { room }),
+  /** @param {string} room @returns {Promise<void>} */
+  adminDeleteCall: (room) => call('adminDeleteCall', { room }),
+  /**
+   * @param {{room: string, code: string, startedMs: number, format: 'csv' | 'json'}} what
+   * @returns {Promise<{path: string}>}
+   */
+  adminExport: (what) => call('adminExport', what),
+  /**
+   * @param {number | null} fromMs
+   * @param {number | null} toMs
+   * @returns {Promise<import('../generated/ipc.js').Totals>}
+   */
+  adminTotals: (fromMs, toMs) => call('adminTotals', { fromMs, toMs }),
+  /** @param {number} limit @param {number} offset @returns {Promise<import('../generated/ipc.js').AuditPage>} */
+  adminAudit: (limit, offset) => call('adminAudit', { limit, offset }),
+  /** @param {number} limit @param {number} offset @returns {Promise<import('../generated/ipc.js').ReportLine[]>} */
+  adminComplaints: (limit, offset) => call('adminComplaints', { limit, offset }),
+  /** @param {number} report @returns {Promise<void>} */
+  adminPutAway: (report) => call('adminPutAway', { report }),
+  /**
+   * Reads what was reported of a call: for the two below.
+   * @param {string} room
+   * @param {string} code
+   * @returns {Promise<import('../generated/ipc.js').AdminPerson[]>}
+   */
+  adminReports: (room, code) => call('adminReports', { room, code }),
+  /**
+   * @param {{room: string, person: number, fromMs: number, toMs: number}} what
+   * @returns {Promise<import('../generated/ipc.js').HistoryTable>}
+   */
+  adminTable: (what) => call('adminTable', what),
+  /**
+   * @param {{room: string, which: import('../generated/ipc.js').AdminCharts, place: number,
+   *   look: {dark: boolean, pixels: boolean}, input: import('../history/input.js').ChartInput}} what
+   * @returns {Promise<ArrayBuffer>}
+   */
+  adminChartOpen: (what) => call('adminChartOpen', what),
 };
 
 export const on = {

@@ -44,7 +44,16 @@ export class SettingsView {
           h('div', { class: 'col' }, this.#you(), this.#server(), this.account.element, this.#devices(), this.#look()),
           h('div', { class: 'col' }, this.#quality(), this.#record(), this.sharing.element),
         ),
-        h('p', { class: 'soft small' }, t.settings.about(app.boot.version)),
+        h(
+          'footer',
+          { class: 'row wrap' },
+          h('p', { class: 'soft small grow' }, t.settings.about(app.boot.version)),
+          h(
+            'button',
+            { type: 'button', class: 'plain', title: t.settings.adminHint, onclick: () => app.go('admin') },
+            t.settings.admin,
+          ),
+        ),
       ),
     );
     this.stop = on.devices((devices) => this.#showDevices(devices));

@@ -3,6 +3,7 @@
 //! Invariant: every type here is written into `ui/generated/ipc.d.ts` by the test in `types`, and a test fails while
 //! that file differs. Names are camelCase there; `null` is 'not known', never 0.
 
+mod admin;
 mod call;
 mod chart;
 mod error;
@@ -16,6 +17,7 @@ mod sharing;
 #[cfg(test)]
 mod types;
 
+pub(crate) use admin::*;
 pub(crate) use call::*;
 pub(crate) use chart::*;
 pub(crate) use error::*;

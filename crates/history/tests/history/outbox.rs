@@ -25,7 +25,7 @@ fn at(second: i64, peer: Option<&str>, kind: EventKind) -> Event {
 }
 
 /// A minute and a half in which every table gets rows.
-fn record(recorder: &Recorder, seconds: std::ops::RangeInclusive<u64>) {
+pub(crate) fn record(recorder: &Recorder, seconds: std::ops::RangeInclusive<u64>) {
     let clock = Clock::new(START_MS);
     for second in seconds {
         recorder.snapshot(&clock.full(second));
@@ -41,7 +41,7 @@ fn record(recorder: &Recorder, seconds: std::ops::RangeInclusive<u64>) {
     }
 }
 
-fn shared(place: &Place, code: &str) -> Recorder {
+pub(crate) fn shared(place: &Place, code: &str) -> Recorder {
     let recorder = place.recorder();
     recorder.start_shared_session(start(code, START_MS), share()).unwrap();
     recorder.peer("ada", "Ada", START_MS);
@@ -124,6 +124,16 @@ fn drain(outbox: &mut Outbox, server: &mut Server, rows: usize, now_ms: i64) -> 
         let again = if batch.more { now_ms } else { now_ms + 30_000 };
         outbox.acknowledge(&batch, now_ms, again).unwrap();
         batches += 1;
+    }
+    batches
+}
+
+/// All batches of what is shared, of so many rows of each kind.
+pub(crate) fn batches_of(place: &Place, rows: usize) -> Vec<LogBatch> {
+    let (mut outbox, mut batches) = (outbox(place), Vec::new());
+    while let Some(next) = next(&mut outbox, START_MS + batches.len() as i64, rows) {
+        outbox.acknowledge(&next, START_MS, START_MS).unwrap();
+        batches.push(next.batch);
     }
     batches
 }
