@@ -36,7 +36,8 @@ export function fakeRoom(query, call) {
     deny: ({ id }) => without(id),
     mute: () => {},
     remove: ({ id }) => call.remove(id),
-    handOver: ({ id }) => Object.assign(room, { host: false, hosts: [id], waiting: [], notice: 'You are not the host any more.' }),
+    handOver: ({ id }) =>
+      Object.assign(room, { host: false, hosts: [id], waiting: [], notice: 'You are not the host any more.' }),
     lock: ({ locked }) => Object.assign(room, { locked }),
     end: () => over({ reason: 'ended', sentence: 'The host has ended the call for everybody.' }),
   };

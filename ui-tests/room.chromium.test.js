@@ -92,7 +92,9 @@ view('a call with options is made as they say, by the keyboard alone', '', async
   await sees('The others need the password that you chose');
   await sees('It ends for everybody 1 h from now.');
   assert.equal(await visible('dialog'), false);
-  const kept = await browser.run('return JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])');
+  const kept = await browser.run(
+    'return JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])',
+  );
   assert.equal(kept, '[{},{},""]', 'nothing is remembered');
 });
 
@@ -111,22 +113,33 @@ view('minutes of one’s own are checked at their field', '', async () => {
   assert.equal((await calls('startCall'))[0].plan.minutes, 95);
 });
 
-view('a server that makes no room says so in the dialog, and nothing that was written is lost', 'state=no-server', async () => {
-  await press('Options for a new call');
-  await browser.type('.plan .mono', 'otter');
-  await browser.keys(ENTER);
-  await sees('The server on this computer could not start', 'dialog');
-  assert.equal(await browser.run("return document.querySelector('.plan .mono').value"), 'otter');
-  await browser.keys(ESCAPE);
-  await browser.until("return !document.querySelector('dialog')");
-  await press('Options for a new call');
-  assert.equal(await browser.run("return document.querySelector('.plan .mono').value"), '', 'a closed dialog is forgotten');
-});
+view(
+  'a server that makes no room says so in the dialog, and nothing that was written is lost',
+  'state=no-server',
+  async () => {
+    await press('Options for a new call');
+    await browser.type('.plan .mono', 'otter');
+    await browser.keys(ENTER);
+    await sees('The server on this computer could not start', 'dialog');
+    assert.equal(await browser.run("return document.querySelector('.plan .mono').value"), 'otter');
+    await browser.keys(ESCAPE);
+    await browser.until("return !document.querySelector('dialog')");
+    await press('Options for a new call');
+    assert.equal(
+      await browser.run("return document.querySelector('.plan .mono').value"),
+      '',
+      'a closed dialog is forgotten',
+    );
+  },
+);
 
 view('a wrong password is said at its field, and the lobby stays until the right one', 'state=password', async () => {
   await lobbyByCode();
   await sees('Amber Otter', '.lobby header');
-  assert.equal(await browser.run("return document.querySelector('.join-form label').innerText"), 'Password of this call');
+  assert.equal(
+    await browser.run("return document.querySelector('.join-form label').innerText"),
+    'Password of this call',
+  );
   await press('Join the call');
   await sees('This call has a password. Ask who invited you.');
   assert.deepEqual(await calls('joinCall'), []);
@@ -257,7 +270,9 @@ view('each guest has a menu: ask to mute, make host, put out', 'host=1&people=4'
   const menu = 'What to do about Jonas Ekström';
   await focus(menu);
   await browser.keys(DOWN);
-  const items = await browser.run("return [...document.querySelectorAll('[role=menuitem]')].map((one) => one.innerText)");
+  const items = await browser.run(
+    "return [...document.querySelectorAll('[role=menuitem]')].map((one) => one.innerText)",
+  );
   assert.deepEqual(items, ['Ask to mute', 'Make host', 'Put out']);
   assert.equal(await focused(), 'Ask to mute');
   await browser.keys(UP);
@@ -304,6 +319,31 @@ view('a menu stays open while figures change, and goes with its person', 'host=1
   await browser.run('window.fake.scenario.people = 2; window.fake.tell()');
   await browser.until("return !document.querySelector('[role=menu]')");
 });
+
+view(
+  'a menu closes when its button is scrolled away, when the window changes, and by a press elsewhere',
+  'host=1&people=9',
+  async () => {
+    await browser.size(1280, 400);
+    await joinOwn();
+    await press('People');
+    const gone = () => browser.until("return !document.querySelector('[role=menu]')");
+    const menu = 'What to do about Jonas Ekström';
+    await press(menu);
+    await browser.run("document.querySelector('.panel-body').scrollTop = 60");
+    await gone();
+    await press(menu);
+    await browser.size(1280, 500);
+    await gone();
+    await press(menu);
+    await browser.click('.call-panel h2');
+    await gone();
+    await press('Ways to leave');
+    await browser.run("document.querySelector('.panel-body').scrollTop = 0");
+    await browser.run('return new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))');
+    assert.equal(await visible('[role=menu]'), true, 'its button is not in what was scrolled');
+  },
+);
 
 view('a host locks and unlocks, and everybody is told', 'host=1&people=2', async () => {
   await joinOwn();
@@ -358,52 +398,61 @@ view('the menu of the bar leaves too', 'host=1&people=2', async () => {
   await hears('You left the call. Back to call');
 });
 
-view('guests see who decides, who watches and that it is locked, and can decide nothing', 'people=3&observers=1&locked=1', async () => {
-  await joinOwn();
-  await hears('Nadia Petrova watches this call.');
-  assert.deepEqual((await text('.room-facts')).split('\n').filter((line) => !line.startsWith(':')), [
-    'Locked',
-    'Nadia Petrova watches',
-    'Host: Jonas Ekström',
-  ]);
-  await press('People');
-  await sees('Watching, without taking part', '.call-panel');
-  await sees('Locked: nobody new comes in.', '.call-panel');
-  await sees('Host', '.person:nth-child(2)');
-  const forbidden = ['Lock the call', 'Unlock the call', 'End for everybody', 'What to do about Jonas Ekström'];
-  for (const name of forbidden)
-    assert.equal(await browser.run(`${NAMED} return named(arguments[0], 'body') === undefined`, name), true, name);
-  await room({ observers: [] });
-  await hears('Nadia Petrova stopped watching.');
-});
+view(
+  'guests see who decides, who watches and that it is locked, and can decide nothing',
+  'people=3&observers=1&locked=1',
+  async () => {
+    await joinOwn();
+    await hears('Nadia Petrova watches this call.');
+    assert.deepEqual(
+      (await text('.room-facts')).split('\n').filter((line) => !line.startsWith(':')),
+      ['Locked', 'Nadia Petrova watches', 'Host: Jonas Ekström'],
+    );
+    await press('People');
+    await sees('Watching, without taking part', '.call-panel');
+    await sees('Locked: nobody new comes in.', '.call-panel');
+    await sees('Host', '.person:nth-child(2)');
+    const forbidden = ['Lock the call', 'Unlock the call', 'End for everybody', 'What to do about Jonas Ekström'];
+    for (const name of forbidden)
+      assert.equal(await browser.run(`${NAMED} return named(arguments[0], 'body') === undefined`, name), true, name);
+    await room({ observers: [] });
+    await hears('Nadia Petrova stopped watching.');
+  },
+);
 
-view('the end is counted down by the page’s clock, and said at five minutes, one, and ten seconds', 'people=2&ends=1000', async () => {
-  await joinOwn();
-  assert.equal(await visible('[role=timer].chip'), false, 'not before the first warning');
-  // A clock that goes only when told; the native side is silent from here on.
-  await browser.run('window.fake.hush(); window.at = Date.now(); Date.now = () => window.at');
-  const timer = (words) =>
-    browser.until("return document.querySelector('.call-head [role=timer]').innerText === arguments[0]", words);
-  const later = (ms) => browser.run('window.at += arguments[0]', ms);
-  await browser.run('Object.assign(window.fake.room, { endsMs: window.at + 299_900, endsSoon: true }); window.fake.tell()');
-  await hears('This call ends for everybody in 5 minutes.');
-  await timer('Ends in 5:00');
-  await later(1900);
-  await timer('Ends in 4:58');
-  await later(237_500);
-  await timer('Ends in 1:01');
-  assert.equal(await visible('.urgent'), false);
-  await later(1000);
-  await timer('Ends in 1:00');
-  await hears('This call ends for everybody in 1 minute.');
-  assert.equal(await visible('.urgent'), true);
-  await later(49_500);
-  await timer('Ends in 0:10');
-  await hears('This call ends for everybody in 10 seconds.');
-  await later(60_000);
-  await timer('Ends in 0:00');
-  assert.equal(await browser.run("return window.said.filter((line) => line.startsWith('This call ends')).length"), 3);
-});
+view(
+  'the end is counted down by the page’s clock, and said at five minutes, one, and ten seconds',
+  'people=2&ends=1000',
+  async () => {
+    await joinOwn();
+    assert.equal(await visible('[role=timer].chip'), false, 'not before the first warning');
+    // A clock that goes only when told; the native side is silent from here on.
+    await browser.run('window.fake.hush(); window.at = Date.now(); Date.now = () => window.at');
+    const timer = (words) =>
+      browser.until("return document.querySelector('.call-head [role=timer]').innerText === arguments[0]", words);
+    const later = (ms) => browser.run('window.at += arguments[0]', ms);
+    await browser.run(
+      'Object.assign(window.fake.room, { endsMs: window.at + 299_900, endsSoon: true }); window.fake.tell()',
+    );
+    await hears('This call ends for everybody in 5 minutes.');
+    await timer('Ends in 5:00');
+    await later(1900);
+    await timer('Ends in 4:58');
+    await later(237_500);
+    await timer('Ends in 1:01');
+    assert.equal(await visible('.urgent'), false);
+    await later(1000);
+    await timer('Ends in 1:00');
+    await hears('This call ends for everybody in 1 minute.');
+    assert.equal(await visible('.urgent'), true);
+    await later(49_500);
+    await timer('Ends in 0:10');
+    await hears('This call ends for everybody in 10 seconds.');
+    await later(60_000);
+    await timer('Ends in 0:00');
+    assert.equal(await browser.run("return window.said.filter((line) => line.startsWith('This call ends')).length"), 3);
+  },
+);
 
 view('what a host did is a note for a moment, and is announced', 'people=2', async () => {
   await joinOwn();
@@ -430,7 +479,8 @@ for (const [reason, title, sentence, again] of [
     await hears(sentence);
     assert.equal(await text('.state h2'), title);
     await sees(sentence, '.state');
-    for (const css of ['[role=menu]', '.call-head', '.waiting-note', '.bar']) assert.equal(await visible(css), false, css);
+    for (const css of ['[role=menu]', '.call-head', '.waiting-note', '.bar'])
+      assert.equal(await visible(css), false, css);
     assert.equal(await focused(), again ? 'Join again' : 'See how it was');
     if (!again) return;
     await press('Join again');

@@ -89,7 +89,13 @@ test('hosts are named once each, whatever pictures they have', () => {
 });
 
 test('news say that one waits to be let in', () => {
-  const at = (phase) => ({ phase, note: null, me: { microphone: true, camera: true, note: null }, tiles: [], room: null });
+  const at = (phase) => ({
+    phase,
+    note: null,
+    me: { microphone: true, camera: true, note: null },
+    tiles: [],
+    room: null,
+  });
   assert.deepEqual(news(at('joining'), at('waiting')), ['Waiting to be let in']);
   assert.deepEqual(news(at('waiting'), at('in')), ['You are in the call.']);
 });

@@ -132,10 +132,13 @@ impl App {
     }
 
     async fn running_call(&self) -> Answer<Option<RunningCall>> {
+        // An attempt to join, which may wait at a door for long, ends with the page that showed it.
+        self.given_up.notify_waiters();
         let held = self.call.lock().await;
         let Some(call) = held.as_ref().filter(|call| !call.is_over()) else { return Ok(None) };
         let state = call.state();
-        let invitation = self.invitation(call.server(), &state.code).await?;
+        let name = state.room.as_ref().map(|room| room.name.clone()).unwrap_or_default();
+        let invitation = Invitation { name, ..self.invitation(call.server(), &state.code).await? };
         Ok(Some(RunningCall { state, invitation }))
     }
 
@@ -177,7 +180,12 @@ impl App {
     async fn share(&self, tell: fn(&Sharer, bool)) {
         let (sharer, on) = (self.sharer.clone(), self.settings.get().share_samples);
         // A defect is logged, and keeps nothing else from being kept.
-        blocking(move || Ok(tell(&sharer, on))).await.ok();
+        blocking(move || {
+            tell(&sharer, on);
+            Ok(())
+        })
+        .await
+        .ok();
     }
 
     /// How sharing stands, and what is sent.
@@ -486,7 +494,12 @@ impl App {
         self.people.shut_down().await;
         let sharer = self.sharer.clone();
         // A defect is logged; the rest is to end all the same.
-        blocking(move || Ok(sharer.stop())).await.ok();
+        blocking(move || {
+            sharer.stop();
+            Ok(())
+        })
+        .await
+        .ok();
         self.lobby.close().await;
         let watch = lock(&self.watch).take();
         if let Err(error) = spawn_blocking(move || drop(watch)).await {

@@ -197,7 +197,10 @@ class PersonLine {
         label: t.room.makeHost,
         icon: 'star',
         run: () =>
-          void this.#ask(t.room.makeHostTitle(name), t.room.makeHostText(name), t.room.makeHost, { what: 'handOver', id }),
+          void this.#ask(t.room.makeHostTitle(name), t.room.makeHostText(name), t.room.makeHost, {
+            what: 'handOver',
+            id,
+          }),
       });
     items.push({
       label: t.room.putOut,

@@ -66,15 +66,23 @@ export class MenuButton {
     closeOpen();
     const before = document.activeElement;
     const entries = this.items().map((item) => this.#entry(item));
-    const menu = h('div', { class: 'menu', role: 'menu', 'aria-label': this.button.getAttribute('aria-label') }, ...entries);
+    const menu = h(
+      'div',
+      { class: 'menu', role: 'menu', 'aria-label': this.button.getAttribute('aria-label') },
+      ...entries,
+    );
     const outside = (/** @type {Event} */ event) => {
       if (event.target instanceof Node && (menu.contains(event.target) || this.button.contains(event.target))) return;
       this.close();
     };
+    // The button moves away from under the menu only where what holds it is scrolled.
+    const scrolled = (/** @type {Event} */ event) => {
+      if (event.target instanceof Node && event.target.contains(this.button)) this.close();
+    };
     closeOpen = () => {
       closeOpen = () => {};
       document.removeEventListener('pointerdown', outside);
-      document.removeEventListener('scroll', outside, true);
+      document.removeEventListener('scroll', scrolled, true);
       window.removeEventListener('resize', outside);
       const focused = menu.contains(document.activeElement);
       this.#menu = null;
@@ -84,7 +92,7 @@ export class MenuButton {
     };
     menu.addEventListener('keydown', (event) => this.#key(event, entries));
     document.addEventListener('pointerdown', outside);
-    document.addEventListener('scroll', outside, true);
+    document.addEventListener('scroll', scrolled, true);
     window.addEventListener('resize', outside);
     this.#menu = menu;
     set(this.button, 'aria-expanded', 'true');

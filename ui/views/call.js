@@ -5,7 +5,6 @@
  */
 import { announce } from '../lib/announce.js';
 import { backend, on, problem } from '../lib/backend.js';
-import { copy } from '../lib/clipboard.js';
 import { confirm } from '../lib/dialog.js';
 import { fill, h, setText } from '../lib/dom.js';
 import { iconButton, stateBox } from '../lib/parts.js';
@@ -17,12 +16,13 @@ import { MeetingBar } from '../call/meeting.js';
 import { openHelp } from '../call/help.js';
 import { actionOf, focusKind, pushToTalk } from '../call/keys.js';
 import { NO_CHAT, news, received, restored } from '../call/news.js';
+import { nobodyHere } from '../call/nobody.js';
 import { overBox } from '../call/over.js';
 import { PeoplePanel } from '../call/people.js';
 import { QualityPanel } from '../call/quality.js';
+import { ringingBanner } from '../call/ringing.js';
 import { Stage } from '../call/stage.js';
 import { WaitingNote } from '../call/waiting.js';
-import { icon } from '../icons.js';
 import { t } from '../strings.js';
 
 /** @typedef {import('../generated/ipc.js').CallState} CallState */
@@ -463,45 +463,4 @@ export class CallView {
     announce(ended.sentence, true);
     box.querySelector('button')?.focus();
   }
-}
-
-/**
- * Said while one is alone in the call.
- * @param {{code: string, link: string}} invitation
- */
-function nobodyHere({ code, link }) {
-  return h(
-    'div',
-    { class: 'banner nobody', hidden: true },
-    icon('people'),
-    h('p', { class: 'grow' }, t.call.nobodyHere),
-    h(
-      'button',
-      { type: 'button', onclick: () => void copy(code, t.invite.codeCopied) },
-      icon('copy'),
-      t.invite.copyCode,
-    ),
-    h(
-      'button',
-      { type: 'button', onclick: () => void copy(link, t.invite.linkCopied) },
-      icon('link'),
-      t.invite.copyLink,
-    ),
-  );
-}
-
-/**
- * Said while somebody is called who has not answered.
- * @param {() => void} cancel
- */
-function ringingBanner(cancel) {
-  const words = h('p', { class: 'grow' });
-  const element = h(
-    'div',
-    { class: 'banner busy ringing-banner', hidden: true },
-    h('span', { class: 'spinner' }),
-    words,
-    h('button', { type: 'button', onclick: cancel }, t.ring.cancel),
-  );
-  return { element, words };
 }

@@ -136,9 +136,10 @@ impl Driver {
     /// Everybody who was in the room before us: we make the first offer to each, and are the polite side.
     pub(crate) fn welcome_all(&mut self, participants: Vec<Participant>, setup: &SetupTimer, now: Instant) {
         for participant in participants {
-            let id = participant.user_id.clone();
+            let (id, role) = (participant.user_id.clone(), participant.role);
             if self.add(participant, true, setup.clone(), now) {
                 self.negotiate(&id, Input::Begin, now);
+                self.tell_role(&id, role);
             }
         }
     }
@@ -197,6 +198,13 @@ impl Driver {
             Change::Watching { name } => self.tell_of_room(RoomNews::Watching { peer: PeerInfo { id: id.0, name } }),
             Change::WatchingEnded {} => self.tell_of_room(RoomNews::WatchingEnded { id: id.0 }),
             Change::Other => tracing::debug!("ignoring a change that is not understood"),
+        }
+    }
+
+    /// What somebody is who was here before us: of those who come or change later, the server tells by a change.
+    fn tell_role(&self, id: &UserId, role: Role) {
+        if *id != self.own {
+            self.tell_of_room(RoomNews::Role { id: id.0.clone(), role });
         }
     }
 
@@ -313,7 +321,8 @@ impl Driver {
             self.on_left(&id, LeaveReason::Lost);
         }
         for participant in participants {
-            let id = participant.user_id.clone();
+            let (id, role) = (participant.user_id.clone(), participant.role);
+            self.tell_role(&id, role);
             if self.peers.contains_key(&id) {
                 self.set_media(&id, participant.media);
                 self.set_presence(&id, if participant.away { Presence::Away } else { Presence::Here }, now);

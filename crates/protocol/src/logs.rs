@@ -359,4 +359,7 @@ pub mod bounds {
     pub const TEXT_BYTES: usize = 256;
     /// Longest event as JSON.
     pub const EVENT_BYTES: usize = 2048;
+    /// Most levels of arrays and objects in an event, itself among them: several times those of a client's. Parsers give up
+    /// at some depth, and what is taken has to be read again as a part of something larger.
+    pub const EVENT_DEPTH: usize = 16;
 }

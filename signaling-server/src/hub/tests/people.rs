@@ -68,7 +68,7 @@ fn incoming(news: &[PeopleNews]) -> String {
 
 fn over(news: &[PeopleNews]) -> Vec<&str> {
     let outcome = |news| match news {
-        &PeopleNews::RingEnded { ref outcome, .. } => Some(outcome.as_str()),
+        PeopleNews::RingEnded { outcome, .. } => Some(outcome.as_str()),
         _ => None,
     };
     news.iter().filter_map(outcome).collect()
