@@ -24,7 +24,7 @@ export function overBox({ reason, sentence }, { again, history, home }) {
     actions: [
       ...(back ? [h('button', { type: 'button', class: 'primary', onclick: again }, word)] : []),
       // What never began has left nothing to see.
-      ...(reason === 'refused'
+      ...(reason === 'refused' || reason === UNANSWERED
         ? []
         : [h('button', { type: 'button', onclick: history }, icon('pulse'), t.call.seeHistory)]),
       h('button', { type: 'button', class: back ? '' : 'primary', onclick: home }, t.shell.places.home),

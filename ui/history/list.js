@@ -190,7 +190,7 @@ export class CallList {
         'call' in line ? this.#line(line.call, now) : missedHistoryLine(line.missed, this.on.callBack, able),
       ),
     );
-    const found = more ? t.history.foundMore(this.#calls.length) : t.history.found(this.#calls.length);
+    const found = more ? t.history.foundMore(this.#calls.length) : t.history.found(lines.length);
     setText(this.count, found);
     announce(found);
     this.element.classList.toggle('bare', lines.length === 0 && !this.#isFiltered());

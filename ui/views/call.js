@@ -20,6 +20,7 @@ import { nobodyHere } from '../call/nobody.js';
 import { overBox } from '../call/over.js';
 import { PeoplePanel } from '../call/people.js';
 import { QualityPanel } from '../call/quality.js';
+import { ringingBanner } from '../call/ringing.js';
 import { Stage } from '../call/stage.js';
 import { WaitingNote } from '../call/waiting.js';
 import { t } from '../strings.js';
@@ -462,20 +463,4 @@ export class CallView {
     announce(ended.sentence, true);
     box.querySelector('button')?.focus();
   }
-}
-
-/**
- * Said while somebody is called who has not answered.
- * @param {() => void} cancel
- */
-function ringingBanner(cancel) {
-  const words = h('p', { class: 'grow' });
-  const element = h(
-    'div',
-    { class: 'banner busy ringing-banner', hidden: true },
-    h('span', { class: 'spinner' }),
-    words,
-    h('button', { type: 'button', onclick: cancel }, t.ring.cancel),
-  );
-  return { element, words };
 }

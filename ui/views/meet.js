@@ -46,7 +46,7 @@ export class MeetView {
     if ((note ?? '') !== this.#note) {
       this.#note = note ?? '';
       this.note.hidden = note === null;
-      fill(this.note, note !== null && notice('plain', icon('help'), h('p', {}, note)));
+      fill(this.note, note !== null && notice('plain', icon('people'), h('p', {}, note)));
       if (note !== null) announce(note);
     }
     setText(this.others, phase === 'waiting' ? t.meet.others(others) : '');
