@@ -5,6 +5,7 @@
  */
 
 import './fake-frames.js';
+import { fakePeople } from './fake-people.js';
 import { fakeAdmin } from './fake-admin.js';
 import { fakeRoom } from './fake-room.js';
 
@@ -426,6 +427,20 @@ function chartAnswer({ widthPoints: width }) {
   return chartLook.pixels ? chartPixels(width) : chartTriangles({ dark: chartLook.dark, width });
 }
 
+const people = fakePeople(query, {
+  emit,
+  entered: (partner) => {
+    emit('enter', { invitation, partner, microphoneOn: true, cameraOn: true });
+    scenario.people = 2;
+    void commands.joinCall().then((state) => emit('call', state));
+  },
+  over: (reason, sentence) => {
+    callTimers.forEach(clearInterval);
+    emit('call', { ...callState('ended'), ended: { reason, sentence } });
+  },
+});
+Object.assign(window.fake, { people });
+
 let levelTimer = 0;
 let callTimers = [];
 
@@ -551,7 +566,7 @@ const commands = {
   sendChat: ({ text }) => say({ fromId: 'self', from: settings.name, text, own: true, atMs: Date.now() }),
   mark: () => {},
   hostAct: (args) => fake.hostAct(args),
-  leaveCall: () => (fake.turnAway('You left before the call began.'), callTimers.forEach(clearInterval)),
+  leaveCall: () => (people.callLeft(), fake.turnAway('You left before the call began.'), callTimers.forEach(clearInterval)),
   historyCalls: ({ filter, limit, skip }) => {
     if (scenario.calls === 'broken')
       throw {
@@ -587,6 +602,7 @@ const commands = {
   chartClose: () => {},
   chartPng: () => ({ path: '/home/mira/Downloads/quiet-maple-ferry-stone.png' }),
   openPath: () => {},
+  ...people.commands,
   ...fakeAdmin(query, (input, look) => ((chartLook = look), chartAnswer(input)), table),
 };
 

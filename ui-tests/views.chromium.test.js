@@ -315,7 +315,7 @@ view('a history that cannot be read says so', 'calls=broken', async () => {
 });
 
 view('settings are stored when they change, and refused at their field', '', async () => {
-  await browser.click('.rail button:nth-child(3)');
+  await browser.click('.rail .last');
   await browser.run(
     "const select = [...document.querySelectorAll('select')].find((one) => one.innerText.includes('Dark')); select.value = 'light'; select.dispatchEvent(new Event('change'))",
   );
@@ -340,7 +340,7 @@ view('settings are stored when they change, and refused at their field', '', asy
 });
 
 view('sharing says who can read what, and is off until it is switched on', 'sharing=off', async () => {
-  await browser.click('.rail button:nth-child(3)');
+  await browser.click('.rail .last');
   await says('Nothing is sent.');
   await says('Addresses are never included');
   await browser.click('.sharing input[role=switch]');
@@ -351,7 +351,7 @@ view('sharing says who can read what, and is off until it is switched on', 'shar
 });
 
 view('all that is sent can be read, scrolled by keys, copied, and closed', 'sharing=on', async () => {
-  await browser.click('.rail button:nth-child(3)');
+  await browser.click('.rail .last');
   await browser.click('.sharing button');
   await browser.until("return document.querySelectorAll('.sent-fields li').length === 44");
   assert.match(await text('.sent-fields li:nth-child(3)'), /^session\.name\s+Your name in the call/);
@@ -368,13 +368,13 @@ view('all that is sent can be read, scrolled by keys, copied, and closed', 'shar
 });
 
 view('a server that is away says that nothing is lost', 'sharing=away', async () => {
-  await browser.click('.rail button:nth-child(3)');
+  await browser.click('.rail .last');
   await browser.until("return document.querySelector('.sharing').innerText.includes('1284 rows wait.')");
   await says('What is to be sent waits until it can.');
 });
 
 view('a change that is stored slowly is not taken back by the next one', 'sharing=on', async () => {
-  await browser.click('.rail button:nth-child(3)');
+  await browser.click('.rail .last');
   await browser.run(`
     const { invoke } = window.__TAURI__.core;
     let slow = true;

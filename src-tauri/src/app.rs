@@ -135,10 +135,13 @@ impl App {
     }
 
     async fn running_call(&self) -> Answer<Option<RunningCall>> {
+        // An attempt to join, which may wait at a door for long, ends with the page that showed it.
+        self.given_up.notify_waiters();
         let held = self.call.lock().await;
         let Some(call) = held.as_ref().filter(|call| !call.is_over()) else { return Ok(None) };
         let state = call.state();
-        let invitation = self.invitation(call.server(), &state.code).await?;
+        let name = state.room.as_ref().map(|room| room.name.clone()).unwrap_or_default();
+        let invitation = Invitation { name, ..self.invitation(call.server(), &state.code).await? };
         Ok(Some(RunningCall { state, invitation }))
     }
 
@@ -180,7 +183,12 @@ impl App {
     async fn share(&self, tell: fn(&Sharer, bool)) {
         let (sharer, on) = (self.sharer.clone(), self.settings.get().share_samples);
         // A defect is logged, and keeps nothing else from being kept.
-        blocking(move || Ok(tell(&sharer, on))).await.ok();
+        blocking(move || {
+            tell(&sharer, on);
+            Ok(())
+        })
+        .await
+        .ok();
     }
 
     /// How sharing stands, and what is sent.
@@ -387,11 +395,11 @@ impl App {
     /// Leaves the call, or gives up joining. The record is complete afterwards.
     pub(crate) async fn leave_call(&self) {
         self.people.call_left();
-        self.drop_call(None).await;
+        self.drop_call().await;
     }
 
-    /// Leaves the call, whoever wants it; with a sentence that says why.
-    async fn drop_call(&self, why: Option<String>) {
+    /// Leaves the call, or gives up joining, whoever wants it.
+    async fn drop_call(&self) {
         let call = match self.call.try_lock() {
             Ok(mut held) => held.take(),
             // Somebody joins; or is being told something, and the permit is for nobody then.
@@ -401,7 +409,7 @@ impl App {
             }
         };
         if let Some(call) = call {
-            call.leave_because(why).await;
+            call.leave().await;
         }
     }
 
@@ -489,7 +497,12 @@ impl App {
         self.people.shut_down().await;
         let sharer = self.sharer.clone();
         // A defect is logged; the rest is to end all the same.
-        blocking(move || Ok(sharer.stop())).await.ok();
+        blocking(move || {
+            sharer.stop();
+            Ok(())
+        })
+        .await
+        .ok();
         self.lobby.close().await;
         self.admin.sign_out().await;
         let watch = lock(&self.watch).take();

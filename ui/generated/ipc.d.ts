@@ -1229,6 +1229,10 @@ export type EnteredCall = {
  */
 invitation: Invitation, 
 /**
+ * Shown name of the random partner in it; null where it is a call by name.
+ */
+partner: string | null, 
+/**
  * Microphone is on from the start.
  */
 microphoneOn: boolean, 

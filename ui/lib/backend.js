@@ -7,6 +7,8 @@
 
 /** `IpcError`, or what else went wrong: then the code is 'unknown'. @typedef {{code: string, message: string}} Problem */
 
+/** @typedef {import('../generated/ipc.js').PeopleState} PeopleState */
+
 /** @param {string} command @param {Record<string, unknown>} [args] @returns {Promise<any>} */
 async function call(command, args) {
   try {
@@ -147,6 +149,42 @@ export const backend = {
   /** @param {string} path @returns {Promise<void>} */
   openPath: (path) => call('openPath', { path }),
 
+  /** People outside a call, as they are now. @returns {Promise<PeopleState>} */
+  people: () => call('people'),
+  /** Asks the server whether it has accounts. @returns {Promise<PeopleState>} */
+  lookForAccounts: () => call('lookForAccounts'),
+  /** @param {string} name @param {string} password @returns {Promise<PeopleState>} */
+  register: (name, password) => call('register', { name, password }),
+  /** @param {string} name @param {string} password @returns {Promise<PeopleState>} */
+  signIn: (name, password) => call('signIn', { name, password }),
+  /** @returns {Promise<PeopleState>} */
+  signOut: () => call('signOut'),
+  /** @param {string} old @param {string} next @returns {Promise<void>} */
+  changePassword: (old, next) => call('changePassword', { old, new: next }),
+  /** @param {string} name @returns {Promise<PeopleState>} */
+  addContact: (name) => call('addContact', { name }),
+  /** @param {string} name @returns {Promise<PeopleState>} */
+  removeContact: (name) => call('removeContact', { name }),
+  /** All missed calls were looked at. @returns {Promise<void>} */
+  missedSeen: () => call('missedSeen'),
+  /** Resolves when it rings; the call is entered by itself. @param {string} name @returns {Promise<void>} */
+  callPerson: (name) => call('callPerson', { name }),
+  /** @param {string} id @returns {Promise<void>} */
+  acceptCall: (id) => call('acceptCall', { id }),
+  /** @param {string} id @returns {Promise<void>} */
+  declineCall: (id) => call('declineCall', { id }),
+  /** No sound any more of what comes in. @returns {Promise<void>} */
+  silenceCall: () => call('silenceCall'),
+  /** @returns {Promise<void>} */
+  meetEnter: () => call('meetEnter'),
+  /** @returns {Promise<void>} */
+  meetNext: () => call('meetNext'),
+  /** @returns {Promise<void>} */
+  meetBlock: () => call('meetBlock'),
+  /** @param {string} reason @returns {Promise<void>} */
+  meetReport: (reason) => call('meetReport', { reason }),
+  /** @returns {Promise<void>} */
+  meetLeave: () => call('meetLeave'),
   /** Who is signed in as an admin. @returns {Promise<import('../generated/ipc.js').AdminSession | null>} */
   adminStanding: () => call('adminStanding'),
   /**
@@ -222,4 +260,10 @@ export const on = {
   chat: (handler) => listen('chat', handler),
   /** @param {(link: {text: string}) => void} handler */
   link: (handler) => listen('link', handler),
+  /** @param {(state: PeopleState) => void} handler */
+  people: (handler) => listen('people', handler),
+  /** The native side enters a call by itself. @param {(call: import('../generated/ipc.js').EnteredCall) => void} handler */
+  enter: (handler) => listen('enter', handler),
+  /** @param {(said: import('../generated/ipc.js').Said) => void} handler */
+  said: (handler) => listen('said', handler),
 };

@@ -12,6 +12,7 @@ import { toast } from '../lib/toast.js';
 import { Bar } from '../call/bar.js';
 import { ChatPanel } from '../call/chat.js';
 import { Head } from '../call/head.js';
+import { MeetingBar } from '../call/meeting.js';
 import { openHelp } from '../call/help.js';
 import { actionOf, focusKind, pushToTalk } from '../call/keys.js';
 import { NO_CHAT, news, received, restored } from '../call/news.js';
@@ -19,6 +20,7 @@ import { nobodyHere } from '../call/nobody.js';
 import { overBox } from '../call/over.js';
 import { PeoplePanel } from '../call/people.js';
 import { QualityPanel } from '../call/quality.js';
+import { ringingBanner } from '../call/ringing.js';
 import { Stage } from '../call/stage.js';
 import { WaitingNote } from '../call/waiting.js';
 import { t } from '../strings.js';
@@ -33,6 +35,8 @@ import { t } from '../strings.js';
  * @property {boolean} microphoneOn
  * @property {boolean} cameraOn
  * @property {CallState} [running] a call that the native side is already in
+ * @property {boolean} [entered] the native side enters it by itself
+ * @property {string | null} [partner] shown name, where it is a call with a random partner
  * @property {Attempt} [attempt] where the view is shown only once the server lets us try
  */
 
@@ -58,6 +62,8 @@ export class CallView {
   #closed = false;
   /** Takes away the toast of the latest message. */
   #dismiss = () => {};
+  /** Whom we call, until they answer. */
+  #called = '';
 
   /**
    * @param {import('../main.js').App} app
@@ -77,12 +83,18 @@ export class CallView {
     this.bannerText = h('p', { class: 'grow' });
     this.banner = h('div', { class: 'banner', hidden: true }, h('span', { class: 'spinner' }), this.bannerText);
     this.nobody = nobodyHere(how.invitation);
-    this.head = new Head(how.invitation);
+    this.ringing = ringingBanner(() => this.#act('leave'));
+    this.meeting = this.meets ? new MeetingBar(how.partner ?? '', (error) => app.report(error), () => this.#act('leave')) : null;
+    this.head = new Head(this.meets ? { ...how.invitation, name: t.meet.title } : how.invitation);
     this.waiting = new WaitingNote(this.#decide, () => this.#show('people'));
     this.middle = h(
       'div',
       { class: 'call-middle' },
-      stateBox({ busy: true, title: t.call.phase.joining, text: how.invitation.code }),
+      stateBox({
+        busy: true,
+        title: this.meets ? t.meet.connecting(how.partner ?? '') : t.call.phase.joining,
+        text: this.meets ? '' : how.invitation.code,
+      }),
     );
     this.door = stateBox({
       busy: true,
@@ -92,7 +104,7 @@ export class CallView {
     this.aside = h('aside', { class: 'call-panel', id: 'call-panel', hidden: true });
     this.element = h(
       'div',
-      { class: 'call' },
+      { class: this.meets ? 'call meeting' : 'call' },
       h(
         'div',
         { class: 'call-main' },
@@ -100,12 +112,15 @@ export class CallView {
         this.banner,
         this.waiting.element,
         this.nobody,
+        this.ringing.element,
         this.middle,
+        this.meeting?.element,
         this.bar.element,
       ),
       this.aside,
     );
     this.stops = [...this.#listen(), this.#tickTime()];
+    this.update(app.people);
     void this.#join();
     void this.#listDevices();
   }
@@ -113,6 +128,22 @@ export class CallView {
   /** Whether leaving this view would end a call. */
   get underWay() {
     return this.#state !== null && this.#state.phase !== 'ended';
+  }
+
+  /** Whether it is a call with a random partner. */
+  get meets() {
+    return typeof this.how.partner === 'string';
+  }
+
+  /** @param {import('../generated/ipc.js').PeopleState} people */
+  update({ outgoing }) {
+    if (this.#closed) return;
+    if (outgoing) this.#called = outgoing.name;
+    const words = outgoing ? t.ring.ringing(outgoing.name, outgoing.devices ?? 1) : '';
+    if (words !== '' && this.ringing.element.hidden) announce(words);
+    setText(this.ringing.words, words);
+    this.ringing.element.hidden = !outgoing;
+    if (this.#state) this.#showBanner(this.#state);
   }
 
   close() {
@@ -167,6 +198,8 @@ export class CallView {
   async #join() {
     const { invitation, microphoneOn, cameraOn, running } = this.how;
     if (running) void this.#restoreChat();
+    // How it goes is told as of any other call.
+    if (this.how.entered) return;
     try {
       const state =
         running ??
@@ -247,7 +280,8 @@ export class CallView {
     this.banner.hidden = note === null;
     this.banner.classList.toggle('busy', state.phase === 'reconnecting');
     setText(this.bannerText, note ?? '');
-    this.nobody.hidden = state.phase !== 'in' || state.tiles.some((tile) => !tile.self);
+    const alone = state.phase === 'in' && !state.tiles.some((tile) => !tile.self);
+    this.nobody.hidden = !alone || this.meets || !this.ringing.element.hidden;
   }
 
   /** @param {import('../generated/ipc.js').ChatLine} message */
@@ -268,11 +302,13 @@ export class CallView {
 
   /** @param {KeyboardEvent} event @param {'down' | 'up'} direction */
   #key(event, direction) {
-    if (document.querySelector('dialog[open]') || !this.element.isConnected || this.#closed) return;
+    if (!this.element.isConnected || this.#closed) return;
+    // Whatever came up meanwhile: who lets go of the key is muted again.
     if (direction === 'up') {
       if (event.key === ' ') this.#talk('up');
       return;
     }
+    if (document.querySelector('dialog[open]')) return;
     const action = actionOf(event, focusKind(event.target));
     if (action === null) return;
     event.preventDefault();
@@ -380,8 +416,14 @@ export class CallView {
     };
     delete back.running;
     delete back.attempt;
+    delete back.entered;
     const waited = this.#state?.phase === 'waiting';
     this.#closed = true;
+    if (this.meets) {
+      // The partner is somebody else's from now on; there is no way back.
+      this.app.go('meet');
+      return this.#command(backend.leaveCall());
+    }
     this.app.go('home');
     const left = backend.leaveCall();
     const label = waited ? t.room.waiting.again : t.call.back;
@@ -401,10 +443,19 @@ export class CallView {
     this.banner.hidden = true;
     this.nobody.hidden = true;
     this.bar.element.hidden = true;
+    this.ringing.element.hidden = true;
     this.#show(null);
+    // What comes now, the queue or the start, is told as news of people.
+    if (this.meets) {
+      this.meeting?.element.remove();
+      return fill(this.middle, stateBox({ busy: true, title: t.meet.waiting }));
+    }
     const { invitation, microphoneOn, cameraOn, password = '' } = this.how;
     const box = overBox(ended, {
-      again: () => this.app.call({ invitation, microphoneOn, cameraOn, password }),
+      again: () =>
+        ended.reason === 'unanswered'
+          ? void this.app.callPerson(this.#called)
+          : this.app.call({ invitation, microphoneOn, cameraOn, password }),
       history: () => this.app.go('history'),
       home: () => this.app.go('home'),
     });

@@ -1,4 +1,4 @@
-/** The rail that leads to home, history and settings. */
+/** The rail that leads to home, history, meeting someone and settings. */
 import { h } from '../lib/dom.js';
 import { icon } from '../icons.js';
 import { t } from '../strings.js';
@@ -9,6 +9,7 @@ import { t } from '../strings.js';
 const PLACES = [
   ['home', 'home'],
   ['history', 'pulse'],
+  ['meet', 'meet'],
   ['admin', 'server'],
   ['settings', 'gear'],
 ];

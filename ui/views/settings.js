@@ -10,6 +10,7 @@ import { fill, h, set, setText } from '../lib/dom.js';
 import { field, toggle } from '../lib/parts.js';
 import { t } from '../strings.js';
 import { SharingPart } from './sharing.js';
+import { AccountPart } from '../people/account.js';
 
 /** @typedef {import('../generated/ipc.js').Settings} Settings */
 
@@ -27,6 +28,7 @@ export class SettingsView {
     this.app = app;
     this.pickers = new Map(KINDS.map((kind) => [kind, this.#picker(kind)]));
     this.hosting = h('p', { class: 'hint' });
+    this.account = new AccountPart(app);
     this.sharing = new SharingPart(app, (change) => this.#save(change));
     this.status = h('span', { class: 'soft small saved', 'aria-hidden': 'true' });
     this.element = h(
@@ -39,7 +41,7 @@ export class SettingsView {
         h(
           'div',
           { class: 'settings-columns' },
-          h('div', { class: 'col' }, this.#you(), this.#server(), this.#devices(), this.#look()),
+          h('div', { class: 'col' }, this.#you(), this.#server(), this.account.element, this.#devices(), this.#look()),
           h('div', { class: 'col' }, this.#quality(), this.#record(), this.sharing.element),
         ),
         h(
@@ -59,6 +61,11 @@ export class SettingsView {
       .devices()
       .then((devices) => this.#showDevices(devices))
       .catch((error) => app.report(error));
+  }
+
+  /** @param {import('../generated/ipc.js').PeopleState} people */
+  update(people) {
+    this.account.update(people);
   }
 
   close() {
@@ -223,7 +230,10 @@ export class SettingsView {
   /** @param {Partial<Settings>} change */
   async #store(change) {
     await this.app.save(change);
-    if (change.server !== undefined) void this.#askHosting();
+    if (change.server !== undefined) {
+      void this.#askHosting();
+      this.account.look();
+    }
     setText(this.status, t.settings.saved);
     announce(t.settings.saved);
   }

@@ -101,7 +101,9 @@ fn shapes(first: u64, from_ms: i64, rows: u64, windows_per_batch: impl Fn(u32) -
         let windows = [20, 40, 120, 120, 240, 480][seed as usize % 6];
         let people = 2 + (seed % 4) as u32;
         let (people, windows) = if seed == BIG { (4, 480) } else { (people, windows) };
-        let started_ms = from_ms + (seed as i64).wrapping_mul(7_919_000) % (DAYS * DAY_MS - LAST_MS);
+        // By the golden section however few they are: all over the month, and no two at once.
+        let share = (seed as f64 * 0.618_033_988_75).fract();
+        let started_ms = from_ms + ((DAYS * DAY_MS - LAST_MS) as f64 * share) as i64;
         let shape = CallShape { seed, people, windows, windows_per_batch: windows_per_batch(people), started_ms };
         done += shape.samples();
         shapes.push(shape);

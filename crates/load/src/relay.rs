@@ -105,7 +105,8 @@ pub(crate) async fn lines(length: Length) -> Result<Vec<Line>> {
 
 fn comparison(ours: &Outcome, others: &[(Dialect, &Outcome)]) -> Vec<Line> {
     let mut lines = Vec::new();
-    let all: Vec<(Dialect, &Outcome)> = [(Dialect::Sightline, ours)].into_iter().chain(others.iter().copied()).collect();
+    let all: Vec<(Dialect, &Outcome)> =
+        [(Dialect::Sightline, ours)].into_iter().chain(others.iter().copied()).collect();
     for (dialect, outcome) in &all {
         let name = dialect.name();
         lines.push(stated(

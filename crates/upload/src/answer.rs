@@ -83,9 +83,7 @@ pub(crate) fn judge(status: StatusCode, retry_after: Option<&str>, body: &[u8], 
         },
         // A proxy, for example, whose server is just being started again.
         400..=499 if !is_ours => Answer::none(&format!("something else answered in its place: {status}")),
-        401 | 403 => {
-            Answer::Refused { why: format!("The server does not accept this call's pass any more{said}. {KEPT}") }
-        }
+        401 => Answer::Refused { why: format!("The server does not accept this call's pass any more{said}. {KEPT}") },
         404 | 410 => Answer::Refused {
             why: format!("The server does not know this call's room any more, or takes no records{said}. {KEPT}"),
         },

@@ -115,6 +115,9 @@ pub(super) async fn delete(
     let who = caller.admin()?.to_owned();
     let records = doors.records()?;
     let now = switch::now();
+    // The record knows calls by their ids; a room that is there may be named by its code, too.
+    let named = room.clone();
+    let room = doors.switch.ask(move |hub, _, _| Ok(hub.id_of(&named))).await?.unwrap_or(room);
     let id = room.clone();
     // Where it is over already there is nothing to end.
     let ended = doors.switch.change(move |hub, now, out| hub.end_room_named(&id, EndReason::Admin, now, out)).await;

@@ -8,7 +8,7 @@ use sightline_protocol::{ErrorCode as Refusal, RoomCreated, RoomWish};
 
 use super::{App, lock};
 use crate::call::{Choice, Equipment, Order};
-use crate::ipc::{Answer, EnteredCall, ErrorCode, IpcError, PageEvent, PeopleState};
+use crate::ipc::{Answer, EnteredCall, ErrorCode, IpcError, PageEvent, PeopleState, Said};
 use crate::people::{Session, Surroundings, Wish};
 use crate::words;
 
@@ -170,8 +170,10 @@ impl App {
     }
 
     /// Wants no partner any more.
-    pub(crate) fn meet_leave(&self) {
-        self.people.stop_meeting();
+    pub(crate) async fn meet_leave(&self) {
+        if self.people.stop_meeting() {
+            self.drop_call().await;
+        }
     }
 
     /// Makes a room, as the account where there is one.
@@ -210,9 +212,9 @@ impl App {
                 let wish = wishes.borrow_and_update().clone();
                 let Some(app) = weak.upgrade() else { return };
                 match wish {
-                    Some(Wish::Leave(why)) => app.drop_call(why).await,
-                    Some(Wish::Enter { server, code, token, is_meeting }) => {
-                        app.enter(&server, &code, token, is_meeting).await;
+                    Some(Wish::Leave { room, why }) => app.leave_room(&room, why).await,
+                    Some(Wish::Enter { server, code, token, partner }) => {
+                        app.enter(&server, &code, token, partner).await;
                     }
                     None => {}
                 }
@@ -241,17 +243,38 @@ impl App {
         }
     }
 
+    /// Leaves the call in a room, where it is the one that there is.
+    async fn leave_room(&self, room: &str, why: Option<String>) {
+        let mut held = self.call.lock().await;
+        let call = match held.as_ref().is_some_and(|call| call.state().code == room) {
+            true => held.take(),
+            false => None,
+        };
+        drop(held);
+        match (call, why) {
+            (Some(call), why) => call.leave_because(why).await,
+            // A call that was refused before it was entered is told of nowhere else.
+            (None, Some(sentence)) => self.page.tell(PageEvent::Said(Said { sentence, bad: true })),
+            (None, None) => {}
+        }
+    }
+
     /// Enters a call by itself: at once, as a telephone does, with what was on the last time.
-    async fn enter(&self, server: &str, code: &str, token: Option<String>, is_meeting: bool) {
-        self.drop_call(None).await;
+    async fn enter(&self, server: &str, code: &str, token: Option<String>, partner: Option<String>) {
+        self.drop_call().await;
         if let Some(token) = token {
             lock(&self.passes).keep(server, code, token);
         }
         let (microphone_on, camera_on) =
-            if is_meeting { self.people.meeting_media() } else { (true, self.people.camera_on()) };
+            if partner.is_some() { self.people.meeting_media() } else { (true, self.people.camera_on()) };
         let entered = match self.invitation(server, code).await {
             Ok(invitation) => {
-                self.page.tell(PageEvent::Enter(Box::new(EnteredCall { invitation, microphone_on, camera_on })));
+                self.page.tell(PageEvent::Enter(Box::new(EnteredCall {
+                    invitation,
+                    partner,
+                    microphone_on,
+                    camera_on,
+                })));
                 let (code, server) = (code.to_owned(), server.to_owned());
                 self.join_call(code, server, String::new(), microphone_on, camera_on).await.map(drop)
             }

@@ -11,6 +11,7 @@ use crate::history::testing::{START_MS, record};
 use crate::ipc::{CallPhase, ChatLine, Connection};
 use crate::testing::Notes;
 
+mod people;
 mod sharing;
 
 struct Stage {

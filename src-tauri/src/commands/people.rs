@@ -91,6 +91,6 @@ pub(crate) async fn meet_report(app: Held<'_>, reason: String) -> Answer<()> {
 
 #[tauri::command(rename = "meetLeave")]
 pub(crate) async fn meet_leave(app: Held<'_>) -> Answer<()> {
-    app.meet_leave();
+    app.meet_leave().await;
     Ok(())
 }

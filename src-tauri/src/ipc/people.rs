@@ -111,6 +111,8 @@ pub(crate) struct MeetState {
 pub(crate) struct EnteredCall {
     /// Where it is.
     pub(crate) invitation: Invitation,
+    /// Shown name of the random partner in it; null where it is a call by name.
+    pub(crate) partner: Option<String>,
     /// Microphone is on from the start.
     pub(crate) microphone_on: bool,
     /// Camera is on from the start.

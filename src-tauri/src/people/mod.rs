@@ -48,11 +48,16 @@ pub(crate) enum Wish {
         code: String,
         /// A token for it, where there is one.
         token: Option<String>,
-        /// There is a random partner in it.
-        is_meeting: bool,
+        /// The random partner in it.
+        partner: Option<String>,
     },
-    /// Leave the call; with a sentence, that is shown as the reason.
-    Leave(Option<String>),
+    /// Leave the call in this room; with a sentence, that is shown as the reason.
+    Leave {
+        /// The room's code. Another call is nobody's business.
+        room: String,
+        /// In a sentence.
+        why: Option<String>,
+    },
 }
 
 /// What the app tells of itself.
@@ -330,9 +335,13 @@ impl People {
         self.change(|held, out| held.model.report(reason, out))
     }
 
-    /// Wants no partner any more.
-    pub(crate) fn stop_meeting(&self) {
-        self.change(|held, out| held.model.stop_meeting(out));
+    /// Wants no partner any more; whether there was one.
+    pub(crate) fn stop_meeting(&self) -> bool {
+        self.change(|held, out| {
+            let had_one = held.model.meeting_in().is_some();
+            held.model.stop_meeting(out);
+            had_one
+        })
     }
 
     /// Whether somebody is signed in at this server, or looks for a random partner.
@@ -444,11 +453,11 @@ impl People {
 
     fn follow(&self, effect: Effect, address: &str, server: &str) {
         match effect {
-            Effect::Enter(model::Room { code, token, is_meeting }) => {
-                let wish = Wish::Enter { server: address.to_owned(), code, token, is_meeting };
+            Effect::Enter(model::Room { code, token, partner }) => {
+                let wish = Wish::Enter { server: address.to_owned(), code, token, partner };
                 self.wishes.send_replace(Some(wish));
             }
-            Effect::Leave(why) => drop(self.wishes.send_replace(Some(Wish::Leave(why)))),
+            Effect::Leave { room, why } => drop(self.wishes.send_replace(Some(Wish::Leave { room, why }))),
             Effect::Attention => self.page.tell(PageEvent::Calls),
             Effect::Missed(missed) => match self.book.missed(server, missed) {
                 Ok(page) => self.turn_page(page),

@@ -50,8 +50,8 @@ pub(super) enum Effect {
     Meet(MeetAction),
     /// Leave the call that there is, and enter this one.
     Enter(Room),
-    /// Leave the call that there is; with a sentence, it is shown why.
-    Leave(Option<String>),
+    /// Leave the call in this room, where we are in it; with a sentence, it is shown why.
+    Leave { room: String, why: Option<String> },
     /// The window is to come to the front.
     Attention,
     /// To be kept.
@@ -68,8 +68,8 @@ pub(super) struct Room {
     pub(super) code: String,
     /// For it, where there is one.
     pub(super) token: Option<String>,
-    /// There is a random partner in it.
-    pub(super) is_meeting: bool,
+    /// The random partner in it.
+    pub(super) partner: Option<String>,
 }
 
 /// Whom the account is, and whom it knows.
@@ -140,8 +140,8 @@ pub(super) struct Model {
     meet: Meet,
     meet_name: String,
     meet_note: Option<String>,
-    /// The call with the last partner is left at this moment, where it has not ended before.
-    parting: Option<Instant>,
+    /// The call with the last partner is left at this moment, where it has not ended before: when, and which.
+    parting: Option<(Instant, String)>,
 }
 
 impl Model {
@@ -219,13 +219,10 @@ impl Model {
         self.presence.clear();
         self.incoming.clear();
         self.fail_call(words::SERVER_LOST, out);
-        match self.meet {
-            Meet::Idle => {}
-            Meet::Paired { .. } => {
-                self.enter_again();
-                out.push(Effect::Leave(None));
-            }
-            Meet::Entering { .. } | Meet::Waiting { .. } => self.enter_again(),
+        self.leave_partner(out);
+        if self.meets() {
+            // Once refused means once more asked: the server may still hold the old place.
+            self.meet = Meet::Entering { again: None, tries: 1 };
         }
     }
 
@@ -258,7 +255,7 @@ impl Model {
                     call.devices = Some(devices);
                     // Where nothing rings it is over at once, and nobody need see a call begin.
                     if devices > 0 {
-                        let room = Room { code: call.code.clone(), token: None, is_meeting: false };
+                        let room = Room { code: call.code.clone(), token: None, partner: None };
                         out.push(Effect::Enter(room));
                     }
                 }
@@ -297,7 +294,7 @@ impl Model {
                         out.push(Effect::People(PeopleAction::Cancel { ring_id }));
                     }
                     self.stop_meeting(out);
-                    out.push(Effect::Enter(Room { code: call.code, token: None, is_meeting: false }));
+                    out.push(Effect::Enter(Room { code: call.code, token: None, partner: None }));
                 }
                 "elsewhere" => out.push(Effect::Say(fine(words::taken_elsewhere(&call.from)))),
                 _ => {}
@@ -307,10 +304,7 @@ impl Model {
         if self.outgoing.as_ref().is_some_and(|call| call.ring.as_deref() == Some(ring_id)) {
             match outcome {
                 "accepted" => self.outgoing = None,
-                "cancelled" => {
-                    self.outgoing = None;
-                    out.push(Effect::Leave(None));
-                }
+                "cancelled" => self.give_up_call(out),
                 outcome => {
                     let name = self.outgoing.as_ref().map(|call| call.name.clone()).unwrap_or_default();
                     self.fail_call(&words::not_answered(&name, outcome), out);
@@ -345,13 +339,19 @@ impl Model {
 
     /// The user left the call: what we called in it rings no longer, and a random partner is left.
     pub(super) fn call_left(&mut self, out: &mut Vec<Effect>) {
-        if let Some(call) = self.outgoing.take()
-            && let Some(ring_id) = call.ring
-        {
+        if let Some(ring_id) = self.outgoing.as_ref().and_then(|call| call.ring.clone()) {
             out.push(Effect::People(PeopleAction::Cancel { ring_id }));
         }
+        self.give_up_call(out);
         if matches!(self.meet, Meet::Paired { .. }) {
             self.stop_meeting(out);
+        }
+    }
+
+    /// The call that we make is not wanted any more; it may be about to be entered.
+    fn give_up_call(&mut self, out: &mut Vec<Effect>) {
+        if let Some(call) = self.outgoing.take() {
+            out.push(Effect::Leave { room: call.code, why: None });
         }
     }
 
@@ -414,12 +414,12 @@ impl Model {
     }
 
     fn part(&mut self, action: MeetAction, now: Instant, out: &mut Vec<Effect>) -> Answer<()> {
-        self.is_paired()?;
+        let room = self.is_paired()?;
         self.is_here()?;
         self.meet = Meet::Waiting { others: 0 };
         self.meet_note = None;
         // Leaving at once might be heard before the wish for another, and then that would come from nobody.
-        self.parting = Some(now + PARTING);
+        self.parting = Some((now + PARTING, room));
         out.push(Effect::Meet(action));
         Ok(())
     }
@@ -437,13 +437,10 @@ impl Model {
         if !self.meets() {
             return;
         }
-        let is_in_call = matches!(self.meet, Meet::Paired { .. }) || self.parting.take().is_some();
+        out.push(Effect::Meet(MeetAction::Leave {}));
+        self.leave_partner(out);
         self.meet = Meet::Idle;
         self.meet_note = None;
-        out.push(Effect::Meet(MeetAction::Leave {}));
-        if is_in_call {
-            out.push(Effect::Leave(None));
-        }
     }
 
     fn met(&mut self, news: MeetNews, now: Instant, out: &mut Vec<Effect>) {
@@ -460,8 +457,8 @@ impl Model {
                 self.parting = None;
                 self.meet_note = None;
                 let partner = if partner.trim().is_empty() { crate::words::SOMEBODY.to_owned() } else { partner };
-                self.meet = Meet::Paired { partner, code: room_id.clone() };
-                out.push(Effect::Enter(Room { code: room_id, token: Some(token), is_meeting: true }));
+                self.meet = Meet::Paired { partner: partner.clone(), code: room_id.clone() };
+                out.push(Effect::Enter(Room { code: room_id, token: Some(token), partner: Some(partner) }));
             }
             (MeetNews::PartnerLeft {}, Meet::Paired { partner, .. }) => {
                 self.meet_note = Some(words::partner_left(partner));
@@ -474,9 +471,9 @@ impl Model {
                 self.meet = Meet::Entering { again: Some(now), tries: 0 };
             }
             (MeetNews::Left {}, Meet::Paired { .. }) => {
+                self.leave_partner(out);
                 self.meet = Meet::Idle;
                 self.meet_note = Some(words::CONNECTION_TO_PARTNER_LOST.to_owned());
-                out.push(Effect::Leave(None));
             }
             (MeetNews::Left {}, Meet::Idle | Meet::Entering { .. }) => {}
             (MeetNews::PartnerLeft {}, Meet::Idle | Meet::Entering { .. } | Meet::Waiting { .. }) => {}
@@ -526,7 +523,8 @@ impl Model {
             _ => None,
         };
         let outgoing = self.outgoing.as_ref().map(|call| call.until);
-        incoming.chain(again).chain(outgoing).chain(self.parting).min()
+        let parting = self.parting.as_ref().map(|(at, _)| *at);
+        incoming.chain(again).chain(outgoing).chain(parting).min()
     }
 
     /// Does what is due.
@@ -539,7 +537,7 @@ impl Model {
             let sentence = words::not_answered(&call.name, "timed-out");
             self.fail_call(&sentence, out);
         }
-        if self.parting.is_some_and(|at| at <= now) {
+        if self.parting.as_ref().is_some_and(|(at, _)| *at <= now) {
             self.leave_partner(out);
         }
         if let Meet::Entering { again, .. } = &mut self.meet
@@ -606,21 +604,16 @@ impl Model {
         self.came_to_nothing = Some(sentence.clone());
         // Before that we are in no call: whoever pressed the button is told there.
         if call.devices.is_some_and(|devices| devices > 0) {
-            out.push(Effect::Leave(Some(sentence)));
+            out.push(Effect::Leave { room: call.code, why: Some(sentence) });
         }
     }
 
     /// The room of the two is over, or shall be for us.
     fn leave_partner(&mut self, out: &mut Vec<Effect>) {
-        if self.parting.take().is_some() || matches!(self.meet, Meet::Paired { .. }) {
-            out.push(Effect::Leave(None));
+        let parted = self.parting.take().map(|(_, room)| room);
+        if let Some(room) = parted.or_else(|| self.meeting_in().map(str::to_owned)) {
+            out.push(Effect::Leave { room, why: None });
         }
-    }
-
-    fn enter_again(&mut self) {
-        self.parting = None;
-        // Once refused means once more asked: the server may still hold the old place.
-        self.meet = Meet::Entering { again: None, tries: 1 };
     }
 
     fn enter_action(&self) -> Effect {
@@ -632,9 +625,9 @@ impl Model {
         found.ok_or_else(|| IpcError::not_now(words::RING_IS_OVER))
     }
 
-    fn is_paired(&self) -> Answer<()> {
-        let paired = matches!(self.meet, Meet::Paired { .. });
-        paired.then_some(()).ok_or_else(|| IpcError::not_now(words::NO_PARTNER))
+    /// The room with the partner.
+    fn is_paired(&self) -> Answer<String> {
+        self.meeting_in().map(str::to_owned).ok_or_else(|| IpcError::not_now(words::NO_PARTNER))
     }
 
     fn is_here(&self) -> Answer<()> {

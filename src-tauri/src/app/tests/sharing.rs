@@ -1,11 +1,12 @@
 //! What of calls goes to their server, and what does not.
 
 use std::collections::BTreeSet;
-use std::io::Read;
 use std::net::SocketAddr;
 
 use flate2::read::GzDecoder;
+use sightline_protocol::admin::CallPage;
 use sightline_protocol::logs::LogBatch;
+use sightline_server::{Config, Secret, Server};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -13,12 +14,11 @@ use tokio::time::Instant;
 
 use super::*;
 
-/// A batch that was taken, and the token it came with.
-type Arrival = (String, LogBatch);
+const ADMIN: &str = "the one who runs this server";
 
-/// A server of calls, with one in front of it that takes uploads: so that a test can look into them, and can let them
-/// fail while calls go on.
+/// A server, with somebody in front of it who looks into the uploads, and can let them fail while calls go on.
 struct Uploads {
+    _dir: tempfile::TempDir,
     address: SocketAddr,
     taken: Arc<Mutex<Taken>>,
     /// Ends the server behind when it is dropped.
@@ -28,13 +28,18 @@ struct Uploads {
 #[derive(Default)]
 struct Taken {
     is_busy: bool,
-    arrivals: Vec<Arrival>,
+    /// What the server has taken.
+    arrivals: Vec<LogBatch>,
+    /// Under which token that was, at last.
+    token: String,
 }
 
 impl Uploads {
     async fn start() -> Self {
-        let config = sightline_server::Config { listen: ([127, 0, 0, 1], 0).into(), ..Default::default() };
-        let server = sightline_server::Server::bind(config).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let database = Some(dir.path().join("server.sqlite"));
+        let admin_token = Some(Secret::new(ADMIN));
+        let server = Server::bind(Config { database, admin_token, ..Config::default() }).unwrap();
         let behind = server.local_addr();
         let (stop, stopped) = oneshot::channel::<()>();
         tokio::spawn(server.run_until(async move { drop(stopped.await) }));
@@ -47,20 +52,20 @@ impl Uploads {
                 tokio::spawn(serve(stream, behind, of_task.clone()));
             }
         });
-        Self { address, taken, _stop: stop }
+        Self { _dir: dir, address, taken, _stop: stop }
     }
 
     fn busy(&self, is_busy: bool) {
         lock(&self.taken).is_busy = is_busy;
     }
 
-    fn arrivals(&self) -> Vec<Arrival> {
+    fn arrivals(&self) -> Vec<LogBatch> {
         lock(&self.taken).arrivals.clone()
     }
 
     /// Names in the sessions that arrived: each test records each session under another one.
     fn names(&self) -> BTreeSet<String> {
-        self.arrivals().into_iter().map(|(_, batch)| batch.session.name).collect()
+        self.arrivals().into_iter().map(|batch| batch.session.name).collect()
     }
 
     fn settings(&self, name: &str, share_samples: bool) -> Settings {
@@ -72,43 +77,39 @@ impl Uploads {
 async fn serve(stream: TcpStream, behind: SocketAddr, taken: Arc<Mutex<Taken>>) {
     let mut stream = BufReader::new(stream);
     let mut head = String::new();
-    loop {
-        while !head.ends_with("\r\n\r\n") {
-            if stream.read_line(&mut head).await.is_ok_and(|bytes| bytes > 0) {
-                continue;
-            }
+    while !head.ends_with("\r\n\r\n") {
+        if !stream.read_line(&mut head).await.is_ok_and(|bytes| bytes > 0) {
             return;
         }
-        if !head.starts_with("POST /api/logs ") {
-            break;
-        }
-        let answer = take(&head, &mut stream, &taken).await;
-        if stream.write_all(answer.as_bytes()).await.is_err() {
-            return;
-        }
-        head.clear();
     }
     let mut server = TcpStream::connect(behind).await.unwrap();
     server.write_all(head.as_bytes()).await.unwrap();
-    copy_bidirectional(&mut stream, &mut server).await.ok();
-}
-
-async fn take(head: &str, stream: &mut BufReader<TcpStream>, taken: &Mutex<Taken>) -> String {
+    if !head.starts_with("POST /api/logs ") {
+        copy_bidirectional(&mut stream, &mut server).await.ok();
+        return;
+    }
     let field = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)).unwrap();
     let mut packed = vec![0; field("content-length: ").parse().unwrap()];
     stream.read_exact(&mut packed).await.unwrap();
-    let mut json = String::new();
-    GzDecoder::new(&packed[..]).read_to_string(&mut json).unwrap();
-    let batch: LogBatch = serde_json::from_str(&json).unwrap();
-    let mut taken = lock(taken);
-    let (status, body) = match taken.is_busy {
-        true => ("503 Service Unavailable", "{\"detail\":\"Back soon.\",\"code\":\"unavailable\"}".to_owned()),
-        false => ("200 OK", format!("{{\"id\":\"{}\",\"stored\":1,\"known\":0}}", batch.id)),
-    };
-    if !taken.is_busy {
-        taken.arrivals.push((field("authorization: Bearer ").to_owned(), batch));
+    let mut answer = Vec::new();
+    if lock(&taken).is_busy {
+        let problem = "{\"detail\":\"Back soon.\",\"code\":\"unavailable\"}";
+        let length = problem.len();
+        answer.extend(
+            format!("HTTP/1.1 503 Busy\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{problem}").bytes(),
+        );
+    } else {
+        server.write_all(&packed).await.unwrap();
+        // It closes the connection after its answer.
+        server.read_to_end(&mut answer).await.unwrap();
+        assert!(answer.starts_with(b"HTTP/1.1 200 "), "{}", String::from_utf8_lossy(&answer));
+        let batch = serde_json::from_reader(GzDecoder::new(&packed[..])).unwrap();
+        let mut taken = lock(&taken);
+        taken.arrivals.push(batch);
+        taken.token = field("authorization: Bearer ").to_owned();
     }
-    format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+    // The app may have ended meanwhile.
+    stream.write_all(&answer).await.ok();
 }
 
 async fn until<T>(what: &str, found: impl AsyncFn() -> Option<T>) -> T {
@@ -159,18 +160,20 @@ async fn a_call_is_shared_with_its_server_under_the_token_that_is_good() {
     notes.wait_for(state_where(handed_over)).await;
     app.leave_call().await;
     guest.leave().await;
-    let whole = |batch: &LogBatch| batch.session.end_reason.is_some();
     let arrivals = until("the end of the session arrives", async || {
-        Some(uploads.arrivals()).filter(|all| all.last().is_some_and(|(_, batch)| whole(batch)))
+        Some(uploads.arrivals()).filter(|all| all.last().is_some_and(|batch| batch.session.end_reason.is_some()))
     })
     .await;
     assert_eq!(uploads.names(), BTreeSet::from(["Ada".to_owned()]), "and not the one of before");
-    let batches = || arrivals.iter().map(|(_, batch)| batch);
-    assert!(batches().any(|batch| batch.stays.iter().any(|stay| stay.name.as_deref() == Some("Ben"))));
-    assert!(batches().any(|batch| !batch.samples.is_empty()) && batches().any(|batch| !batch.events.is_empty()));
-    let last = arrivals.last().map(|(token, _)| token.clone());
-    let again = CallConfig { token: last, ..guest_config(&invitation, Arc::default()) };
+    assert!(arrivals.iter().any(|batch| batch.stays.iter().any(|stay| stay.name.as_deref() == Some("Ben"))));
+    assert!(arrivals.iter().any(|batch| !batch.samples.is_empty() && !batch.events.is_empty()));
+    let token = Some(lock(&uploads.taken).token.clone());
+    let again = CallConfig { token, ..guest_config(&invitation, Arc::default()) };
     Call::join(again).await.expect("the token is the one that we were given last").0.leave().await;
+    let admin = Api::new(&invitation.server, Some(ADMIN.to_owned())).unwrap();
+    let page: CallPage = admin.get("/api/admin/calls?limit=10").await.unwrap();
+    let reporters: Vec<_> = page.calls.iter().map(|call| call.reporters).collect();
+    assert_eq!(reporters, [1, 0], "the latest first");
     let standing = standing_where(&app, "all is sent", |sharing| sharing.waiting_rows == 0).await;
     assert!(standing.on && standing.last_success_ms.is_some() && standing.last_error.is_none(), "{standing:?}");
     app.shut_down().await;

@@ -101,11 +101,15 @@ impl Stage {
 }
 
 fn enter(code: &str) -> Effect {
-    Effect::Enter(Room { code: code.into(), token: None, is_meeting: false })
+    Effect::Enter(Room { code: code.into(), token: None, partner: None })
 }
 
 fn enter_meeting(code: &str) -> Effect {
-    Effect::Enter(Room { code: code.into(), token: Some("pass".into()), is_meeting: true })
+    Effect::Enter(Room { code: code.into(), token: Some("pass".into()), partner: Some("Zoe".into()) })
+}
+
+fn leave(room: &str) -> Effect {
+    Effect::Leave { room: room.into(), why: None }
 }
 
 fn asks_in() -> Effect {
@@ -170,7 +174,8 @@ fn a_call_that_nobody_takes_is_left_with_a_sentence() {
         let mut stage = Stage::signed_in(&[]);
         stage.calls_ben();
         let effects = stage.ends("c1", outcome);
-        let [Effect::Leave(Some(why))] = &effects[..] else { panic!("{effects:?}") };
+        let [Effect::Leave { room, why: Some(why) }] = &effects[..] else { panic!("{effects:?}") };
+        assert_eq!(room, "a-b");
         assert!(why.contains("ben") && why.contains(word), "{why}");
         assert_eq!(stage.model.came_to_nothing().as_ref(), Some(why));
         assert!(stage.does(|model, now, out| assert!(model.call("ben", "a-b", now, out).is_ok())).len() == 1);
@@ -193,19 +198,19 @@ fn nobody_sees_a_call_begin_that_rings_nowhere() {
 fn who_calls_can_give_up_at_any_time() {
     let mut stage = Stage::signed_in(&[]);
     stage.calls_ben();
-    assert_eq!(stage.does(|model, _, out| model.call_left(out)), [cancel("c1")]);
+    assert_eq!(stage.does(|model, _, out| model.call_left(out)), [cancel("c1"), leave("a-b")]);
     assert_eq!(stage.ends("c1", "cancelled"), []);
     // Before the server has said that it rings.
     stage.does(|model, now, out| model.call("ben", "a-b", now, out).unwrap());
-    assert_eq!(stage.does(|model, _, out| model.call_left(out)), []);
+    assert_eq!(stage.does(|model, _, out| model.call_left(out)), [leave("a-b")]);
     assert_eq!(stage.ringing(1), [cancel("c1")]);
     // A server that never says how it ended.
     stage.calls_ben();
     let late = stage.after(Duration::from_secs(61));
-    assert!(matches!(&late[..], [first, Effect::Leave(Some(_))] if *first == cancel("c1")), "{late:?}");
+    assert!(matches!(&late[..], [first, Effect::Leave { why: Some(_), .. }] if *first == cancel("c1")), "{late:?}");
     // And one that is lost.
     stage.calls_ben();
-    assert!(matches!(&stage.lost()[..], [Effect::Leave(Some(why))] if why.contains("lost")));
+    assert!(matches!(&stage.lost()[..], [Effect::Leave { why: Some(why), .. }] if why.contains("lost")));
 }
 
 #[test]
@@ -316,7 +321,7 @@ fn taking_a_call_ends_the_one_that_we_make_and_the_meeting() {
     stage.paired("x-y");
     stage.rings("c7", "cleo");
     let effects = stage.ends("c7", "accepted");
-    assert_eq!(effects, [Effect::Meet(MeetAction::Leave {}), Effect::Leave(None), enter("room-of-cleo")]);
+    assert_eq!(effects, [Effect::Meet(MeetAction::Leave {}), leave("x-y"), enter("room-of-cleo")]);
     assert_eq!(stage.meet().phase, MeetPhase::Idle);
 }
 
@@ -345,7 +350,7 @@ fn who_looks_for_a_partner_waits_meets_and_goes() {
     assert_eq!((stage.meet().phase, stage.meet().partner.as_str()), (MeetPhase::Paired, "Zoe"));
     assert_eq!(stage.model.meeting_in(), Some("x-y"));
     let gone = stage.does(|model, _, out| model.stop_meeting(out));
-    assert_eq!(gone, [Effect::Meet(MeetAction::Leave {}), Effect::Leave(None)]);
+    assert_eq!(gone, [Effect::Meet(MeetAction::Leave {}), leave("x-y")]);
     assert_eq!(stage.meets(MeetNews::Left {}), []);
     assert!(!stage.model.meets());
     // What was on its way meanwhile.
@@ -359,7 +364,7 @@ fn the_next_one_comes_after_the_call_has_ended() {
     stage.paired("x-y");
     assert_eq!(stage.does(|model, now, out| model.next(now, out).unwrap()), [Effect::Meet(MeetAction::Next {})]);
     assert_eq!(stage.meet().phase, MeetPhase::Waiting);
-    assert_eq!(stage.meets(MeetNews::Queued { others: 0 }), [Effect::Leave(None)]);
+    assert_eq!(stage.meets(MeetNews::Queued { others: 0 }), [leave("x-y")]);
     assert_eq!(stage.after(Duration::from_secs(60)), [], "it is left once");
     assert_eq!(stage.paired("z-z"), [enter_meeting("z-z")]);
     let blocked = stage.does(|model, now, out| model.block(now, out).unwrap());
@@ -375,7 +380,7 @@ fn a_slow_server_keeps_nobody_with_a_stranger() {
     stage.waits();
     stage.paired("x-y");
     stage.does(|model, now, out| model.next(now, out).unwrap());
-    assert_eq!(stage.after(PARTING), [Effect::Leave(None)]);
+    assert_eq!(stage.after(PARTING), [leave("x-y")]);
     // It heard the leaving first, and took us out of the queue; we wanted to stay in it.
     assert_eq!(stage.meets(MeetNews::Left {}), []);
     assert_eq!(stage.after(Duration::ZERO), [asks_in()]);
@@ -388,7 +393,7 @@ fn who_is_left_behind_waits_again() {
     let mut stage = Stage::signed_out();
     stage.waits();
     stage.paired("x-y");
-    assert_eq!(stage.meets(MeetNews::PartnerLeft {}), [Effect::Leave(None)]);
+    assert_eq!(stage.meets(MeetNews::PartnerLeft {}), [leave("x-y")]);
     assert_eq!(stage.meets(MeetNews::Queued { others: 0 }), []);
     assert!(stage.meet().note.unwrap().contains("Zoe"));
     assert_eq!(stage.paired("z-z"), [enter_meeting("z-z")]);
@@ -400,7 +405,7 @@ fn the_server_is_lost_and_the_search_goes_on() {
     let mut stage = Stage::signed_out();
     stage.waits();
     stage.paired("x-y");
-    assert_eq!(stage.lost(), [Effect::Leave(None)]);
+    assert_eq!(stage.lost(), [leave("x-y")]);
     assert!(stage.meet().phase == MeetPhase::Entering && stage.meet().note.is_some());
     let next = stage.does(|model, now, out| assert!(model.next(now, out).is_err()));
     assert_eq!(next, []);
@@ -447,16 +452,16 @@ fn reports_are_about_a_partner_and_answered() {
 fn a_call_that_cannot_be_entered_is_no_call() {
     let mut stage = Stage::signed_in(&[]);
     stage.calls_ben();
-    assert_eq!(stage.does(|model, _, out| model.not_entered("a-b", "No way.", out)), [cancel("c1")]);
+    assert_eq!(stage.does(|model, _, out| model.not_entered("a-b", "No way.", out)), [cancel("c1"), leave("a-b")]);
     stage.waits();
     stage.paired("x-y");
     assert_eq!(stage.does(|model, _, out| model.not_entered("old", "No way.", out)), []);
     let gone = stage.does(|model, _, out| model.not_entered("x-y", "No way.", out));
-    assert_eq!(gone, [Effect::Meet(MeetAction::Leave {}), Effect::Leave(None)]);
+    assert_eq!(gone, [Effect::Meet(MeetAction::Leave {}), leave("x-y")]);
     assert_eq!((stage.meet().phase, stage.meet().note.as_deref()), (MeetPhase::Idle, Some("No way.")));
     // Left by the tray, the key or the button.
     stage.waits();
     stage.paired("z-z");
     let left = stage.does(|model, _, out| model.call_left(out));
-    assert_eq!(left, [Effect::Meet(MeetAction::Leave {}), Effect::Leave(None)]);
+    assert_eq!(left, [Effect::Meet(MeetAction::Leave {}), leave("z-z")]);
 }
