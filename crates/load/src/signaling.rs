@@ -109,12 +109,8 @@ pub(crate) async fn make_room(at: SocketAddr, from: usize) -> Result<RoomCreated
 /// A client that is in no room yet.
 pub(crate) async fn greet(at: SocketAddr, from: usize) -> Result<Socket> {
     let mut socket = open(at, from, "/ws").await?;
-    let hello = ClientMessage::Hello {
-        version: VERSION,
-        client: "bench".to_owned(),
-        resume_token: None,
-        account_token: None,
-    };
+    let hello =
+        ClientMessage::Hello { version: VERSION, client: "bench".to_owned(), resume_token: None, account_token: None };
     say(&mut socket, hello.to_json()).await?;
     match told(&mut socket).await? {
         ServerMessage::Welcome { .. } => Ok(socket),
