@@ -5,6 +5,9 @@
  */
 
 import './fake-frames.js';
+import { fakePeople } from './fake-people.js';
+import { fakeAdmin } from './fake-admin.js';
+import { fakeRoom } from './fake-room.js';
 
 const query = new URLSearchParams(location.search);
 const scenario = {
@@ -48,6 +51,9 @@ const invitation = {
   link: 'sightline://join/192.168.1.23:7788/amber-otter-lake-quiet',
   addresses: ['192.168.1.23:7788', '10.0.0.4:7788'],
   qr: qrDrawing(),
+  name: 'Amber Otter',
+  passwordNeeded: false,
+  waitingRoom: false,
 };
 
 function qrDrawing() {
@@ -156,13 +162,15 @@ function callState(phase = 'in') {
       scenario.state === 'lost'
         ? 'The server does not answer. Sound and pictures go on; looking for the server again in 3 s.'
         : null,
-    startedMs: phase === 'joining' ? null : started,
+    startedMs: ['joining', 'waiting'].includes(phase) ? null : started,
     me: {
       name: settings.name,
       ...me,
       note: noDevices ? 'No camera and no microphone: the others see your name, and you hear them.' : null,
     },
-    tiles: phase === 'joining' ? [] : Array.from({ length: scenario.people }, (_, index) => tile(index)),
+    tiles: ['joining', 'waiting'].includes(phase)
+      ? []
+      : Array.from({ length: scenario.people }, (_, index) => tile(index)).filter(({ peer }) => !putOut.has(peer)),
     limit:
       scenario.people < 2
         ? null
@@ -170,6 +178,7 @@ function callState(phase = 'in') {
             sentence: 'Amara Okafor’s uplink is losing 6 % of what they send. Your side and the others are fine.',
             side: 'peer',
           },
+    room: ['joining', 'waiting'].includes(phase) ? null : { ...fake.room },
     ended:
       phase === 'ended'
         ? {
@@ -179,6 +188,23 @@ function callState(phase = 'in') {
         : null,
   };
 }
+
+/** Peers that a host has put out. */
+const putOut = new Set();
+const fake = fakeRoom(query, {
+  emit,
+  state: callState,
+  tell: (phase) => emit('call', callState(phase)),
+  add: () => (scenario.people += 1),
+  remove: (id) => putOut.add(id),
+});
+Object.assign(window.fake, {
+  ...fake,
+  tell: () => emit('call', callState()),
+  mute: () => (me.microphone = false),
+  /** The native side says nothing by itself any more. */
+  hush: () => callTimers.forEach(clearInterval),
+});
 
 const HOUR = 3_600_000;
 const WORDS = {
@@ -296,6 +322,36 @@ function table(id, fromMs) {
   return { columns, rows };
 }
 
+/** What the uploader tells; `?sharing=off|on|away`, until the switch is pressed. */
+if (query.has('sharing')) settings.shareSamples = query.get('sharing') !== 'off';
+function sharing() {
+  const on = settings.shareSamples;
+  const away = on && query.get('sharing') === 'away';
+  const sample = { seq: 0, stay: 0, kind: 'audio', direction: 'inbound', startMs: 1764327000000, endMs: 1764327015000 };
+  return {
+    on,
+    waitingRows: away ? 1284 : 0,
+    lastSuccessMs: on ? Date.now() - 90_000 : null,
+    lastError: away
+      ? 'The server cannot be reached (connection refused). What is to be sent waits until it can.'
+      : null,
+    fields: [
+      { path: 'schema', says: 'The version of this format.' },
+      { path: 'session', says: 'About your stay in the call:' },
+      { path: 'session.name', says: 'Your name in the call, as the others see it.' },
+      { path: 'samples', says: 'How sound and pictures were, for each person and direction and each 15 seconds:' },
+      ...Array.from({ length: 40 }, (_, n) => ({
+        path: `samples[].values.limitedByBandwidthPercent${n || ''}`,
+        says: 'The share of the time for which the connection held quality down.',
+      })),
+    ],
+    example:
+      scenario.calls === 'none'
+        ? null
+        : JSON.stringify({ schema: 1, session: { name: settings.name }, samples: Array(9).fill(sample) }, null, 2),
+  };
+}
+
 /** A frame's head, with its length before it and room for `size` bytes behind it. */
 function chartHead(size) {
   const head = {
@@ -369,6 +425,20 @@ function chartAnswer({ widthPoints: width }) {
   return chartLook.pixels ? chartPixels(width) : chartTriangles({ dark: chartLook.dark, width });
 }
 
+const people = fakePeople(query, {
+  emit,
+  entered: (partner) => {
+    emit('enter', { invitation, partner, microphoneOn: true, cameraOn: true });
+    scenario.people = 2;
+    void commands.joinCall().then((state) => emit('call', state));
+  },
+  over: (reason, sentence) => {
+    callTimers.forEach(clearInterval);
+    emit('call', { ...callState('ended'), ended: { reason, sentence } });
+  },
+});
+Object.assign(window.fake, { people });
+
 let levelTimer = 0;
 let callTimers = [];
 
@@ -394,6 +464,7 @@ const commands = {
       throw { code: 'no-server', message: `'${args.settings.server}' is not the address of a signaling server.` };
     return Object.assign(settings, args.settings);
   },
+  sharing: () => sharing(),
   devices: () => devices,
   startCall: () => {
     if (scenario.state === 'no-server')
@@ -410,7 +481,8 @@ const commands = {
         code: 'bad-code',
         message: 'This is not a room code. A code is a few words, for example amber-canoe-violet-magnet.',
       };
-    return { ...invitation, addresses: [], qr: invitation.qr };
+    const [passwordNeeded, waitingRoom] = ['password', 'waiting'].map((state) => scenario.state === state);
+    return { ...invitation, addresses: [], passwordNeeded, waitingRoom };
   },
   lobbyOpen: ({ camera, microphone }) => {
     const found = noDevices ? 'missing' : 'on';
@@ -452,8 +524,9 @@ const commands = {
             note: 'Nobody answers at 192.168.1.23:7788. Is the other computer on, and on the same network?',
           }
         : { reachable: true, roundTripMs: 23.4, udp: true, relayNeeded: false, note: null },
-  joinCall: () => {
+  joinCall: async ({ password } = {}) => {
     if (scenario.state === 'joining') return callState('joining');
+    await fake.enter(password);
     const send = () => emit('call', callState());
     callTimers = [
       setInterval(send, 1000),
@@ -490,7 +563,8 @@ const commands = {
   chatLines: () => written,
   sendChat: ({ text }) => say({ fromId: 'self', from: settings.name, text, own: true, atMs: Date.now() }),
   mark: () => {},
-  leaveCall: () => callTimers.forEach(clearInterval),
+  hostAct: (args) => fake.hostAct(args),
+  leaveCall: () => (people.callLeft(), fake.turnAway('You left before the call began.'), callTimers.forEach(clearInterval)),
   historyCalls: ({ filter, limit, skip }) => {
     if (scenario.calls === 'broken')
       throw {
@@ -526,6 +600,8 @@ const commands = {
   chartClose: () => {},
   chartPng: () => ({ path: '/home/mira/Downloads/quiet-maple-ferry-stone.png' }),
   openPath: () => {},
+  ...people.commands,
+  ...fakeAdmin(query, (input, look) => ((chartLook = look), chartAnswer(input)), table),
 };
 
 window.__TAURI__ = {

@@ -315,7 +315,7 @@ view('a history that cannot be read says so', 'calls=broken', async () => {
 });
 
 view('settings are stored when they change, and refused at their field', '', async () => {
-  await browser.click('.rail button:nth-child(3)');
+  await browser.click('.rail .last');
   await browser.run(
     "const select = [...document.querySelectorAll('select')].find((one) => one.innerText.includes('Dark')); select.value = 'light'; select.dispatchEvent(new Event('change'))",
   );
@@ -337,6 +337,61 @@ view('settings are stored when they change, and refused at their field', '', asy
   );
   await says('A number from 50 to 20000.');
   assert.equal((await calls('saveSettings')).length, 3, 'what is no number is not even asked for');
+});
+
+view('sharing says who can read what, and is off until it is switched on', 'sharing=off', async () => {
+  await browser.click('.rail .last');
+  await says('Nothing is sent.');
+  await says('Addresses are never included');
+  await browser.click('.sharing input[role=switch]');
+  await browser.until("return document.querySelector('.sharing').innerText.includes('Nothing waits. Last sent: Today')");
+  assert.equal((await calls('saveSettings'))[0].settings.shareSamples, true);
+  await browser.click('.sharing input[role=switch]');
+  await browser.until("return document.querySelector('.sharing').innerText.includes('Nothing is sent.')");
+});
+
+view('all that is sent can be read, scrolled by keys, copied, and closed', 'sharing=on', async () => {
+  await browser.click('.rail .last');
+  await browser.click('.sharing button');
+  await browser.until("return document.querySelectorAll('.sent-fields li').length === 44");
+  assert.match(await text('.sent-fields li:nth-child(3)'), /^session\.name\s+Your name in the call/);
+  assert.match(await text('pre.sent-box'), /"name": "Mira"/);
+  await browser.run("document.querySelector('pre.sent-box').focus()");
+  await browser.keys('\uE00F');
+  await browser.until("return document.querySelector('pre.sent-box').scrollTop > 0");
+  await browser.run("window.copied = ''; navigator.clipboard.writeText = async (text) => { window.copied = text; }");
+  await press('Copy');
+  await browser.until("return window.copied === document.querySelector('pre.sent-box').textContent");
+  await browser.keys('\uE00C');
+  await browser.until("return !document.querySelector('dialog')");
+  assert.equal(await browser.run('return document.activeElement.innerText'), 'What is sent');
+});
+
+view('a server that is away says that nothing is lost', 'sharing=away', async () => {
+  await browser.click('.rail .last');
+  await browser.until("return document.querySelector('.sharing').innerText.includes('1284 rows wait.')");
+  await says('What is to be sent waits until it can.');
+});
+
+view('a change that is stored slowly is not taken back by the next one', 'sharing=on', async () => {
+  await browser.click('.rail .last');
+  await browser.run(`
+    const { invoke } = window.__TAURI__.core;
+    let slow = true;
+    window.__TAURI__.core.invoke = async (command, args) => {
+      if (command === 'saveSettings' && slow) {
+        slow = false;
+        await new Promise((done) => setTimeout(done, 200));
+      }
+      return invoke(command, args);
+    };
+    document.querySelector('.sharing input').click();
+    const theme = [...document.querySelectorAll('select')].find((one) => one.innerText.includes('Dark'));
+    theme.value = 'light';
+    theme.dispatchEvent(new Event('change'));`);
+  await browser.until("return window.fake.calls.filter(([name]) => name === 'saveSettings').length === 2");
+  const [, { settings }] = await calls('saveSettings');
+  assert.deepEqual([settings.shareSamples, settings.theme], [false, 'light']);
 });
 
 view('without a graphics card charts and pictures come as pixels', 'card=none', async () => {

@@ -8,11 +8,14 @@ import { announce, mountAnnouncer } from './lib/announce.js';
 import { fill, h } from './lib/dom.js';
 import { stateBox } from './lib/parts.js';
 import { mountToasts, toast } from './lib/toast.js';
+import { IncomingDialog } from './people/incoming.js';
 import { Rail } from './views/rail.js';
+import { AdminView } from './views/admin.js';
 import { CallView } from './views/call.js';
 import { HistoryView } from './views/history.js';
 import { HomeView } from './views/home.js';
 import { LobbyView } from './views/lobby.js';
+import { MeetView } from './views/meet.js';
 import { SettingsView } from './views/settings.js';
 import { chooseFlat } from './video/choose.js';
 import { Frames } from './video/frames.js';
@@ -24,46 +27,74 @@ import { t } from './strings.js';
  * @property {string} title of the window and for screen readers
  * @property {boolean} alone whether it takes the whole window, without the rail
  * @property {() => void} close
+ * @property {(people: PeopleState) => void} [update] people outside a call are other than they were
  */
 
-/** @typedef {'home' | 'history' | 'settings'} Place a view that the rail leads to */
+/** @typedef {import('./generated/ipc.js').PeopleState} PeopleState */
+
+/** @typedef {'home' | 'history' | 'meet' | 'admin' | 'settings'} Place a view that the rail leads to */
 
 export class App {
   /** @type {View | null} */
   #view = null;
   #rail = new Rail((place) => this.go(place));
   #main = h('main', { id: 'view' });
+  #incoming = new IncomingDialog((error) => this.report(error));
+  /** All settings go each time: a change waits for the one before, or it would take that back. @type {Promise<void>} */
+  #saving = Promise.resolve();
 
-  /** @param {import('./generated/ipc.js').Boot} boot */
-  constructor(boot) {
+  /** @param {import('./generated/ipc.js').Boot} boot @param {PeopleState} people */
+  constructor(boot, people) {
     this.boot = boot;
+    this.people = people;
     this.settings = boot.settings;
     if (!boot.hasCard) chooseFlat();
     this.frames = new Frames(boot.frames, boot.hasCard);
     fill(/** @type {HTMLElement} */ (document.getElementById('app')), this.#rail.element, this.#main);
     this.#applyTheme();
     on.link(({ text }) => this.#linkArrived(text));
+    on.people((state) => this.#peopleChanged(state));
+    on.enter(({ invitation, partner, microphoneOn, cameraOn }) => {
+      // A partner who went on before the call began is nobody's partner any more.
+      if (partner !== null && this.people.meet.phase !== 'paired') return;
+      this.call({ invitation, microphoneOn, cameraOn, entered: true, partner });
+    });
+    on.said(({ sentence, bad }) => void toast(sentence, bad ? { bad, ms: 10_000 } : {}));
   }
 
   start() {
     const { call } = this.boot;
     if (call && call.state.phase !== 'ended') this.#resume(call);
-    else this.go('home');
+    else this.go(this.people.meet.phase === 'idle' || this.settings.name === '' ? 'home' : 'meet');
+    this.#showIncoming();
+    backend.lookForAccounts().catch(() => {
+      // Where the server cannot be reached nothing is known of its accounts, and Home says what else there is to say.
+    });
     if (this.boot.link) this.#linkArrived(this.boot.link);
   }
 
   /** The page was loaded anew in the middle of a call. @param {import('./generated/ipc.js').RunningCall} call */
   #resume({ state, invitation }) {
     const { microphone, camera } = state.me;
-    this.call({ invitation, microphoneOn: microphone, cameraOn: camera, running: state });
+    const { meet } = this.people;
+    const partner = meet.phase === 'paired' ? meet.partner : null;
+    this.call({ invitation, microphoneOn: microphone, cameraOn: camera, running: state, partner });
   }
 
   /** @param {Place} place @param {import('./generated/ipc.js').CallLine['id']} [call] to open in the history */
   go(place, call) {
     if (place === 'home') this.#show(new HomeView(this));
     else if (place === 'history') this.#show(new HistoryView(this, call));
+    // Showing it anew would leave the queue.
+    else if (place === 'meet') this.#view instanceof MeetView || this.#show(new MeetView(this));
+    else if (place === 'admin') this.#show(new AdminView(this));
     else this.#show(new SettingsView(this));
     this.#rail.mark(place);
+  }
+
+  /** The rail leads to the admin mode while somebody is signed in there. @param {boolean} is */
+  adminSignedIn(is) {
+    this.#rail.offer('admin', is);
   }
 
   /** A call ended: what the home screen lists has changed. */
@@ -71,9 +102,13 @@ export class App {
     if (this.#view instanceof HomeView) void this.#view.refresh();
   }
 
-  /** @param {import('./generated/ipc.js').Invitation} invitation @param {boolean} own whether it was made here, to be sent to others */
-  lobby(invitation, own) {
-    this.#show(new LobbyView(this, invitation, own));
+  /**
+   * @param {import('./generated/ipc.js').Invitation} invitation
+   * @param {boolean} own whether it was made here, to be sent to others
+   * @param {import('./generated/ipc.js').RoomPlan} [plan] how it was made, where there is something to tell the others
+   */
+  lobby(invitation, own, plan) {
+    this.#show(new LobbyView(this, invitation, own, plan));
   }
 
   /** @param {import('./views/call.js').Joining} how */
@@ -82,12 +117,46 @@ export class App {
   }
 
   /**
+   * Joins where the server may refuse at once: the view before stays until it does not.
+   * @param {import('./views/call.js').Joining} how
+   * @returns {Promise<import('./lib/backend.js').Problem | null>} what was refused; null where the call is shown
+   */
+  tryCall(how) {
+    const before = this.#view;
+    return new Promise((resolve) => {
+      const begun = (/** @type {CallView} */ view) => {
+        if (this.#view === before) this.#show(view);
+        else {
+          // One who went elsewhere meanwhile does not want it any more.
+          view.close();
+          void backend.leaveCall().catch((error) => this.report(error));
+        }
+        resolve(null);
+      };
+      new CallView(this, { ...how, attempt: { begun, refused: resolve } });
+    });
+  }
+
+  /**
    * Stores settings; what the native side made of them counts.
    * @param {Partial<import('./generated/ipc.js').Settings>} change
    */
-  async save(change) {
-    this.settings = await backend.saveSettings({ ...this.settings, ...change });
-    this.#applyTheme();
+  save(change) {
+    const saved = this.#saving.then(async () => {
+      this.settings = await backend.saveSettings({ ...this.settings, ...change });
+      this.#applyTheme();
+    });
+    this.#saving = saved.catch(() => {});
+    return saved;
+  }
+
+  /** Calls somebody by name; says itself what went wrong. @param {string} name */
+  async callPerson(name) {
+    try {
+      await backend.callPerson(name);
+    } catch (error) {
+      this.report(error);
+    }
   }
 
   /** Says what went wrong where no field is to blame. @param {unknown} error */
@@ -112,6 +181,23 @@ export class App {
     heading?.setAttribute('tabindex', '-1');
     if (!view.element.contains(document.activeElement)) heading?.focus();
     announce(view.title);
+  }
+
+  /** @param {PeopleState} state */
+  #peopleChanged(state) {
+    const before = this.people;
+    this.people = state;
+    this.#view?.update?.(state);
+    this.#showIncoming();
+    // The call with a partner is over: on to the queue, or to where one began.
+    if (this.#view instanceof CallView && this.#view.meets && before.meet.phase === 'paired' && state.meet.phase !== 'paired')
+      this.go('meet');
+  }
+
+  #showIncoming() {
+    const view = this.#view;
+    const busy = view instanceof CallView && view.underWay ? (view.meets ? 'meeting' : 'call') : 'none';
+    this.#incoming.update(this.people.incoming, this.people.meet.phase === 'idle' ? busy : 'meeting');
   }
 
   /** @param {string} text */
@@ -154,7 +240,7 @@ async function start() {
   mountAnnouncer();
   mountToasts();
   try {
-    const app = new App(await backend.boot());
+    const app = new App(await backend.boot(), await backend.people());
     window.sightline = { frames: () => app.frames.reports(), pixels: (tile) => app.frames.pixels(tile) };
     app.start();
   } catch (error) {

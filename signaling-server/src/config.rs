@@ -19,7 +19,7 @@ use crate::{limiter::Rate, turn::Turn};
 pub struct Config {
     /// Where to listen. Port 0 takes any free one; [`crate::Server::local_addr`] says which.
     pub listen: SocketAddr,
-    /// SQLite file that keeps rooms and places over a restart; none keeps them in memory.
+    /// SQLite file that keeps rooms, accounts and the record over a restart; none keeps no record, and the rest in memory.
     pub database: Option<PathBuf>,
     /// Most members of a room at a time.
     pub max_participants: u32,
@@ -41,7 +41,8 @@ pub struct Config {
     pub app_url: Option<WebUrl>,
     /// Opens everything to whoever has it; none lets nobody in that way.
     pub admin_token: Option<Secret>,
-    /// Signs room tokens (HS256), at least [`TOKEN_SECRET_BYTES`]; none makes one that lasts until the server ends.
+    /// Signs room tokens (HS256), at least [`TOKEN_SECRET_BYTES`]; none makes one, which is kept in the database if there is
+    /// one, and else lasts until the server ends.
     pub token_secret: Option<Secret>,
     /// The bounds; the defaults are those of PROTOCOL.md.
     pub limits: Limits,

@@ -23,6 +23,7 @@ use crate::{
     config::Limits,
     hub::{ConnId, Farewell},
     limiter::Meter,
+    metrics::Metrics,
     outbox::{Next, Outbox},
     switch::{Gone, Switch},
 };
@@ -57,8 +58,15 @@ enum End {
 }
 
 /// Serves a client to its end.
-pub(crate) async fn serve(socket: WebSocket, address: IpAddr, switch: Switch, accounts: Accounts, limits: Arc<Limits>) {
-    let outbox = Arc::new(Outbox::new(&limits));
+pub(crate) async fn serve(
+    socket: WebSocket,
+    address: IpAddr,
+    switch: Switch,
+    accounts: Accounts,
+    limits: Arc<Limits>,
+    metrics: Arc<Metrics>,
+) {
+    let outbox = Arc::new(Outbox::new(&limits, metrics));
     let (mut sink, mut stream) = socket.split();
     let end = match switch.connected(address, outbox.clone()).await {
         Ok(conn) => {

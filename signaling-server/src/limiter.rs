@@ -57,7 +57,8 @@ pub(crate) struct ByAddress {
 }
 
 /// Addresses with a bucket that is not full: about 1 MiB. More than that at a time is an attack, and shares one bucket.
-const MAX_ADDRESSES: usize = 16_384;
+/// PROTOCOL.md works out what that leaves to one who guesses.
+pub(crate) const MAX_ADDRESSES: usize = 16_384;
 
 /// Between two sweeps; one takes about a millisecond.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
@@ -65,6 +66,12 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 impl ByAddress {
     pub(crate) fn new(rate: Rate, now: Instant) -> Self {
         Self { rate, meters: HashMap::new(), rest: Meter::new(now), next_sweep: now }
+    }
+
+    /// How many buckets are kept.
+    #[cfg(test)]
+    pub(crate) fn count(&self) -> usize {
+        self.meters.len()
     }
 
     /// Whether this address has one left.

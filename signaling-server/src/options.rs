@@ -49,7 +49,8 @@ struct Settings {
     /// Address to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7788")]
     listen: SocketAddr,
-    /// SQLite file that keeps rooms and places over a restart; without it they are in memory
+    /// SQLite file that keeps rooms, accounts and the record over a restart; without it there is no record, and the rest is
+    /// in memory
     #[arg(long, value_name = "FILE")]
     database: Option<PathBuf>,
     /// What is recorded is deleted after so many days; without it it is kept
@@ -88,7 +89,7 @@ struct Settings {
     /// File with the token that opens everything to whoever has it
     #[arg(long, value_name = "FILE")]
     admin_token_file: Option<PathBuf>,
-    /// File with the secret that signs room tokens, at least 32 bytes; without it they end with the server
+    /// File with the secret that signs room tokens, at least 32 bytes; without it one is made and kept in the database
     #[arg(long, value_name = "FILE")]
     token_secret_file: Option<PathBuf>,
 }

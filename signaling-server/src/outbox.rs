@@ -6,13 +6,13 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use axum::extract::ws::Utf8Bytes;
 use tokio::sync::Notify;
 
-use crate::{config::Limits, hub::Farewell};
+use crate::{config::Limits, hub::Farewell, metrics::Metrics};
 
 /// What the writer is to do next.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,6 +34,7 @@ pub(crate) struct Outbox {
     max_messages: usize,
     filled: Notify,
     cut: Notify,
+    metrics: Arc<Metrics>,
 }
 
 #[derive(Debug, Default)]
@@ -44,13 +45,14 @@ struct Queue {
 }
 
 impl Outbox {
-    pub(crate) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(limits: &Limits, metrics: Arc<Metrics>) -> Self {
         Self {
             queue: Mutex::default(),
             max_bytes: limits.outgoing_bytes,
             max_messages: limits.outgoing_messages,
             filled: Notify::new(),
             cut: Notify::new(),
+            metrics,
         }
     }
 
@@ -63,6 +65,7 @@ impl Outbox {
         queue.bytes += text.len();
         queue.texts.push_back(text);
         drop(queue);
+        self.metrics.outgoing_queue.add(1);
         self.filled.notify_one();
         Ok(())
     }
@@ -88,6 +91,7 @@ impl Outbox {
         let mut queue = self.lock();
         if let Some(text) = queue.texts.pop_front() {
             queue.bytes -= text.len();
+            self.metrics.outgoing_queue.subtract(1);
             if queue.texts.is_empty() {
                 // An idle connection keeps no memory of its busy times.
                 queue.texts = VecDeque::new();
@@ -113,12 +117,19 @@ impl Outbox {
     }
 }
 
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        let left = self.lock().texts.len();
+        self.metrics.outgoing_queue.subtract(left);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn outbox(outgoing_messages: usize, outgoing_bytes: usize) -> Outbox {
-        Outbox::new(&Limits { outgoing_messages, outgoing_bytes, ..Limits::default() })
+        Outbox::new(&Limits { outgoing_messages, outgoing_bytes, ..Limits::default() }, Arc::default())
     }
 
     #[test]

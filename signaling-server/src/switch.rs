@@ -48,7 +48,7 @@ enum Command {
     },
     Message {
         conn: ConnId,
-        message: Result<(ClientMessage, Known), Refusal>,
+        message: Result<(ClientMessage, Option<Box<Known>>), Refusal>,
         heard_at: Instant,
     },
     Disconnected {
@@ -107,7 +107,7 @@ impl Switch {
     pub(crate) async fn message(
         &self,
         conn: ConnId,
-        message: Result<(ClientMessage, Known), Refusal>,
+        message: Result<(ClientMessage, Option<Box<Known>>), Refusal>,
     ) -> Result<(), Gone> {
         self.tell(Command::Message { conn, message, heard_at: Instant::now() }).await
     }
@@ -174,6 +174,7 @@ impl Task {
                 taken = commands.recv_many(&mut batch, BATCH) => if taken == 0 { return },
                 () = sleep_until(due) => {}
             }
+            self.metrics.hub_queue.set(commands.len());
             let now = now();
             for command in batch.drain(..) {
                 if let Command::ShutDown = command {
@@ -197,6 +198,7 @@ impl Task {
             }
             Command::Message { conn, message: Ok((message, known)), heard_at } => {
                 let is_relayed = is_relayed(&message);
+                let known = known.map(|known| *known).unwrap_or_default();
                 self.hub.message(conn, message, known, now, effects);
                 self.carry_out(now).await;
                 if is_relayed {

@@ -1,12 +1,12 @@
 //! The app without its window: what the commands do.
 //!
 //! Invariant: one call at a time, and the lobby is closed before a call begins, so that no device is opened twice. Shutdown:
-//! leave the call, which completes its record; close the lobby; stop the watch for devices; end the server.
+//! leave the call, which completes its record; end the upload; close the lobby; stop the watch for devices; end the server.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result};
-use sightline_call::{Api, CallError, create_room, find_room, parse_invitation};
+use sightline_call::{Api, CallError, find_room, parse_invitation};
 use sightline_charts::Input;
 use sightline_history::{Recorder, keep_for};
 use sightline_media::audio::{Speaker, play_test_tone};
@@ -15,6 +15,7 @@ use sightline_protocol::{Role, RoomWish, TokenIssued, TokenWish};
 use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 
+use crate::admin::Admin;
 use crate::call::{self, Beginning, Choice, Equipment, Order, Plan, Running, unix_ms, video_settings};
 use crate::chart::{Charts, Look};
 use crate::folders::Folders;
@@ -25,12 +26,14 @@ use crate::invitation;
 use crate::ipc::{
     Answer, Boot, CallDetail, CallLine, CallState, ChatLine, Device, DeviceKind, ErrorCode, ExportFormat,
     HistoryFilter, HistoryTable, Hosting, Invitation, IpcError, NetworkCheck, Page, PageEvent, RoomPlan, RunningCall,
-    Settings, WaitingLink, WrittenFile,
+    Settings, Sharing, WaitingLink, WrittenFile,
 };
 use crate::lobby::{Lobby, Wanted};
 use crate::options::Options;
 use crate::passes::Passes;
+use crate::people::People;
 use crate::settings::SettingsFile;
+use crate::sharing::Sharer;
 use crate::words;
 
 /// Recent calls on the home screen.
@@ -42,6 +45,9 @@ pub(crate) struct App {
     folders: Folders,
     page: Arc<dyn Page>,
     settings: SettingsFile,
+    /// Held while they are changed, so that what follows from two changes comes in their order.
+    changing: tokio::sync::Mutex<()>,
+    sharer: Arc<Sharer>,
     host: Host,
     tiles: Arc<Tiles>,
     frames: FrameSocket,
@@ -56,7 +62,9 @@ pub(crate) struct App {
     link: Mutex<Link>,
     written: Written,
     passes: Mutex<Passes>,
+    people: Arc<People>,
     charts: Arc<Charts>,
+    admin: Arc<Admin>,
 }
 
 /// A link from outside, until a page takes it.
@@ -75,8 +83,12 @@ impl App {
     pub(crate) async fn start(options: Options, folders: Folders, page: Arc<dyn Page>) -> Result<Arc<Self>> {
         let tiles = Arc::<Tiles>::default();
         let frames = FrameSocket::open(tiles.clone()).await.context("cannot listen on 127.0.0.1")?;
+        let settings = SettingsFile::open(folders.settings());
         let app = Arc::new(Self {
-            settings: SettingsFile::open(folders.settings()),
+            people: People::open(&folders, &settings.get().server, page.clone()),
+            settings,
+            changing: tokio::sync::Mutex::default(),
+            sharer: Arc::new(Sharer::new(folders.history())),
             host: Host::new(options.listen, folders.rooms()),
             lobby: Lobby::new(tiles.clone(), page.clone()),
             link: Mutex::new(Link { waiting: options.link.clone(), listens: false }),
@@ -90,12 +102,15 @@ impl App {
             written: Written::default(),
             passes: Mutex::default(),
             charts: Arc::default(),
+            admin: Arc::default(),
             options,
             folders,
             page,
         });
         app.tidy_history().await;
+        app.share(Sharer::start).await;
         app.watch_devices();
+        app.follow_people();
         Ok(app)
     }
 
@@ -120,10 +135,13 @@ impl App {
     }
 
     async fn running_call(&self) -> Answer<Option<RunningCall>> {
+        // An attempt to join, which may wait at a door for long, ends with the page that showed it.
+        self.given_up.notify_waiters();
         let held = self.call.lock().await;
         let Some(call) = held.as_ref().filter(|call| !call.is_over()) else { return Ok(None) };
         let state = call.state();
-        let invitation = self.invitation(call.server(), &state.code).await?;
+        let name = state.room.as_ref().map(|room| room.name.clone()).unwrap_or_default();
+        let invitation = Invitation { name, ..self.invitation(call.server(), &state.code).await? };
         Ok(Some(RunningCall { state, invitation }))
     }
 
@@ -144,6 +162,7 @@ impl App {
 
     /// Keeps new settings.
     pub(crate) async fn save_settings(&self, settings: Settings) -> Answer<Settings> {
+        let _alone = self.changing.lock().await;
         let before = self.settings.get();
         let server = settings.server.trim();
         if !server.is_empty() && server != before.server {
@@ -153,7 +172,29 @@ impl App {
         if kept.keep_days != before.keep_days {
             self.tidy_history().await;
         }
+        if kept.server != before.server {
+            self.people.server_set(&kept.server);
+        }
+        self.share(Sharer::set).await;
         Ok(kept)
+    }
+
+    /// Tells the sharer what the settings say.
+    async fn share(&self, tell: fn(&Sharer, bool)) {
+        let (sharer, on) = (self.sharer.clone(), self.settings.get().share_samples);
+        // A defect is logged, and keeps nothing else from being kept.
+        blocking(move || {
+            tell(&sharer, on);
+            Ok(())
+        })
+        .await
+        .ok();
+    }
+
+    /// How sharing stands, and what is sent.
+    pub(crate) async fn sharing(&self) -> Answer<Sharing> {
+        let sharer = self.sharer.clone();
+        blocking(move || Ok(sharer.standing())).await
     }
 
     /// Devices as they were last listed; asks for them where that has not happened yet.
@@ -177,7 +218,7 @@ impl App {
             waiting_room: plan.waiting_room,
             ..RoomWish::default()
         };
-        let room = create_room(&server, &wish).await.map_err(|error| self.about_own_server(error))?;
+        let room = self.make_room(&server, &wish).await.map_err(|error| self.about_own_server(error))?;
         lock(&self.passes).keep(&server, &room.code, room.token);
         let invitation = self.invitation(&server, &room.code).await?;
         // Who made the room needs no password to it.
@@ -274,6 +315,10 @@ impl App {
         let link = invitation::link(&server, &code, &self.addresses(&server).await)?;
         let name = if settings.name.is_empty() { words::GUEST.to_owned() } else { settings.name.clone() };
         let token = self.pass(&server, &code, &name, password).await?;
+        let is_meeting = self.people.is_meeting_in(&code);
+        if !is_meeting {
+            self.people.set_camera_on(camera_on);
+        }
         let equipment = Equipment::of(&Choice::from(&settings), &self.options);
         let microphone = microphone_on && equipment.microphone.is_some();
         let camera = camera_on && equipment.camera.is_some();
@@ -283,7 +328,9 @@ impl App {
             equipment,
             video: video_settings(&settings),
             history: self.folders.history(),
+            sharer: self.sharer.clone(),
             token,
+            has_door: !is_meeting,
         };
         let running = call::join(plan, self.tiles.clone(), self.page.clone(), &self.given_up).await?;
         let state = running.state();
@@ -291,28 +338,32 @@ impl App {
         Ok(state)
     }
 
-    /// A token for a room: the one that we have, or one for its password.
+    /// A token for a room: the one that we have, or one for its password or for the account.
     async fn pass(&self, server: &str, code: &str, name: &str, password: String) -> Answer<Option<String>> {
         if let Some(token) = lock(&self.passes).of(server, code) {
             return Ok(Some(token));
         }
-        if password.is_empty() {
+        let account = self.account_token(server).await;
+        if password.is_empty() && account.is_none() {
             return Ok(None);
         }
         let wish = TokenWish {
             role: Role::Guest,
             name: Some(name.to_owned()),
-            password: Some(password),
+            password: (!password.is_empty()).then_some(password),
             expires_in_minutes: None,
         };
-        let issued: TokenIssued = Api::new(server, None)?.post(&format!("/rooms/{code}/token"), &wish).await?;
+        let issued: TokenIssued = Api::new(server, account)?.post(&format!("/rooms/{code}/token"), &wish).await?;
         Ok(Some(issued.token))
     }
 
     /// Passes on what the user wants of the call.
     pub(crate) async fn order(&self, order: Order) -> Answer<()> {
         match self.call.lock().await.as_ref() {
-            Some(call) => call.order(order),
+            Some(call) => {
+                self.remember(&order, &call.state().code);
+                call.order(order)
+            }
             None => Err(IpcError::not_now(words::IN_NO_CALL)),
         }
     }
@@ -328,6 +379,7 @@ impl App {
 
     /// Takes another device in the call, and keeps the choice.
     pub(crate) async fn set_device(&self, kind: DeviceKind, id: String) -> Answer<()> {
+        let alone = self.changing.lock().await;
         let mut settings = self.settings.get();
         match kind {
             DeviceKind::Camera => settings.camera = id,
@@ -335,12 +387,19 @@ impl App {
             DeviceKind::Speaker => settings.speaker = id,
         }
         let settings = self.settings.set(settings)?;
+        drop(alone);
         let equipment = Equipment::of(&Choice::from(&settings), &self.options);
         self.order(Order::Device(kind, Box::new(equipment))).await
     }
 
     /// Leaves the call, or gives up joining. The record is complete afterwards.
     pub(crate) async fn leave_call(&self) {
+        self.people.call_left();
+        self.drop_call().await;
+    }
+
+    /// Leaves the call, or gives up joining, whoever wants it.
+    async fn drop_call(&self) {
         let call = match self.call.try_lock() {
             Ok(mut held) => held.take(),
             // Somebody joins; or is being told something, and the permit is for nobody then.
@@ -392,20 +451,20 @@ impl App {
     }
 
     /// The charts' next frame.
-    pub(crate) async fn chart_input(&self, input: Input) -> Answer<Vec<u8>> {
+    pub(crate) async fn chart_input(&self, place: u8, input: Input) -> Answer<Vec<u8>> {
         let charts = self.charts.clone();
-        blocking(move || charts.input(&input)).await
+        blocking(move || charts.input(place, &input)).await
     }
 
     /// Closes the charts.
-    pub(crate) fn chart_close(&self) {
-        self.charts.close();
+    pub(crate) fn chart_close(&self, place: u8) -> Answer<()> {
+        self.charts.close(place)
     }
 
     /// Writes a picture of the charts.
-    pub(crate) async fn chart_png(&self) -> Answer<WrittenFile> {
+    pub(crate) async fn chart_png(&self, place: u8) -> Answer<WrittenFile> {
         let (charts, folder) = (self.charts.clone(), self.folders.exports().to_owned());
-        Ok(self.written.add(blocking(move || charts.png(&folder)).await?))
+        Ok(self.written.add(blocking(move || charts.png(place, &folder)).await?))
     }
 
     /// Opens a file that was written here, with the program that the system has for it.
@@ -435,7 +494,17 @@ impl App {
     /// Ends everything in order. Afterwards nothing of a call is lost, and every device is free.
     pub(crate) async fn shut_down(&self) {
         self.leave_call().await;
+        self.people.shut_down().await;
+        let sharer = self.sharer.clone();
+        // A defect is logged; the rest is to end all the same.
+        blocking(move || {
+            sharer.stop();
+            Ok(())
+        })
+        .await
+        .ok();
         self.lobby.close().await;
+        self.admin.sign_out().await;
         let watch = lock(&self.watch).take();
         if let Err(error) = spawn_blocking(move || drop(watch)).await {
             tracing::error!(%error, "the watch for devices broke");
@@ -449,6 +518,11 @@ impl App {
         if !settings.server.is_empty() {
             return Ok(settings.server);
         }
+        self.own_server().await
+    }
+
+    /// The server inside the app.
+    async fn own_server(&self) -> Answer<String> {
         self.host.url().await.map_err(|problem| IpcError::new(ErrorCode::NoServer, words::no_server(&problem)))
     }
 
@@ -507,5 +581,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+mod admin;
+mod people;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! The charts of the call that is open in the history.
 //!
-//! Invariant: one view at a time, run on a thread that may take its time; an answer is u32 length of a head in JSON
+//! Invariant: one view at a time, or two that stand side by side, run on a thread that may take its time; an answer is u32 length of a head in JSON
 //! ([`ChartHead`], little endian), the head, and what `sightline-charts` painted, nothing where nothing changed.
 
 use std::path::{Path, PathBuf};
@@ -19,10 +19,13 @@ const PNG_WIDTH: f32 = 1200.0;
 const PNG_HEIGHT: f32 = 900.0;
 const PNG_SCALE: f32 = 2.0;
 
-/// The view that is open, if any.
+/// Places for a view: of one alone the first.
+const PLACES: usize = 2;
+
+/// The views that are open, if any.
 #[derive(Default)]
 pub(crate) struct Charts {
-    open: Mutex<Option<Open>>,
+    open: Mutex<[Option<Open>; PLACES]>,
 }
 
 struct Open {
@@ -47,37 +50,54 @@ impl Charts {
             ChartsError::NoSuchCall => IpcError::new(ErrorCode::NotFound, error.to_string()),
             ChartsError::History(error) => error.into(),
         })?;
+        self.show(0, record, words::file_stem(&line.code, line.started_ms), look, first)
+    }
+
+    /// Opens charts in a place, in place of those that were open there. `stem` is for the name of a picture.
+    pub(crate) fn show(
+        &self,
+        place: u8,
+        record: CallRecord,
+        stem: String,
+        look: Look,
+        first: &Input,
+    ) -> Answer<Vec<u8>> {
         let theme = if look.dark { Theme::Dark } else { Theme::Light };
         let view = View::new(record, theme).with_legend_outside();
         let mut view = if look.pixels { view.with_pixels() } else { view };
         let answer = answer(&view.first(first));
-        *self.lock() = Some(Open { view, stem: words::file_stem(&line.code, line.started_ms) });
+        *at(&mut self.lock(), place)? = Some(Open { view, stem });
         answer
     }
 
     /// Takes in what the pointer and the keys did; gives the next frame.
-    pub(crate) fn input(&self, input: &Input) -> Answer<Vec<u8>> {
+    pub(crate) fn input(&self, place: u8, input: &Input) -> Answer<Vec<u8>> {
         let mut held = self.lock();
-        let open = held.as_mut().ok_or_else(none_open)?;
+        let open = at(&mut held, place)?.as_mut().ok_or_else(none_open)?;
         answer(&open.view.frame(input))
     }
 
-    /// Closes them.
-    pub(crate) fn close(&self) {
-        *self.lock() = None;
+    /// Closes those in a place.
+    pub(crate) fn close(&self, place: u8) -> Answer<()> {
+        *at(&mut self.lock(), place)? = None;
+        Ok(())
     }
 
     /// Writes a picture of what is shown.
-    pub(crate) fn png(&self, folder: &Path) -> Answer<PathBuf> {
-        let held = self.lock();
-        let open = held.as_ref().ok_or_else(none_open)?;
+    pub(crate) fn png(&self, place: u8, folder: &Path) -> Answer<PathBuf> {
+        let mut held = self.lock();
+        let open = at(&mut held, place)?.as_ref().ok_or_else(none_open)?;
         let png = open.view.to_png(PNG_WIDTH, PNG_HEIGHT, PNG_SCALE).map_err(IpcError::internal)?;
         history::write_new(folder, &open.stem, "png", |out| out.write_all(&png).map_err(IpcError::file))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Open>> {
+    fn lock(&self) -> MutexGuard<'_, [Option<Open>; PLACES]> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn at(open: &mut [Option<Open>; PLACES], place: u8) -> Answer<&mut Option<Open>> {
+    open.get_mut(usize::from(place)).ok_or_else(none_open)
 }
 
 fn none_open() -> IpcError {
@@ -143,7 +163,7 @@ mod tests {
         let path = dir.path().join("history.sqlite");
         record(&path, START_MS, 20);
         let charts = Charts::default();
-        assert_eq!(charts.input(&input(Vec::new(), 1.0)).unwrap_err().code, ErrorCode::NotNow);
+        assert_eq!(charts.input(0, &input(Vec::new(), 1.0)).unwrap_err().code, ErrorCode::NotNow);
         assert_eq!(charts.open(&path, 99, LOOK, &input(Vec::new(), 0.0)).unwrap_err().code, ErrorCode::NotFound);
 
         let first = charts.open(&path, 1, LOOK, &input(Vec::new(), 0.0)).unwrap();
@@ -153,13 +173,14 @@ mod tests {
         let whole = head["rangeMs"].clone();
 
         let range = InputEvent::Range { from_ms: START_MS + 10_000, to_ms: START_MS + 20_000 };
-        let zoomed = charts.input(&input(vec![range], 1.0)).unwrap();
+        let zoomed = charts.input(0, &input(vec![range], 1.0)).unwrap();
         let (head, bytes) = split(&zoomed);
         assert!(!bytes.is_empty() && head["rangeMs"] != whole, "{head}");
 
-        let picture = charts.png(dir.path()).unwrap();
+        let picture = charts.png(0, dir.path()).unwrap();
         assert!(std::fs::read(&picture).unwrap().starts_with(b"\x89PNG"));
-        charts.close();
-        assert!(charts.png(dir.path()).is_err());
+        assert_eq!(charts.close(0), Ok(()));
+        assert!(charts.close(2).is_err() && charts.input(1, &input(Vec::new(), 2.0)).is_err());
+        assert!(charts.png(0, dir.path()).is_err());
     }
 }

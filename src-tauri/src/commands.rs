@@ -2,6 +2,9 @@
 //!
 //! Invariant: all are async, since a panic in a synchronous one would end the app.
 
+pub(crate) mod admin;
+pub(crate) mod people;
+
 use std::sync::Arc;
 
 use sightline_charts::Input;
@@ -13,7 +16,7 @@ use crate::call::Order;
 use crate::chart::Look;
 use crate::ipc::{
     Answer, Boot, CallDetail, CallLine, CallState, ChatLine, Device, DeviceKind, ExportFormat, HistoryFilter,
-    HistoryTable, HostAct, Hosting, Invitation, NetworkCheck, RoomPlan, Settings, WrittenFile,
+    HistoryTable, HostAct, Hosting, Invitation, NetworkCheck, RoomPlan, Settings, Sharing, WrittenFile,
 };
 
 /// The app as the commands get it.
@@ -32,6 +35,11 @@ pub(crate) async fn save_settings(app: Held<'_>, settings: Settings) -> Answer<S
 #[tauri::command]
 pub(crate) async fn hosting(app: Held<'_>) -> Answer<Hosting> {
     Ok(app.hosting().await)
+}
+
+#[tauri::command]
+pub(crate) async fn sharing(app: Held<'_>) -> Answer<Sharing> {
+    app.sharing().await
 }
 
 #[tauri::command]
@@ -169,17 +177,16 @@ pub(crate) async fn chart_open(app: Held<'_>, id: i64, look: Look, input: Input)
 }
 
 #[tauri::command(rename = "chartInput")]
-pub(crate) async fn chart_input(app: Held<'_>, input: Input) -> Answer<Response> {
-    app.chart_input(input).await.map(Response::new)
+pub(crate) async fn chart_input(app: Held<'_>, place: Option<u8>, input: Input) -> Answer<Response> {
+    app.chart_input(place.unwrap_or(0), input).await.map(Response::new)
 }
 
 #[tauri::command(rename = "chartClose")]
-pub(crate) async fn chart_close(app: Held<'_>) -> Answer<()> {
-    app.chart_close();
-    Ok(())
+pub(crate) async fn chart_close(app: Held<'_>, place: Option<u8>) -> Answer<()> {
+    app.chart_close(place.unwrap_or(0))
 }
 
 #[tauri::command(rename = "chartPng")]
-pub(crate) async fn chart_png(app: Held<'_>) -> Answer<WrittenFile> {
-    app.chart_png().await
+pub(crate) async fn chart_png(app: Held<'_>, place: Option<u8>) -> Answer<WrittenFile> {
+    app.chart_png(place.unwrap_or(0)).await
 }

@@ -29,6 +29,16 @@ impl Folders {
         self.data.join("settings.json")
     }
 
+    /// The session of an account.
+    pub(crate) fn session(&self) -> PathBuf {
+        self.data.join("session.json")
+    }
+
+    /// The address book.
+    pub(crate) fn people(&self) -> PathBuf {
+        self.data.join("people.json")
+    }
+
     /// Rooms of the server inside the app.
     pub(crate) fn rooms(&self) -> PathBuf {
         self.data.join("rooms.sqlite")

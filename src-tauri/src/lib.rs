@@ -6,10 +6,13 @@
 //! app      what the commands do                                        ipc        what crosses to the page
 //! call     the call that runs     lobby   devices before it            frames     pictures to the page
 //! history  the record as the page shows it     hosting   the server inside the app
-//! chart    the charts of one of its calls
+//! chart    the charts of one of its calls     people    accounts, calls by name, random partners
+//! sharing  what of the record goes to servers
+//! admin    what a server tells its admins
 //! settings the settings file      options the command line             invitation, words, folders
 //! ```
 
+mod admin;
 mod app;
 mod call;
 mod chart;
@@ -24,7 +27,9 @@ mod launch;
 mod lobby;
 mod options;
 mod passes;
+mod people;
 mod settings;
+mod sharing;
 #[cfg(test)]
 mod testing;
 mod tray;

@@ -11,7 +11,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use serde::Serialize;
-use tauri::{AppHandle, Emitter, Manager, RunEvent, WebviewUrl, WebviewWindowBuilder, async_runtime};
+use tauri::{
+    AppHandle, Emitter, Manager, RunEvent, UserAttentionType, WebviewUrl, WebviewWindowBuilder, async_runtime,
+};
 use tauri_plugin_deep_link::DeepLinkExt;
 
 use crate::app::App;
@@ -43,6 +45,7 @@ pub fn run(options: Options) -> Result<()> {
             commands::boot,
             commands::save_settings,
             commands::hosting,
+            commands::sharing,
             commands::devices,
             commands::start_call,
             commands::open_invitation,
@@ -69,6 +72,40 @@ pub fn run(options: Options) -> Result<()> {
             commands::chart_input,
             commands::chart_close,
             commands::chart_png,
+            commands::people::people,
+            commands::people::look_for_accounts,
+            commands::people::register,
+            commands::people::sign_in,
+            commands::people::sign_out,
+            commands::people::change_password,
+            commands::people::add_contact,
+            commands::people::remove_contact,
+            commands::people::missed_seen,
+            commands::people::call_person,
+            commands::people::accept_call,
+            commands::people::decline_call,
+            commands::people::silence_call,
+            commands::people::meet_enter,
+            commands::people::meet_next,
+            commands::people::meet_block,
+            commands::people::meet_report,
+            commands::people::meet_leave,
+            commands::admin::admin_standing,
+            commands::admin::admin_sign_in,
+            commands::admin::admin_sign_out,
+            commands::admin::admin_rooms,
+            commands::admin::admin_end_room,
+            commands::admin::admin_calls,
+            commands::admin::admin_call,
+            commands::admin::admin_delete_call,
+            commands::admin::admin_export,
+            commands::admin::admin_totals,
+            commands::admin::admin_audit,
+            commands::admin::admin_complaints,
+            commands::admin::admin_put_away,
+            commands::admin::admin_reports,
+            commands::admin::admin_table,
+            commands::admin::admin_chart_open,
         ])
         .setup(move |app| Ok(set_up(app.handle(), options)?))
         .build(tauri::generate_context!())
@@ -161,6 +198,22 @@ pub(crate) fn show(handle: &AppHandle) {
     }
 }
 
+/// Somebody calls: the window comes to the front, and where the system does not let it, its entry in the task bar asks.
+fn call_attention(handle: &AppHandle) {
+    let handle_there = handle.clone();
+    let come = move || {
+        show(&handle_there);
+        let Some(window) = handle_there.get_webview_window(MAIN) else { return };
+        if let Err(error) = window.request_user_attention(Some(UserAttentionType::Critical)) {
+            tracing::debug!(%error, "the task bar does not ask for attention");
+        }
+    };
+    // Windows belong to the main thread, and nobody here waits for it.
+    if let Err(error) = handle.run_on_main_thread(come) {
+        tracing::warn!(%error, "the window does not come to the front");
+    }
+}
+
 fn end(handle: AppHandle, app: Arc<App>, code: i32) {
     // Nobody shall wait in front of a window that does not answer.
     handle.webview_windows().values().for_each(|window| drop(window.hide()));
@@ -224,6 +277,10 @@ impl Page for Window {
             PageEvent::Speaking(levels) => self.emit("speaking", levels),
             PageEvent::Chat(line) => self.emit("chat", line),
             PageEvent::Link(link) => self.emit("link", link),
+            PageEvent::People(state) => self.emit("people", state),
+            PageEvent::Enter(call) => self.emit("enter", call),
+            PageEvent::Said(said) => self.emit("said", said),
+            PageEvent::Calls => call_attention(&self.0),
         }
     }
 }

@@ -128,6 +128,24 @@ pub(crate) fn cannot_write_into(folder: &Path, error: &str) -> String {
     format!("cannot write into {} ({error})", folder.display())
 }
 
+/// The admin mode.
+pub(crate) mod admin {
+    pub(crate) const SIGN_IN_FIRST: &str = "nobody is signed in; sign in first";
+    pub(crate) const NO_TOKEN: &str = "this is no admin token; it is one word, as the server was given it";
+    pub(crate) const NO_SUCH_CALL: &str = "this call is not there any more";
+    pub(crate) const NO_REPORTS: &str = "the reports of this call are not open any more; open the call again";
+    pub(crate) const NOBODY: &str = "nobody of that number is in the reports of this call";
+
+    pub(crate) fn not_an_admin(name: &str) -> String {
+        format!("{name} is not an admin of this server; whoever runs it can make the account one")
+    }
+
+    pub(crate) fn did_not_report(name: &str) -> String {
+        let name = if name.is_empty() { super::SOMEBODY } else { name };
+        format!("{name} did not share any figures of this call")
+    }
+}
+
 /// What is wrong with settings.
 pub(crate) mod settings {
     use super::*;
@@ -166,6 +184,65 @@ pub(crate) mod settings {
         let file = file.display();
         format!(
             "The settings in {file} cannot be read ({why}); until that file is mended or removed, they are the defaults."
+        )
+    }
+}
+
+/// About people outside a call.
+pub(crate) mod people {
+    use super::*;
+
+    pub(crate) const SIGN_IN_FIRST: &str = "sign in first: calls by name go from account to account";
+    pub(crate) const CALLING_ALREADY: &str = "you are calling somebody already";
+    pub(crate) const MEETING: &str = "you are meeting someone; stop that first";
+    pub(crate) const RING_IS_OVER: &str = "this call does not ring any more";
+    pub(crate) const NO_PARTNER: &str = "you are with nobody at the moment";
+    pub(crate) const SERVER_AWAY: &str = "the server cannot be reached at the moment; Sightline is looking for it";
+    pub(crate) const SERVER_LOST: &str = "The server was lost while it rang. Call again when it is back.";
+    pub(crate) const CONNECTION_TO_PARTNER_LOST: &str = "The connection was lost. Enter again when you like.";
+    pub(crate) const REPORTED: &str = "Whoever runs this server has your report.";
+    pub(crate) const SIGNED_OUT: &str = "You were signed out on this computer. Sign in again to be called by name.";
+    pub(crate) const CONTACT_NAME: &str = "a name has 1 to 64 characters, all of them visible";
+    pub(crate) const NOT_SIGNED_IN: &str = "you are not signed in";
+    pub(crate) const NOTHING_HEARD: &str = "the server did not say whether it rings; try again";
+
+    /// The server is lost outside a call.
+    pub(crate) fn away(cause: &str) -> String {
+        format!("The server cannot be reached ({cause}). Sightline keeps trying.")
+    }
+
+    /// How a call by name ended that nobody took. Names are written as their owners do, so no sentence begins with one.
+    pub(crate) fn not_answered(name: &str, outcome: &str) -> String {
+        match outcome {
+            "declined" => format!("Your call was declined by {name}."),
+            "busy" => format!("You reach nobody: {name} is in a call."),
+            "unreachable" => format!("You reach nobody: {name} is not here at the moment."),
+            _ => format!("Your call was not answered by {name}."),
+        }
+    }
+
+    pub(crate) fn taken_elsewhere(from: &str) -> String {
+        format!("The call from {from} was answered on another device.")
+    }
+
+    pub(crate) fn partner_left(name: &str) -> String {
+        format!("You are alone again: {name} went on. Looking for somebody else.")
+    }
+
+    pub(crate) fn too_many_contacts(most: usize) -> String {
+        format!("{most} people are as many as can be kept here; remove some first")
+    }
+
+    pub(crate) fn not_written(file: &Path, error: &str) -> String {
+        format!("your people cannot be written to {} ({error})", file.display())
+    }
+}
+
+/// What is shared with servers.
+pub(crate) mod sharing {
+    pub(crate) fn not_dropped(why: &str) -> String {
+        format!(
+            "nothing is sent, but what still waits could not be dropped ({why}); Sightline tries that again when it starts"
         )
     }
 }

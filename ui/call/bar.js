@@ -3,6 +3,7 @@ import { copy } from '../lib/clipboard.js';
 import { showSwitch } from '../lib/devices.js';
 import { h, set, setText } from '../lib/dom.js';
 import { clock } from '../lib/format.js';
+import { MenuButton } from '../lib/menu.js';
 import { iconButton } from '../lib/parts.js';
 import { icon } from '../icons.js';
 import { t } from '../strings.js';
@@ -27,6 +28,14 @@ export class Bar {
     this.panels = new Map(PANELS.map(([panel, name, key]) => [panel, panelButton(panel, name, key, () => act(panel))]));
     this.unread = h('span', { class: 'badge', 'aria-hidden': 'true', hidden: true });
     this.panels.get('chat')?.append(this.unread);
+    this.waiting = h('span', { class: 'badge', 'aria-hidden': 'true', hidden: true });
+    this.panels.get('people')?.append(this.waiting);
+    /** Leaving stays one press for a host as well; what else there is has a button of its own. */
+    this.ways = new MenuButton(t.room.leaveOptions, 'up', 'plain ways', () => [
+      { label: t.call.controls.leave, icon: 'end', run: () => act('leave') },
+      { label: t.room.end, icon: 'close', grave: true, run: () => act('end') },
+    ]);
+    this.ways.button.hidden = true;
     const leave = h(
       'button',
       {
@@ -56,7 +65,7 @@ export class Bar {
         this.microphone,
         this.camera,
         ...this.panels.values(),
-        leave,
+        h('span', { class: 'leave' }, leave, this.ways.button),
       ),
       h(
         'div',
@@ -87,11 +96,32 @@ export class Bar {
 
   /** @param {number} count */
   showUnread(count) {
-    this.unread.hidden = count === 0;
-    setText(this.unread, count > 99 ? '99+' : String(count));
+    showBadge(this.unread, count);
     const button = this.panels.get('chat');
     if (button) set(button, 'aria-label', count === 0 ? t.call.controls.chat : t.call.unread(count));
   }
+
+  /** @param {import('../generated/ipc.js').RoomShown | null} room */
+  showRoom(room) {
+    const count = room?.waiting.length ?? 0;
+    showBadge(this.waiting, count);
+    const button = this.panels.get('people');
+    if (button) set(button, 'aria-label', count === 0 ? t.call.controls.people : t.room.peopleWaiting(count));
+    const host = room?.host ?? false;
+    if (!host) this.ways.close();
+    this.ways.button.hidden = !host;
+  }
+
+  /** Nothing can be switched or opened before one is let in. @param {boolean} only */
+  onlyLeave(only) {
+    for (const button of [this.microphone, this.camera, ...this.panels.values()]) button.hidden = only;
+  }
+}
+
+/** @param {HTMLElement} badge @param {number} count */
+function showBadge(badge, count) {
+  badge.hidden = count === 0;
+  setText(badge, count > 99 ? '99+' : String(count));
 }
 
 /**

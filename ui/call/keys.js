@@ -5,9 +5,10 @@
  * microphone that push-to-talk opened is closed again whatever happens, and one that was open before stays open.
  */
 
-/** @typedef {'microphone' | 'camera' | 'chat' | 'people' | 'quality' | 'leave' | 'help' | 'mark' | 'talk' | 'escape'} Action */
+/** @typedef {'microphone' | 'camera' | 'chat' | 'people' | 'quality' | 'leave' | 'help' | 'mark' | 'talk' | 'escape'} KeyAction */
+/** What ends the call for all has no key: nobody presses it by mistake. @typedef {KeyAction | 'end'} Action */
 
-/** @type {Record<string, Action>} by `KeyboardEvent.code`, for keyboards of other alphabets */
+/** @type {Record<string, KeyAction>} by `KeyboardEvent.code`, for keyboards of other alphabets */
 const BY_CODE = {
   KeyM: 'microphone',
   KeyV: 'camera',
@@ -18,7 +19,7 @@ const BY_CODE = {
   KeyB: 'mark',
 };
 
-/** @type {Record<string, Action>} by `KeyboardEvent.key`: what people with other layouts mean */
+/** @type {Record<string, KeyAction>} by `KeyboardEvent.key`: what people with other layouts mean */
 const BY_KEY = {
   m: 'microphone',
   v: 'camera',
@@ -32,7 +33,7 @@ const BY_KEY = {
   Escape: 'escape',
 };
 
-/** What the help sheet lists, in its order. @type {[string, Action][]} */
+/** What the help sheet lists, in its order. @type {[string, KeyAction][]} */
 export const KEYS = [
   ['M', 'microphone'],
   ['V', 'camera'],
@@ -49,7 +50,7 @@ export const KEYS = [
 /**
  * @param {{key: string, code: string, ctrlKey: boolean, altKey: boolean, metaKey: boolean, repeat: boolean}} event
  * @param {'page' | 'control' | 'text'} focus what has the focus
- * @returns {Action | null}
+ * @returns {KeyAction | null}
  */
 export function actionOf(event, focus) {
   if (event.key === 'Escape') return 'escape';

@@ -3,6 +3,7 @@
  *
  * Invariant: each change is told once, and what one did oneself is told only if it cannot be heard otherwise.
  */
+import { roomNews } from './room.js';
 import { t } from '../strings.js';
 
 /** @typedef {import('../generated/ipc.js').CallState} CallState */
@@ -21,7 +22,7 @@ export function news(before, after) {
     lines.push(after.me.microphone ? t.call.microphoneIsOn : t.call.microphoneIsOff);
   if (before.me.camera !== after.me.camera) lines.push(after.me.camera ? t.call.cameraIsOn : t.call.cameraIsOff);
   if (after.me.note && after.me.note !== before.me.note) lines.push(after.me.note);
-  return [...lines, ...tileNews(before, after)];
+  return [...lines, ...roomNews(before, after), ...tileNews(before, after)];
 }
 
 /** @param {CallState} before @param {CallState} after */

@@ -3,7 +3,7 @@
 /**
  * What went wrong, for programs.
  */
-export type ErrorCode = "bad-code" | "no-room" | "no-server" | "room-full" | "refused" | "media" | "not-now" | "bad-input" | "file" | "not-found" | "internal";
+export type ErrorCode = "bad-code" | "no-room" | "no-server" | "room-full" | "refused" | "media" | "not-now" | "bad-input" | "file" | "not-found" | "unauthorized" | "forbidden" | "gone" | "internal";
 
 /**
  * What a command answers when it cannot do what it was asked for.
@@ -69,7 +69,7 @@ dataSaver: boolean,
  */
 keepDays: number, 
 /**
- * Sends samples to the server.
+ * Shares the record of each call with the server that it goes through.
  */
 shareSamples: boolean, 
 /**
@@ -80,6 +80,48 @@ theme: Theme,
  * Language of the page.
  */
 language: Language, };
+
+/**
+ * How sharing stands, and what is sent.
+ */
+export type Sharing = { 
+/**
+ * Calls are shared.
+ */
+on: boolean, 
+/**
+ * Rows of the record that wait to be sent.
+ */
+waitingRows: number, 
+/**
+ * When a server last took something, since sharing was switched on or before; null where none did.
+ */
+lastSuccessMs: number | null, 
+/**
+ * The latest trouble that is not over; null where all is well.
+ */
+lastError: string | null, 
+/**
+ * Every field that is sent.
+ */
+fields: Array<SharedField>, 
+/**
+ * What is sent next, or, where nothing waits, an example of the latest call; null where no call was recorded.
+ */
+example: string | null, };
+
+/**
+ * A field of what is sent.
+ */
+export type SharedField = { 
+/**
+ * Where it is; `[]` stands for each of a list.
+ */
+path: string, 
+/**
+ * What it says, as a sentence.
+ */
+says: string, };
 
 /**
  * What the page starts with.
@@ -634,7 +676,7 @@ side: string, };
  */
 export type Ended = { 
 /**
- * `left`, `replaced`, `connection-lost` or `media-failed`.
+ * `left`, `replaced`, `connection-lost`, `media-failed`, or `unanswered` where nobody took our call.
  */
 reason: string, 
 /**
@@ -1038,3 +1080,840 @@ path: string, };
  * What an export is made of.
  */
 export type ExportFormat = "csv" | "json";
+
+/**
+ * Everything about people outside a call, as it is now.
+ */
+export type PeopleState = { 
+/**
+ * The server has accounts; null where that is not known (yet).
+ */
+accounts: boolean | null, 
+/**
+ * The account that is signed in to; null where none is.
+ */
+name: string | null, 
+/**
+ * It may look into everything on the server.
+ */
+admin: boolean, 
+/**
+ * It can be called now: the server knows that this computer is there.
+ */
+here: boolean, 
+/**
+ * What is to be said about the account, in a sentence.
+ */
+note: string | null, 
+/**
+ * Whom the user knows, in the order of the alphabet.
+ */
+contacts: Array<Contact>, 
+/**
+ * Calls that nobody took, the latest first.
+ */
+missed: Array<MissedCall>, 
+/**
+ * A call that comes in.
+ */
+incoming: IncomingCall | null, 
+/**
+ * A call to somebody who has not answered yet.
+ */
+outgoing: OutgoingCall | null, 
+/**
+ * A random partner.
+ */
+meet: MeetState, };
+
+/**
+ * Somebody the user knows.
+ */
+export type Contact = { 
+/**
+ * Account name.
+ */
+name: string, 
+/**
+ * Is there to be called; null where that is not known.
+ */
+here: boolean | null, };
+
+/**
+ * A call that nobody took.
+ */
+export type MissedCall = { 
+/**
+ * Who called: account name.
+ */
+from: string, 
+/**
+ * When, Unix ms.
+ */
+atMs: number, 
+/**
+ * The user was shown it before.
+ */
+seen: boolean, };
+
+/**
+ * A call that comes in.
+ */
+export type IncomingCall = { 
+/**
+ * For `acceptCall` and `declineCall`.
+ */
+id: string, 
+/**
+ * Who calls: account name.
+ */
+from: string, 
+/**
+ * How many more call at the same time.
+ */
+others: number, 
+/**
+ * It makes no sound (any more).
+ */
+silent: boolean, 
+/**
+ * It was accepted, and the server has not said yet that we have it.
+ */
+accepted: boolean, };
+
+/**
+ * A call to somebody who has not answered yet.
+ */
+export type OutgoingCall = { 
+/**
+ * Account name.
+ */
+name: string, 
+/**
+ * It rings on so many devices; null while that is not known.
+ */
+devices: number | null, };
+
+/**
+ * Where one is with random partners.
+ */
+export type MeetPhase = "idle" | "entering" | "waiting" | "paired";
+
+/**
+ * A random partner.
+ */
+export type MeetState = { 
+/**
+ * Where one is.
+ */
+phase: MeetPhase, 
+/**
+ * How many others wait.
+ */
+others: number, 
+/**
+ * Shown name of the partner; '' without one.
+ */
+partner: string, 
+/**
+ * What happened, in a sentence.
+ */
+note: string | null, };
+
+/**
+ * A call that the app enters by itself; how it goes is told as of any other.
+ */
+export type EnteredCall = { 
+/**
+ * Where it is.
+ */
+invitation: Invitation, 
+/**
+ * Shown name of the random partner in it; null where it is a call by name.
+ */
+partner: string | null, 
+/**
+ * Microphone is on from the start.
+ */
+microphoneOn: boolean, 
+/**
+ * Camera is on from the start.
+ */
+cameraOn: boolean, };
+
+/**
+ * Something to be said once.
+ */
+export type Said = { 
+/**
+ * In a sentence.
+ */
+sentence: string, 
+/**
+ * It went wrong.
+ */
+bad: boolean, };
+
+/**
+ * What one signs in with.
+ */
+export type AdminKey = { "token": { 
+/**
+ * It.
+ */
+token: string, } } | { "account": { 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * Its password.
+ */
+password: string, } };
+
+/**
+ * Who is signed in, and where.
+ */
+export type AdminSession = { 
+/**
+ * The server.
+ */
+server: string, 
+/**
+ * The account; null with the admin token.
+ */
+name: string | null, };
+
+/**
+ * A room that is open.
+ */
+export type AdminRoom = { 
+/**
+ * Its id.
+ */
+roomId: string, 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * Its code; null where the server did not tell.
+ */
+code: string | null, 
+/**
+ * When it was made, Unix ms; null where the server's time cannot be read.
+ */
+createdMs: number | null, 
+/**
+ * When it ends, Unix ms; null where it has no end.
+ */
+expiresMs: number | null, 
+/**
+ * Nobody new is let in.
+ */
+locked: boolean, 
+/**
+ * Most members at a time; null where the server did not tell.
+ */
+maxParticipants: number | null, 
+/**
+ * Members in the order in which they came.
+ */
+people: Array<AdminMember>, 
+/**
+ * How many wait to be let in.
+ */
+waiting: number, 
+/**
+ * How many watch.
+ */
+observers: number, };
+
+/**
+ * A member of an open room.
+ */
+export type AdminMember = { 
+/**
+ * Participant id.
+ */
+id: string, 
+/**
+ * Shown name.
+ */
+name: string, 
+/**
+ * Decides about the room.
+ */
+host: boolean, 
+/**
+ * The microphone is on.
+ */
+microphone: boolean, 
+/**
+ * The camera is on.
+ */
+camera: boolean, 
+/**
+ * Lost its connection, and may come back.
+ */
+away: boolean, };
+
+/**
+ * Somebody in the reports of a call; its place in the list names it.
+ */
+export type AdminPerson = { 
+/**
+ * Shown name; '' where it was never told.
+ */
+name: string, 
+/**
+ * Reported itself; the others are known from those who did.
+ */
+reported: boolean, 
+/**
+ * Its participant ids.
+ */
+ids: Array<string>, };
+
+/**
+ * Charts of the reports of a call; persons by their place in the list.
+ */
+export type AdminCharts = { "person": number } | { "end": { 
+/**
+ * Who sends.
+ */
+from: number, 
+/**
+ * Who receives.
+ */
+to: number, 
+/**
+ * The receiver's end.
+ */
+received: boolean, } };
+
+/**
+ * Order of a list of calls.
+ */
+export type CallSort = "newest" | "oldest" | "longest" | "worst" | "people";
+
+/**
+ * How a call was, in one word (docs/metrics.md: Headline).
+ */
+export type CallQuality = "unknown" | "good" | "ok" | "bad" | "terrible";
+
+/**
+ * Which calls are wanted; the default is the newest of all. Serves as a query string as well.
+ */
+export type AdminFilter = { 
+/**
+ * The call went on at or after this time.
+ */
+fromMs?: number, 
+/**
+ * It began before this time.
+ */
+toMs?: number, 
+/**
+ * Words, each of which is in the code, the room's name or somebody's name, in any case.
+ */
+text: string, 
+/**
+ * How it was.
+ */
+quality?: CallQuality, 
+/**
+ * Why somebody left, a session ended or the room ended, for example `crash`.
+ */
+reason?: string, 
+/**
+ * What comes first.
+ */
+sort: CallSort, 
+/**
+ * Calls on a page; 0 is as many as the server gives by default.
+ */
+limit: number, 
+/**
+ * Calls to skip.
+ */
+offset: number, };
+
+/**
+ * A page of the list of calls.
+ */
+export type AdminCallPage = { 
+/**
+ * The page.
+ */
+calls: Array<AdminCall>, 
+/**
+ * Calls that the filter asks for, on all pages.
+ */
+total: number, };
+
+/**
+ * A call in a list.
+ */
+export type AdminCall = { 
+/**
+ * The room.
+ */
+roomId: string, 
+/**
+ * Its code.
+ */
+code: string, 
+/**
+ * Its name, if it had one.
+ */
+name?: string, 
+/**
+ * When somebody first came.
+ */
+startedMs: number, 
+/**
+ * When the last one went; absent while somebody is in it.
+ */
+endedMs?: number, 
+/**
+ * When the room ended; absent while it can be joined.
+ */
+roomEndedMs?: number, 
+/**
+ * Why it ended.
+ */
+endReason?: string, 
+/**
+ * Participants, by participant id.
+ */
+people: number, 
+/**
+ * Their names, each once, in the order of coming; not more than the list shows.
+ */
+names: Array<string>, 
+/**
+ * Time in the call of all together, of stays that have ended, in milliseconds.
+ */
+talkMs: number, 
+/**
+ * Participants who uploaded their record.
+ */
+reporters: number, 
+/**
+ * 15 s windows with a verdict, of all who reported.
+ */
+windows: number, 
+/**
+ * Those of them that were good or OK.
+ */
+goodWindows: number, 
+/**
+ * How it was.
+ */
+quality: CallQuality, 
+/**
+ * What spoilt most, as in `LogSession::worst`.
+ */
+worst?: string, 
+/**
+ * Why stays, sessions and the room ended, each reason once.
+ */
+reasons: Array<string>, };
+
+/**
+ * One call.
+ */
+export type AdminCallDetails = { 
+/**
+ * As in the list.
+ */
+call: AdminCall, 
+/**
+ * When the room was made.
+ */
+createdMs: number, 
+/**
+ * By whom, if that is known.
+ */
+createdBy?: string, 
+/**
+ * In the order of coming.
+ */
+stays: Array<AdminStay>, 
+/**
+ * Uploaded sessions in the order of their start.
+ */
+sessions: Array<AdminCallSession>, 
+/**
+ * Breaks in the order of their start.
+ */
+breaks: Array<AdminBreak>, 
+/**
+ * Of how many participants there is a record.
+ */
+coverage: Coverage, 
+/**
+ * Stays, sessions and breaks that are left out because there are more than the server gives.
+ */
+leftOut: number, };
+
+/**
+ * A stay of a participant.
+ */
+export type AdminStay = { 
+/**
+ * Participant id.
+ */
+userId: string, 
+/**
+ * Account, if the participant was signed in.
+ */
+account?: string, 
+/**
+ * Shown name.
+ */
+name: string, 
+/**
+ * `host`, `guest`, `observer`, ...
+ */
+role: string, 
+/**
+ * Came.
+ */
+joinedMs: number, 
+/**
+ * Went; absent while the stay lasts.
+ */
+leftMs?: number, 
+/**
+ * Why.
+ */
+reason?: string, };
+
+/**
+ * An uploaded session.
+ */
+export type AdminCallSession = { 
+/**
+ * What the reporter said of it, its times corrected.
+ */
+session: LogSession, 
+/**
+ * How it was.
+ */
+quality: CallQuality, 
+/**
+ * What was added to the reporter's times, milliseconds.
+ */
+clockMs: number, 
+/**
+ * Kind of path to the first peer.
+ */
+path: PathType, };
+
+/**
+ * One unbroken presence of the client in a call, as far as it is known when the batch is sent. The latest batch counts.
+ */
+export type LogSession = { 
+/**
+ * Made by the client at random: 8 to 64 letters, digits and hyphens.
+ */
+id: string, 
+/**
+ * The client's participant id in this session.
+ */
+userId: string, 
+/**
+ * Its name there.
+ */
+name: string, 
+/**
+ * For example `0.1.0`.
+ */
+clientVersion: string, 
+/**
+ * `linux`, `macos`, `windows`.
+ */
+platform: string, 
+/**
+ * Milliseconds since the Unix epoch, by the client's clock.
+ */
+startedMs: number, 
+/**
+ * Absent while it lasts.
+ */
+endedMs?: number, 
+/**
+ * `left`, `crash`, ...
+ */
+endReason?: string, 
+/**
+ * Join pressed to first picture, by step.
+ */
+setup: LogSetup, 
+/**
+ * 15 s windows with a verdict so far.
+ */
+windows: number, 
+/**
+ * Those of them that were good or OK.
+ */
+goodWindows: number, 
+/**
+ * What spoilt most, as `cause kind direction`, for example `loss audio inbound`.
+ */
+worst?: string, };
+
+/**
+ * How long each step of set-up took, in milliseconds from 'join pressed' on.
+ */
+export type LogSetup = { 
+/**
+ * Room entered over signaling.
+ */
+signalingMs?: number, 
+/**
+ * ICE connected.
+ */
+iceMs?: number, 
+/**
+ * DTLS done.
+ */
+dtlsMs?: number, 
+/**
+ * First remote frame decoded.
+ */
+firstFrameMs?: number, };
+
+/**
+ * A stretch in which a participant was away, or nothing could be measured.
+ */
+export type AdminBreak = { 
+/**
+ * Participant id of whom it concerns; of the one who came back, where the id changed.
+ */
+userId: string, 
+/**
+ * Shown name.
+ */
+name: string, 
+/**
+ * To whom the connection was lost, where it was lost to one peer only.
+ */
+peer?: string, 
+/**
+ * Began.
+ */
+startMs: number, 
+/**
+ * Ended; absent while it lasts.
+ */
+endMs?: number, 
+/**
+ * Why, as it was reported, or why the stay before it ended.
+ */
+cause: string, 
+/**
+ * It lies between two stays, by the server's own record.
+ */
+betweenStays: boolean, };
+
+/**
+ * Of how many participants there is a record: '3 of 4 reported'.
+ */
+export type Coverage = { 
+/**
+ * Participants who uploaded.
+ */
+reported: number, 
+/**
+ * Participants who were there.
+ */
+of: number, };
+
+/**
+ * Kind of a path between two peers: the less direct of both ends, and the transport.
+ */
+export type PathType = "unknown" | "host-udp" | "host-tcp" | "reflexive-udp" | "reflexive-tcp" | "relay-udp" | "relay-tcp";
+
+/**
+ * Totals over a range.
+ */
+export type Totals = { 
+/**
+ * The range that was asked for, its ends moved outwards to full hours of UTC.
+ */
+fromMs: number, 
+/**
+ * Not included.
+ */
+toMs: number, 
+/**
+ * Calls that went on in it.
+ */
+calls: number, 
+/**
+ * Participants' minutes in calls, as far as they are in the range.
+ */
+minutes: number, 
+/**
+ * Participants: by account, and those without one by participant id.
+ */
+people: number, 
+/**
+ * Of all that was uploaded.
+ */
+quality: Figures, 
+/**
+ * The same by client version: those with most sessions, the rest together as `other`.
+ */
+byVersion: Array<TotalsGroup>, 
+/**
+ * The same by kind of path ([`PathType`]).
+ */
+byPath: Array<TotalsGroup>, 
+/**
+ * The worst calls, the worst first.
+ */
+worst: Array<AdminCall>, };
+
+/**
+ * A part of the totals.
+ */
+export type TotalsGroup = { 
+/**
+ * Client version or kind of path.
+ */
+name: string, 
+/**
+ * Calls in which such a client reported, or such a path was used.
+ */
+calls: number, 
+/**
+ * Participants who reported them.
+ */
+people: number, 
+/**
+ * The figures.
+ */
+quality: Figures, };
+
+/**
+ * What uploads say about quality. Percentiles are by nearest rank; those of loss and round trip within 1 % of the exact
+ * value.
+ */
+export type Figures = { 
+/**
+ * Minutes for which connections were measured, of all reporters and each of their peers.
+ */
+connectedMinutes: number, 
+/**
+ * Loss over windows of tracks in both directions, percent.
+ */
+lossPercent: Percentiles, 
+/**
+ * Round trip over windows of connections (STUN), milliseconds.
+ */
+rttMs: Percentiles, 
+/**
+ * 'Join pressed' to first picture, or to DTLS done where none came, over sessions, milliseconds. By path: sessions
+ * whose first path it was.
+ */
+setupMs: Percentiles, 
+/**
+ * Share of the windows of tracks that were good or OK, percent.
+ */
+goodPercent?: number, };
+
+/**
+ * Median and 95th percentile.
+ */
+export type Percentiles = { 
+/**
+ * Median.
+ */
+p50?: number, 
+/**
+ * 95th percentile.
+ */
+p95?: number, 
+/**
+ * Of so many values.
+ */
+count: number, };
+
+/**
+ * A page of the audit log, the latest first.
+ */
+export type AuditPage = { 
+/**
+ * The page.
+ */
+entries: Array<AuditLine>, 
+/**
+ * Entries on all pages.
+ */
+total: number, };
+
+/**
+ * Something an admin, or the server on its own, did.
+ */
+export type AuditLine = { 
+/**
+ * When.
+ */
+unixMs: number, 
+/**
+ * Who.
+ */
+who: string, 
+/**
+ * For example `delete-call`.
+ */
+action: string, 
+/**
+ * To what, for example a room id.
+ */
+what?: string, 
+/**
+ * More in words.
+ */
+detail?: string, };
+
+/**
+ * What somebody reported about a random partner.
+ */
+export type ReportLine = { 
+/**
+ * Names the report.
+ */
+id: number, 
+/**
+ * Who reported: name, and id of the account or the visit.
+ */
+who: string, 
+/**
+ * Of the same kind.
+ */
+whoId: string, 
+/**
+ * Whom.
+ */
+whom: string, 
+/**
+ * Of the same kind.
+ */
+whomId: string, 
+/**
+ * Id of their room.
+ */
+roomId: string, 
+/**
+ * In the words of the one who reported.
+ */
+reason: string, 
+/**
+ * Milliseconds since the Unix epoch.
+ */
+unixMs: number, };

@@ -23,9 +23,25 @@ const FIRST_HEIGHT = 900;
 /** `--t2` on usual screens, in CSS pixels; it belongs to the sizes that the charts have. */
 const USUAL_TYPE = 13;
 
+/**
+ * Where charts come from.
+ * @typedef {object} ChartSource
+ * @property {number} place 0, or 1 for those beside others
+ * @property {(look: {dark: boolean, pixels: boolean}, input: import('./input.js').ChartInput) => Promise<ArrayBuffer>} open
+ */
+
+/** The charts of a call of the history. @param {import('../generated/ipc.js').CallLine['id']} id @returns {ChartSource} */
+export function ofCall(id) {
+  return { place: 0, open: (look, input) => backend.chartOpen({ id, look, input }) };
+}
+
 export class Charts {
   /** @type {[number, number] | null} what of the time is shown */
   range = null;
+  /** The moment under the pointer in charts beside these. @type {number | null} */
+  #besideMs = null;
+  /** Tells what is shown now: the range, and the moment under the pointer. @type {(range: [number, number], atMs: number | null) => void} */
+  onShown = () => {};
   /** @type {InputEvent[]} */
   #events = [];
   /** @type {ChartPainter | PixelPainter | null} */
@@ -40,11 +56,11 @@ export class Charts {
 
   /**
    * @param {import('../main.js').App} app
-   * @param {import('../generated/ipc.js').CallLine['id']} call
+   * @param {ChartSource} source
    */
-  constructor(app, call) {
+  constructor(app, source) {
     this.app = app;
-    this.call = call;
+    this.source = source;
     this.canvas = h('canvas', {
       class: 'charts-canvas',
       tabindex: '0',
@@ -92,7 +108,8 @@ export class Charts {
     void this.#open();
   }
 
-  close() {
+  /** @returns {Promise<void>} when the native side has closed them, and others may be opened in their place */
+  async close() {
     cancelAnimationFrame(this.#frame);
     clearTimeout(this.#wake);
     this.observer.disconnect();
@@ -100,8 +117,9 @@ export class Charts {
     document.removeEventListener('scroll', this.scrolled, { capture: true });
     this.#painter?.release();
     this.#painter = null;
-    if (this.#state !== 'closed') void backend.chartClose().catch((error) => this.app.report(error));
+    const wasOpen = this.#state !== 'closed';
     this.#state = 'closed';
+    if (wasOpen) await backend.chartClose(this.source.place).catch((error) => this.app.report(error));
   }
 
   focus() {
@@ -113,11 +131,23 @@ export class Charts {
     this.#send({ range: { fromMs: Math.round(fromMs), toMs: Math.round(toMs) } });
   }
 
+  /**
+   * Shows what charts beside these show.
+   * @param {[number, number]} range
+   * @param {number | null} atMs the moment under the pointer there
+   */
+  follow([fromMs, toMs], atMs) {
+    // Moments are whole milliseconds on both sides, and each rounds on its own.
+    const differs = this.range === null || Math.abs(this.range[0] - fromMs) > 2 || Math.abs(this.range[1] - toMs) > 2;
+    if (differs) this.#send({ window: { fromMs, toMs } });
+    if (atMs !== this.#besideMs) this.#send({ beside: { atMs: (this.#besideMs = atMs) } });
+  }
+
   async #open() {
     this.#dark = this.app.dark;
     try {
       const look = { dark: this.#dark, pixels: this.#pixels };
-      const answer = await backend.chartOpen({ id: this.call, look, input: this.#input([]) });
+      const answer = await this.source.open(look, this.#input([]));
       if (this.#state !== 'opening') return;
       this.#state = 'open';
       fill(this.box, this.canvas);
@@ -185,7 +215,7 @@ export class Charts {
     this.#events = [];
     this.#busy = true;
     try {
-      const answer = await backend.chartInput(this.#input(events));
+      const answer = await backend.chartInput(this.source.place, this.#input(events));
       if (this.#state === 'open') this.#take(answer);
     } catch (error) {
       this.app.report(error);
@@ -209,6 +239,7 @@ export class Charts {
       });
     }
     this.#showLegend(head.series);
+    this.onShown(head.rangeMs, head.hover?.atMs ?? null);
     if (head.repaintAfterMs !== null) this.#wake = setTimeout(() => this.#schedule(), head.repaintAfterMs);
   }
 
@@ -241,7 +272,7 @@ export class Charts {
 
   async #png() {
     try {
-      saved((await backend.chartPng()).path, this.app);
+      saved((await backend.chartPng(this.source.place)).path, this.app);
     } catch (error) {
       this.app.report(error);
     }

@@ -5,7 +5,7 @@ import { date, duration, timeOfDay } from '../lib/format.js';
 import { headlineChip, iconButton, notice } from '../lib/parts.js';
 import { toast } from '../lib/toast.js';
 import { icon } from '../icons.js';
-import { Charts } from './charts.js';
+import { Charts, ofCall } from './charts.js';
 import { Table } from './table.js';
 import { t } from '../strings.js';
 
@@ -31,8 +31,8 @@ export class Detail {
     this.app = app;
     this.call = call;
     this.on = on;
-    this.charts = new Charts(app, call.line.id);
-    this.table = new Table(call.line.id);
+    this.charts = new Charts(app, ofCall(call.line.id));
+    this.table = new Table((fromMs, toMs) => backend.historyTable(call.line.id, fromMs, toMs));
     this.tabs = {
       charts: h('button', { type: 'button', onclick: () => this.#choose('charts') }, t.history.charts),
       table: h('button', { type: 'button', onclick: () => this.#choose('table') }, t.history.table),
@@ -65,7 +65,7 @@ export class Detail {
   }
 
   close() {
-    this.charts.close();
+    void this.charts.close();
   }
 
   #header() {

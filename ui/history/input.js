@@ -1,7 +1,7 @@
 /**
  * What the pointer and the keys do on the charts, as the native side takes it.
  *
- * Invariant: of moves only the last since the previous frame is kept, so the list stays short however fast they come.
+ * Invariant: of moves only the last since the previous frame is kept, as of what charts beside these show, so the list stays short however fast they come.
  */
 
 /**
@@ -12,6 +12,8 @@
  *   | {key: {name: string, pressed: boolean}}
  *   | {hide: {series: string, hidden: boolean}}
  *   | {range: {fromMs: number, toMs: number}}
+ *   | {window: {fromMs: number, toMs: number}}
+ *   | {beside: {atMs: number | null}}
  *   | {theme: 'light' | 'dark'}} InputEvent
  */
 
@@ -34,14 +36,17 @@ const AT_MOST = 200;
  * @returns {InputEvent[]}
  */
 export function queued(events, event) {
-  const last = events.at(-1);
-  if (isMove(event) && last && isMove(last)) return [...events.slice(0, -1), event];
-  return events.length < AT_MOST ? [...events, event] : [...events];
+  const [kind, last] = [kindOf(event), events.at(-1)];
+  let before = events;
+  // What charts beside these show: the last counts, whatever came between.
+  if (kind === 'window' || kind === 'beside') before = events.filter((one) => kindOf(one) !== kind);
+  else if (kind === 'pointerMoved' && last && kindOf(last) === kind) before = events.slice(0, -1);
+  return before.length < AT_MOST ? [...before, event] : [...before];
 }
 
 /** @param {InputEvent} event */
-function isMove(event) {
-  return typeof event === 'object' && 'pointerMoved' in event;
+function kindOf(event) {
+  return typeof event === 'object' ? Object.keys(event)[0] : event;
 }
 
 /** Points that a line of a wheel's turning stands for. */

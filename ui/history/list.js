@@ -8,6 +8,7 @@ import { announce } from '../lib/announce.js';
 import { fill, h, set, setText } from '../lib/dom.js';
 import { duration, when } from '../lib/format.js';
 import { dot, headlineWord, stateBox } from '../lib/parts.js';
+import { missedHistoryLine, withMissed } from '../people/missed.js';
 import { icon } from '../icons.js';
 import { t } from '../strings.js';
 
@@ -30,10 +31,17 @@ export class CallList {
   #typing = 0;
   /** @type {CallLine[]} */
   #calls = [];
+  /** An answer is shown. */
+  #loaded = false;
+  /** There are older calls than those. */
+  #hasMore = false;
   /** @type {CallLine['id'] | null} */
   #chosen = null;
 
-  /** @param {{open: (id: CallLine['id']) => void, start: () => void, report: (error: unknown) => void}} on */
+  /**
+   * @param {{open: (id: CallLine['id']) => void, start: () => void, report: (error: unknown) => void,
+   *   people: () => import('../generated/ipc.js').PeopleState, callBack: (name: string) => void}} on
+   */
   constructor(on) {
     this.on = on;
     this.search = h('input', {
@@ -127,6 +135,21 @@ export class CallList {
     return { text: this.search.value.trim(), fromMs, toMs: null, class: this.#class };
   }
 
+  /** Missed calls that the search finds; of what quality they would have been, nobody knows. */
+  #missed() {
+    const { text, fromMs } = this.#filter();
+    const { missed } = this.on.people();
+    if (this.#class !== null) return [];
+    return missed.filter(
+      ({ from, atMs }) => atMs >= (fromMs ?? 0) && from.toLowerCase().includes(text.toLowerCase()),
+    );
+  }
+
+  /** People are other than they were. */
+  refresh() {
+    if (this.#loaded) this.#show(this.#hasMore);
+  }
+
   #isFiltered() {
     return this.search.value.trim() !== '' || this.#week || this.#class !== null;
   }
@@ -156,13 +179,22 @@ export class CallList {
 
   /** @param {boolean} more */
   #show(more) {
+    this.#loaded = true;
+    this.#hasMore = more;
     const now = Date.now();
-    fill(this.list, ...this.#calls.map((call) => this.#line(call, now)));
-    const found = more ? t.history.foundMore(this.#calls.length) : t.history.found(this.#calls.length);
+    const lines = withMissed(this.#calls, this.#missed(), more);
+    const able = this.on.people().here;
+    fill(
+      this.list,
+      ...lines.map((line) =>
+        'call' in line ? this.#line(line.call, now) : missedHistoryLine(line.missed, this.on.callBack, able),
+      ),
+    );
+    const found = more ? t.history.foundMore(this.#calls.length) : t.history.found(lines.length);
     setText(this.count, found);
     announce(found);
-    this.element.classList.toggle('bare', this.#calls.length === 0 && !this.#isFiltered());
-    if (this.#calls.length > 0) {
+    this.element.classList.toggle('bare', lines.length === 0 && !this.#isFiltered());
+    if (lines.length > 0) {
       fill(this.rest, more && h('button', { type: 'button', onclick: () => void this.#more() }, t.history.more));
     } else if (this.#isFiltered()) {
       const all = h('button', { type: 'button', onclick: () => this.#showAll() }, t.history.showAll);

@@ -1,5 +1,5 @@
 /** The figures of a call as a table. Invariant: shows exactly what the record holds; what was not measured stays empty. */
-import { backend, problem } from '../lib/backend.js';
+import { problem } from '../lib/backend.js';
 import { fill, h } from '../lib/dom.js';
 import { timeOfDay } from '../lib/format.js';
 import { stateBox } from '../lib/parts.js';
@@ -13,9 +13,9 @@ const ROWS = 500;
 export class Table {
   #asked = 0;
 
-  /** @param {import('../generated/ipc.js').CallLine['id']} call */
-  constructor(call) {
-    this.call = call;
+  /** @param {(fromMs: number, toMs: number) => Promise<HistoryTable>} read */
+  constructor(read) {
+    this.read = read;
     this.element = h('div', {
       class: 'table-box scroll',
       tabindex: '0',
@@ -29,7 +29,7 @@ export class Table {
     const asked = (this.#asked += 1);
     fill(this.element, stateBox({ busy: true, title: t.history.loading }));
     try {
-      const table = await backend.historyTable(this.call, Math.floor(fromMs), Math.ceil(toMs));
+      const table = await this.read(Math.floor(fromMs), Math.ceil(toMs));
       if (asked === this.#asked) this.#show(table);
     } catch (error) {
       if (asked === this.#asked)

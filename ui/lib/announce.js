@@ -10,10 +10,11 @@ export function mountAnnouncer() {
 }
 
 /**
- * @param {string} sentence
+ * @param {string | readonly string[]} sentences what happened at once is told at once: a second call drops the first
  * @param {boolean} [now] interrupts what is being read
  */
-export function announce(sentence, now = false) {
+export function announce(sentences, now = false) {
+  const lines = typeof sentences === 'string' ? [sentences] : sentences;
   // A new element each time: the same sentence twice is then also read twice. What was read before is dropped.
-  (now ? urgent : polite).replaceChildren(h('p', {}, sentence));
+  (now ? urgent : polite).replaceChildren(...lines.map((line) => h('p', {}, line)));
 }

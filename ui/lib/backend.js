@@ -7,6 +7,8 @@
 
 /** `IpcError`, or what else went wrong: then the code is 'unknown'. @typedef {{code: string, message: string}} Problem */
 
+/** @typedef {import('../generated/ipc.js').PeopleState} PeopleState */
+
 /** @param {string} command @param {Record<string, unknown>} [args] @returns {Promise<any>} */
 async function call(command, args) {
   try {
@@ -58,6 +60,8 @@ export const backend = {
   saveSettings: (settings) => call('saveSettings', { settings }),
   /** The server inside the app; starts it where it is to be used. @returns {Promise<import('../generated/ipc.js').Hosting>} */
   hosting: () => call('hosting'),
+  /** How sharing stands, and what is sent. @returns {Promise<import('../generated/ipc.js').Sharing>} */
+  sharing: () => call('sharing'),
   /** @returns {Promise<import('../generated/ipc.js').Device[]>} */
   devices: () => call('devices'),
 
@@ -131,14 +135,114 @@ export const backend = {
    * @returns {Promise<ArrayBuffer>}
    */
   chartOpen: (what) => call('chartOpen', what),
-  /** @param {import('../history/input.js').ChartInput} input @returns {Promise<ArrayBuffer>} */
-  chartInput: (input) => call('chartInput', { input }),
-  /** @returns {Promise<void>} */
-  chartClose: () => call('chartClose'),
-  /** @returns {Promise<{path: string}>} */
-  chartPng: () => call('chartPng'),
+  /**
+   * Of the charts in a place: two can stand side by side.
+   * @param {number} place
+   * @param {import('../history/input.js').ChartInput} input
+   * @returns {Promise<ArrayBuffer>}
+   */
+  chartInput: (place, input) => call('chartInput', { place, input }),
+  /** @param {number} place @returns {Promise<void>} */
+  chartClose: (place) => call('chartClose', { place }),
+  /** @param {number} place @returns {Promise<{path: string}>} */
+  chartPng: (place) => call('chartPng', { place }),
   /** @param {string} path @returns {Promise<void>} */
   openPath: (path) => call('openPath', { path }),
+
+  /** People outside a call, as they are now. @returns {Promise<PeopleState>} */
+  people: () => call('people'),
+  /** Asks the server whether it has accounts. @returns {Promise<PeopleState>} */
+  lookForAccounts: () => call('lookForAccounts'),
+  /** @param {string} name @param {string} password @returns {Promise<PeopleState>} */
+  register: (name, password) => call('register', { name, password }),
+  /** @param {string} name @param {string} password @returns {Promise<PeopleState>} */
+  signIn: (name, password) => call('signIn', { name, password }),
+  /** @returns {Promise<PeopleState>} */
+  signOut: () => call('signOut'),
+  /** @param {string} old @param {string} next @returns {Promise<void>} */
+  changePassword: (old, next) => call('changePassword', { old, new: next }),
+  /** @param {string} name @returns {Promise<PeopleState>} */
+  addContact: (name) => call('addContact', { name }),
+  /** @param {string} name @returns {Promise<PeopleState>} */
+  removeContact: (name) => call('removeContact', { name }),
+  /** All missed calls were looked at. @returns {Promise<void>} */
+  missedSeen: () => call('missedSeen'),
+  /** Resolves when it rings; the call is entered by itself. @param {string} name @returns {Promise<void>} */
+  callPerson: (name) => call('callPerson', { name }),
+  /** @param {string} id @returns {Promise<void>} */
+  acceptCall: (id) => call('acceptCall', { id }),
+  /** @param {string} id @returns {Promise<void>} */
+  declineCall: (id) => call('declineCall', { id }),
+  /** No sound any more of what comes in. @returns {Promise<void>} */
+  silenceCall: () => call('silenceCall'),
+  /** @returns {Promise<void>} */
+  meetEnter: () => call('meetEnter'),
+  /** @returns {Promise<void>} */
+  meetNext: () => call('meetNext'),
+  /** @returns {Promise<void>} */
+  meetBlock: () => call('meetBlock'),
+  /** @param {string} reason @returns {Promise<void>} */
+  meetReport: (reason) => call('meetReport', { reason }),
+  /** @returns {Promise<void>} */
+  meetLeave: () => call('meetLeave'),
+  /** Who is signed in as an admin. @returns {Promise<import('../generated/ipc.js').AdminSession | null>} */
+  adminStanding: () => call('adminStanding'),
+  /**
+   * @param {string} server '' is the one that is set
+   * @param {import('../generated/ipc.js').AdminKey} key
+   * @returns {Promise<import('../generated/ipc.js').AdminSession>}
+   */
+  adminSignIn: (server, key) => call('adminSignIn', { server, key }),
+  /** @returns {Promise<void>} */
+  adminSignOut: () => call('adminSignOut'),
+  /** @returns {Promise<import('../generated/ipc.js').AdminRoom[]>} */
+  adminRooms: () => call('adminRooms'),
+  /** @param {string} room @returns {Promise<void>} */
+  adminEndRoom: (room) => call('adminEndRoom', { room }),
+  /**
+   * @param {import('../generated/ipc.js').AdminFilter} filter
+   * @returns {Promise<import('../generated/ipc.js').AdminCallPage>}
+   */
+  adminCalls: (filter) => call('adminCalls', { filter }),
+  /** @param {string} room @returns {Promise<import('../generated/ipc.js').AdminCallDetails>} */
+  adminCall: (room) => call('adminCall', { room }),
+  /** @param {string} room @returns {Promise<void>} */
+  adminDeleteCall: (room) => call('adminDeleteCall', { room }),
+  /**
+   * @param {{room: string, code: string, startedMs: number, format: 'csv' | 'json'}} what
+   * @returns {Promise<{path: string}>}
+   */
+  adminExport: (what) => call('adminExport', what),
+  /**
+   * @param {number | null} fromMs
+   * @param {number | null} toMs
+   * @returns {Promise<import('../generated/ipc.js').Totals>}
+   */
+  adminTotals: (fromMs, toMs) => call('adminTotals', { fromMs, toMs }),
+  /** @param {number} limit @param {number} offset @returns {Promise<import('../generated/ipc.js').AuditPage>} */
+  adminAudit: (limit, offset) => call('adminAudit', { limit, offset }),
+  /** @param {number} limit @param {number} offset @returns {Promise<import('../generated/ipc.js').ReportLine[]>} */
+  adminComplaints: (limit, offset) => call('adminComplaints', { limit, offset }),
+  /** @param {number} report @returns {Promise<void>} */
+  adminPutAway: (report) => call('adminPutAway', { report }),
+  /**
+   * Reads what was reported of a call: for the two below.
+   * @param {string} room
+   * @param {string} code
+   * @returns {Promise<import('../generated/ipc.js').AdminPerson[]>}
+   */
+  adminReports: (room, code) => call('adminReports', { room, code }),
+  /**
+   * @param {{room: string, person: number, fromMs: number, toMs: number}} what
+   * @returns {Promise<import('../generated/ipc.js').HistoryTable>}
+   */
+  adminTable: (what) => call('adminTable', what),
+  /**
+   * @param {{room: string, which: import('../generated/ipc.js').AdminCharts, place: number,
+   *   look: {dark: boolean, pixels: boolean}, input: import('../history/input.js').ChartInput}} what
+   * @returns {Promise<ArrayBuffer>}
+   */
+  adminChartOpen: (what) => call('adminChartOpen', what),
 };
 
 export const on = {
@@ -156,4 +260,10 @@ export const on = {
   chat: (handler) => listen('chat', handler),
   /** @param {(link: {text: string}) => void} handler */
   link: (handler) => listen('link', handler),
+  /** @param {(state: PeopleState) => void} handler */
+  people: (handler) => listen('people', handler),
+  /** The native side enters a call by itself. @param {(call: import('../generated/ipc.js').EnteredCall) => void} handler */
+  enter: (handler) => listen('enter', handler),
+  /** @param {(said: import('../generated/ipc.js').Said) => void} handler */
+  said: (handler) => listen('said', handler),
 };

@@ -28,10 +28,13 @@ export class HistoryView {
    */
   constructor(app, call) {
     this.app = app;
+    this.missed = JSON.stringify([app.people.missed, app.people.here]);
     this.list = new CallList({
       open: (id) => void this.#open(id),
       start: () => app.go('home'),
       report: (error) => app.report(error),
+      people: () => app.people,
+      callBack: (name) => void app.callPerson(name),
     });
     this.pane = h('div', { class: 'history-detail scroll' });
     this.element = h(
@@ -52,6 +55,14 @@ export class HistoryView {
     this.#showNothing();
     void this.list.load();
     if (call !== undefined) void this.#open(call);
+  }
+
+  /** @param {import('../generated/ipc.js').PeopleState} people */
+  update({ missed, here }) {
+    const key = JSON.stringify([missed, here]);
+    if (key === this.missed) return;
+    this.missed = key;
+    this.list.refresh();
   }
 
   close() {

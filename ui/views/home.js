@@ -7,7 +7,10 @@ import { backend, problem } from '../lib/backend.js';
 import { announce } from '../lib/announce.js';
 import { fill, h, set, setText } from '../lib/dom.js';
 import { duration, when } from '../lib/format.js';
-import { dot, field, headlineChip, notice, stateBox } from '../lib/parts.js';
+import { dot, field, headlineChip, iconButton, notice, stateBox } from '../lib/parts.js';
+import { PLAIN, openPlan } from '../home/plan.js';
+import { ContactsPart } from '../people/contacts.js';
+import { missedHomeLine, withMissed } from '../people/missed.js';
 import { icon } from '../icons.js';
 import { t } from '../strings.js';
 
@@ -21,6 +24,8 @@ export class HomeView {
   title = t.home.window;
   /** A link that came before there was a name. */
   #link = '';
+  /** Of the missed calls that are shown. */
+  #missed = '';
 
   /** @param {import('../main.js').App} app */
   constructor(app) {
@@ -33,7 +38,21 @@ export class HomeView {
     else this.#showHome();
   }
 
-  close() {}
+  /** Missed calls that were shown here are news no more. */
+  close() {
+    const { missed } = this.app.people;
+    if (!this.contacts || !missed.some(({ seen }) => !seen)) return;
+    backend.missedSeen().catch((error) => this.app.report(error));
+  }
+
+  /** @param {import('../generated/ipc.js').PeopleState} people */
+  update(people) {
+    this.contacts?.update(people);
+    const key = missedKey(people);
+    if (key === this.#missed || this.app.boot.historyProblem) return;
+    this.#missed = key;
+    this.#showRecent(this.app.boot.recent);
+  }
 
   /** @param {string} link to open as soon as there is a name */
   keepLink(link) {
@@ -76,6 +95,8 @@ export class HomeView {
   #showHome() {
     const { boot } = this.app;
     this.recent = h('section', { class: 'col recent', 'aria-labelledby': 'recent-title' });
+    this.contacts = new ContactsPart(this.app);
+    this.#missed = missedKey(this.app.people);
     fill(
       this.inner,
       h('header', { class: 'hero' }, h('h1', {}, t.home.title), h('p', { class: 'soft' }, t.home.text)),
@@ -83,6 +104,8 @@ export class HomeView {
       ...[boot.settingsProblem, boot.historyProblem].map(
         (words) => words && notice('bad', icon('alert'), h('p', {}, words)),
       ),
+      this.contacts.hint,
+      this.contacts.element,
       this.recent,
     );
     if (boot.historyProblem) return;
@@ -131,14 +154,18 @@ export class HomeView {
   #startCard() {
     const button = h('button', { type: 'button' }, t.home.start);
     button.addEventListener('click', () =>
-      this.#busy(button, async () => this.app.lobby(await backend.startCall({ name: '', minutes: 0, password: '', waitingRoom: false }), true)),
+      this.#busy(button, async () => this.app.lobby(await backend.startCall(PLAIN), true)),
     );
+    const options = iconButton(t.room.options, 'options', () =>
+      openPlan(async (plan) => this.app.lobby(await backend.startCall(plan), true, plan)),
+    );
+    set(options, 'aria-haspopup', 'dialog');
     return h(
       'section',
       { class: 'card col' },
       h('h2', {}, t.home.startTitle),
       h('p', { class: 'soft' }, t.home.startText),
-      h('div', { class: 'row wrap end' }, button, this.#serverChip()),
+      h('div', { class: 'row wrap end' }, h('div', { class: 'start-ways' }, button, options), this.#serverChip()),
     );
   }
 
@@ -165,7 +192,10 @@ export class HomeView {
   #showRecent(calls) {
     if (!this.recent) return;
     const title = h('h3', { id: 'recent-title' }, t.home.recent);
-    if (calls.length === 0) {
+    const { missed, here } = this.app.people;
+    const callBack = (/** @type {string} */ name) => void this.app.callPerson(name);
+    const lines = withMissed(calls, missed, calls.length >= RECENT).slice(0, RECENT);
+    if (lines.length === 0) {
       fill(
         this.recent,
         title,
@@ -176,7 +206,13 @@ export class HomeView {
     fill(
       this.recent,
       title,
-      h('ul', { class: 'recent-list' }, ...calls.slice(0, RECENT).map((call) => this.#recentLine(call))),
+      h(
+        'ul',
+        { class: 'recent-list' },
+        ...lines.map((line) =>
+          'call' in line ? this.#recentLine(line.call) : missedHomeLine(line.missed, callBack, here),
+        ),
+      ),
     );
   }
 
@@ -222,4 +258,9 @@ export class HomeView {
       button.removeAttribute('aria-busy');
     }
   }
+}
+
+/** What of the missed calls is shown. @param {import('../generated/ipc.js').PeopleState} people */
+function missedKey({ missed, here }) {
+  return JSON.stringify([missed.slice(0, RECENT), here]);
 }

@@ -6,7 +6,8 @@
 import { backend, on, problem } from '../lib/backend.js';
 import { announce } from '../lib/announce.js';
 import { KINDS, fillPicker, showSwitch } from '../lib/devices.js';
-import { fill, h, setText } from '../lib/dom.js';
+import { fill, h, set, setText } from '../lib/dom.js';
+import { duration } from '../lib/format.js';
 import { dot, field } from '../lib/parts.js';
 import { invitePart } from '../call/invite.js';
 import { icon } from '../icons.js';
@@ -16,6 +17,9 @@ import { t } from '../strings.js';
 
 /** The tile of one's own camera. */
 const SELF = 'self';
+/** The longest password that a room can have, in characters; as the server takes it. */
+const PASSWORD_LENGTH = 128;
+const MINUTE_MS = 60_000;
 
 export class LobbyView {
   title = t.lobby.window;
@@ -27,6 +31,7 @@ export class LobbyView {
   /** @type {import('../generated/ipc.js').LobbyState | null} */
   #devices = null;
   #previewing = false;
+  #closed = false;
 
   screen = h('div', { class: 'preview-picture mirrored' });
   previewState = h('div', { class: 'preview-state' });
@@ -36,17 +41,26 @@ export class LobbyView {
   microphoneNote = h('p', { class: 'hint', role: 'status' });
   pickers = new Map(KINDS.map((kind) => [kind, h('select', { onchange: () => void this.#picked(kind) })]));
   network = h('div', { class: 'network' });
-  joinButton = h('button', { type: 'button', class: 'primary', onclick: () => void this.#join() }, t.lobby.join);
+  joinButton = h('button', { class: 'primary' }, t.lobby.join);
+  password = h('input', {
+    type: 'password',
+    autocomplete: 'off',
+    maxlength: PASSWORD_LENGTH,
+    'aria-describedby': 'password-problem',
+  });
+  passwordProblem = h('p', { class: 'problem', id: 'password-problem', role: 'alert' });
 
   /**
    * @param {import('../main.js').App} app
    * @param {import('../generated/ipc.js').Invitation} invitation
    * @param {boolean} own
+   * @param {import('../generated/ipc.js').RoomPlan} [plan]
    */
-  constructor(app, invitation, own) {
+  constructor(app, invitation, own, plan) {
     this.app = app;
     this.invitation = invitation;
     this.own = own;
+    this.hints = own ? ownHints(plan) : invitation.waitingRoom ? [t.room.lobby.waitingRoom] : [];
     this.element = this.#build();
     this.#showSwitches();
     this.stops = [
@@ -60,6 +74,7 @@ export class LobbyView {
   }
 
   close() {
+    this.#closed = true;
     for (const stop of this.stops) stop();
     this.app.frames.detach(SELF);
     this.#later(() => backend.lobbyClose());
@@ -90,7 +105,12 @@ export class LobbyView {
             'div',
             { class: 'grow' },
             h('h1', {}, this.own ? t.lobby.titleOwn : t.lobby.title),
-            h('p', { class: 'soft mono small clip' }, this.invitation.code),
+            h(
+              'p',
+              { class: 'soft small clip' },
+              this.invitation.name !== '' && h('b', { class: 'room-name' }, this.invitation.name),
+              h('span', { class: 'mono' }, this.invitation.code),
+            ),
           ),
         ),
         h('div', { class: 'lobby-columns' }, this.#left(), this.#right(), this.own && invitePart(this.invitation)),
@@ -136,6 +156,20 @@ export class LobbyView {
         h('h2', { class: 'minor', id: 'network-title' }, t.lobby.network),
         this.network,
       ),
+      this.#form(),
+    );
+  }
+
+  #form() {
+    const submit = (/** @type {Event} */ event) => {
+      event.preventDefault();
+      void this.#join();
+    };
+    return h(
+      'form',
+      { class: 'col join-form', onsubmit: submit },
+      this.hints.length > 0 && h('p', { class: 'hint' }, this.hints.join(' ')),
+      this.invitation.passwordNeeded && field(t.room.lobby.password, this.password, this.passwordProblem),
       this.joinButton,
     );
   }
@@ -164,6 +198,8 @@ export class LobbyView {
   }
 
   #open() {
+    // Devices are with the call that begins; what is switched meanwhile counts if it does not.
+    if (this.joinButton.disabled) return;
     const { camera, microphone, speaker } = this.app.settings;
     this.#later(() =>
       backend.lobbyOpen({
@@ -240,13 +276,45 @@ export class LobbyView {
   }
 
   async #join() {
+    const { microphoneOn, cameraOn, invitation } = this;
+    const password = this.password.value;
+    if (invitation.passwordNeeded && password === '') return this.#refuse(t.room.lobby.passwordMissing);
     this.joinButton.disabled = true;
     this.app.frames.detach(SELF);
+    this.#previewing = false;
     this.#later(() => backend.lobbyClose());
     await this.#queue;
-    const { microphoneOn, cameraOn, invitation } = this;
-    this.app.call({ invitation, microphoneOn, cameraOn });
+    if (this.#closed) return;
+    if (!invitation.passwordNeeded) return this.app.call({ invitation, microphoneOn, cameraOn });
+    this.#refuse('');
+    const refused = await this.app.tryCall({ invitation, password, microphoneOn, cameraOn });
+    if (!refused || this.#closed) return;
+    this.joinButton.disabled = false;
+    this.#refuse(refused.message);
+    this.#open();
   }
+
+  /** Says at its field what is wrong with the password; '' is nothing. @param {string} sentence */
+  #refuse(sentence) {
+    setText(this.passwordProblem, sentence);
+    set(this.password, 'aria-invalid', sentence === '' ? null : 'true');
+    if (sentence === '') return;
+    this.password.focus();
+    this.password.select();
+  }
+}
+
+/**
+ * What the others have to be told besides code and link.
+ * @param {import('../generated/ipc.js').RoomPlan} [plan]
+ */
+function ownHints(plan) {
+  if (!plan) return [];
+  return [
+    plan.password !== '' && t.room.lobby.ownPassword,
+    plan.waitingRoom && t.room.lobby.ownWaitingRoom,
+    plan.minutes > 0 && t.room.lobby.ownMinutes(duration(plan.minutes * MINUTE_MS)),
+  ].filter((words) => words !== false);
 }
 
 /** @param {import('../generated/ipc.js').LobbyState} lobby */

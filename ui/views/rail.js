@@ -1,4 +1,4 @@
-/** The rail that leads to home, history and settings. */
+/** The rail that leads to home, history, meeting someone and settings. */
 import { h } from '../lib/dom.js';
 import { icon } from '../icons.js';
 import { t } from '../strings.js';
@@ -9,6 +9,8 @@ import { t } from '../strings.js';
 const PLACES = [
   ['home', 'home'],
   ['history', 'pulse'],
+  ['meet', 'meet'],
+  ['admin', 'server'],
   ['settings', 'gear'],
 ];
 
@@ -23,9 +25,17 @@ export class Rail {
         icon(name),
       );
       if (place === 'settings') button.classList.add('last');
+      // Ordinary people have no use for it.
+      if (place === 'admin') button.hidden = true;
       return button;
     });
     this.element = h('nav', { class: 'rail', 'aria-label': t.shell.rail }, ...this.buttons);
+  }
+
+  /** Leads to a place, or not. @param {Place} place @param {boolean} is */
+  offer(place, is) {
+    const button = this.buttons[PLACES.findIndex(([one]) => one === place)];
+    if (button) button.hidden = !is;
   }
 
   /** @param {Place} current */

@@ -9,6 +9,8 @@ import { KINDS, fillPicker } from '../lib/devices.js';
 import { fill, h, set, setText } from '../lib/dom.js';
 import { field, toggle } from '../lib/parts.js';
 import { t } from '../strings.js';
+import { SharingPart } from './sharing.js';
+import { AccountPart } from '../people/account.js';
 
 /** @typedef {import('../generated/ipc.js').Settings} Settings */
 
@@ -26,6 +28,8 @@ export class SettingsView {
     this.app = app;
     this.pickers = new Map(KINDS.map((kind) => [kind, this.#picker(kind)]));
     this.hosting = h('p', { class: 'hint' });
+    this.account = new AccountPart(app);
+    this.sharing = new SharingPart(app, (change) => this.#save(change));
     this.status = h('span', { class: 'soft small saved', 'aria-hidden': 'true' });
     this.element = h(
       'div',
@@ -37,10 +41,19 @@ export class SettingsView {
         h(
           'div',
           { class: 'settings-columns' },
-          h('div', { class: 'col' }, this.#you(), this.#server(), this.#devices()),
-          h('div', { class: 'col' }, this.#quality(), this.#record(), this.#look()),
+          h('div', { class: 'col' }, this.#you(), this.#server(), this.account.element, this.#devices(), this.#look()),
+          h('div', { class: 'col' }, this.#quality(), this.#record(), this.sharing.element),
         ),
-        h('p', { class: 'soft small' }, t.settings.about(app.boot.version)),
+        h(
+          'footer',
+          { class: 'row wrap' },
+          h('p', { class: 'soft small grow' }, t.settings.about(app.boot.version)),
+          h(
+            'button',
+            { type: 'button', class: 'plain', title: t.settings.adminHint, onclick: () => app.go('admin') },
+            t.settings.admin,
+          ),
+        ),
       ),
     );
     this.stop = on.devices((devices) => this.#showDevices(devices));
@@ -50,8 +63,14 @@ export class SettingsView {
       .catch((error) => app.report(error));
   }
 
+  /** @param {import('../generated/ipc.js').PeopleState} people */
+  update(people) {
+    this.account.update(people);
+  }
+
   close() {
     this.stop();
+    this.sharing.close();
   }
 
   #you() {
@@ -122,7 +141,7 @@ export class SettingsView {
   }
 
   #record() {
-    const { keepDays, shareSamples } = this.app.settings;
+    const { keepDays } = this.app.settings;
     const label = (/** @type {number} */ days) => (days === 0 ? t.settings.keepForEver : t.settings.keepDays(days));
     return part(
       t.settings.record,
@@ -130,7 +149,6 @@ export class SettingsView {
         t.settings.keep,
         choice(DAYS, keepDays, label, (value) => void this.#save({ keepDays: value })),
       ),
-      toggle(t.settings.share, shareSamples, (value) => void this.#save({ shareSamples: value }), t.settings.shareHint),
     );
   }
 
@@ -212,7 +230,10 @@ export class SettingsView {
   /** @param {Partial<Settings>} change */
   async #store(change) {
     await this.app.save(change);
-    if (change.server !== undefined) void this.#askHosting();
+    if (change.server !== undefined) {
+      void this.#askHosting();
+      this.account.look();
+    }
     setText(this.status, t.settings.saved);
     announce(t.settings.saved);
   }

@@ -263,7 +263,8 @@ impl Driver {
             token: entered.token,
         });
         if let Some(room) = entered.room {
-            self.on_room(room, None);
+            // The token came with the first event.
+            self.on_room(room, None, None);
         }
         let signaling_ms = Some(now.duration_since(self.pressed).as_secs_f64() * 1000.0);
         self.record(None, EventKind::Joined { setup: SetupTimes { signaling_ms, ..SetupTimes::default() } });

@@ -100,6 +100,8 @@ pub enum RoomNews {
         state: Box<RoomState>,
         /// Set in a warning: it ends in so many seconds.
         seconds_left: Option<u32>,
+        /// A token for the room in the place of the one that we had, which is good no more: our role has changed.
+        token: Option<String>,
     },
     /// Somebody waits to be let in. Told to hosts.
     Waiting {

@@ -39,4 +39,4 @@ pub use event::{CallEvent, CallSummary, EndReason, RoomNews};
 pub use invitation::{Invitation, parse_invitation};
 pub use levels::Levels;
 pub use network::{AddressKind, NetworkReport, check_network};
-pub use signaling::{Api, create_room, find_room};
+pub use signaling::{Api, Lounge, LoungeEvent, create_room, find_room, http_address};

@@ -110,7 +110,7 @@ impl Driver {
                 let from = name.map_or_else(|| self.author(&from), |name| PeerInfo { id: from.0.clone(), name });
                 self.events.emit(CallEvent::Chat { from, text, earlier });
             }
-            ServerMessage::Room { room, seconds_left, .. } => self.on_room(room, seconds_left),
+            ServerMessage::Room { room, seconds_left, token, .. } => self.on_room(room, seconds_left, token),
             ServerMessage::Ended { reason, .. } => self.end = Some(EndReason::Over(reason)),
             ServerMessage::Asked { from, request } => self.on_asked(&from, request),
             ServerMessage::Error { code, message } => match code {
@@ -136,9 +136,10 @@ impl Driver {
     /// Everybody who was in the room before us: we make the first offer to each, and are the polite side.
     pub(crate) fn welcome_all(&mut self, participants: Vec<Participant>, setup: &SetupTimer, now: Instant) {
         for participant in participants {
-            let id = participant.user_id.clone();
+            let (id, role) = (participant.user_id.clone(), participant.role);
             if self.add(participant, true, setup.clone(), now) {
                 self.negotiate(&id, Input::Begin, now);
+                self.tell_role(&id, role);
             }
         }
     }
@@ -200,12 +201,19 @@ impl Driver {
         }
     }
 
+    /// What somebody is who was here before us: of those who come or change later, the server tells by a change.
+    fn tell_role(&self, id: &UserId, role: Role) {
+        if *id != self.own {
+            self.tell_of_room(RoomNews::Role { id: id.0.clone(), role });
+        }
+    }
+
     fn tell_of_room(&self, news: RoomNews) {
         self.events.emit(CallEvent::Room(news));
     }
 
-    pub(crate) fn on_room(&self, state: RoomState, seconds_left: Option<u32>) {
-        self.tell_of_room(RoomNews::State { state: Box::new(state), seconds_left });
+    pub(crate) fn on_room(&self, state: RoomState, seconds_left: Option<u32>, token: Option<String>) {
+        self.tell_of_room(RoomNews::State { state: Box::new(state), seconds_left, token });
     }
 
     /// A host asks for something: it is done, and shown who asked.
@@ -313,7 +321,8 @@ impl Driver {
             self.on_left(&id, LeaveReason::Lost);
         }
         for participant in participants {
-            let id = participant.user_id.clone();
+            let (id, role) = (participant.user_id.clone(), participant.role);
+            self.tell_role(&id, role);
             if self.peers.contains_key(&id) {
                 self.set_media(&id, participant.media);
                 self.set_presence(&id, if participant.away { Presence::Away } else { Presence::Here }, now);

@@ -95,6 +95,18 @@ pub enum InputEvent {
         /// To.
         to_ms: i64,
     },
+    /// Shows exactly this range, in milliseconds since the Unix epoch, as charts beside these show it.
+    Window {
+        /// From.
+        from_ms: i64,
+        /// To.
+        to_ms: i64,
+    },
+    /// The pointer is over charts beside these, at this moment; `None` where it has left them.
+    Beside {
+        /// Milliseconds since the Unix epoch.
+        at_ms: Option<i64>,
+    },
     /// Other colours.
     Theme(Theme),
 }
@@ -104,7 +116,13 @@ impl InputEvent {
         match self {
             Self::PointerMoved { x, y } | Self::Button { x, y, .. } => x.is_finite() && y.is_finite(),
             Self::Wheel { dx, dy, .. } => dx.is_finite() && dy.is_finite(),
-            Self::PointerLeft | Self::Key { .. } | Self::Hide { .. } | Self::Range { .. } | Self::Theme(_) => true,
+            Self::PointerLeft
+            | Self::Key { .. }
+            | Self::Hide { .. }
+            | Self::Range { .. }
+            | Self::Window { .. }
+            | Self::Beside { .. }
+            | Self::Theme(_) => true,
         }
     }
 }
@@ -182,12 +200,15 @@ mod tests {
             {"pointerMoved": {"x": 1, "y": 2}}, "pointerLeft", {"wheel": {"dx": 0, "dy": -3, "ctrl": true}},
             {"button": {"x": 1, "y": 2, "pressed": true, "primary": false}}, {"theme": "light"},
             {"key": {"name": "+", "pressed": true}}, {"range": {"fromMs": 5, "toMs": 6}},
-            {"hide": {"series": "sent", "hidden": true}}]}"#;
+            {"hide": {"series": "sent", "hidden": true}}, {"window": {"fromMs": 5, "toMs": 6}},
+            {"beside": {"atMs": 7}}, {"beside": {"atMs": null}}]}"#;
         let input: Input = serde_json::from_str(text).unwrap();
-        assert_eq!((input.width_points, input.time_s, input.events.len()), (900.0, 1.5, 8));
+        assert_eq!((input.width_points, input.time_s, input.events.len()), (900.0, 1.5, 11));
         assert_eq!(input.events[1], InputEvent::PointerLeft);
         assert_eq!(input.events[4], InputEvent::Theme(Theme::Light));
         assert_eq!(input.events[6], InputEvent::Range { from_ms: 5, to_ms: 6 });
+        assert_eq!(input.events[8], InputEvent::Window { from_ms: 5, to_ms: 6 });
+        assert_eq!(input.events[9..], [7.into(), None].map(|at_ms| InputEvent::Beside { at_ms }));
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! The charts of a recorded call: data and input events in, triangles or a picture out.
 //!
-//! [`CallRecord::load`] reads what a call's charts show from the history; a [`View`] holds what the user has made of
+//! [`CallRecord::load`] reads what a call's charts show from the history, [`CallRecord::load_end`] one end of a stream; a [`View`] holds what the user has made of
 //! them. Each [`View::frame`] takes the [`Input`] of a page and gives bytes that a few lines of WebGL2 can paint
 //! ([`Scene`]), or pixels where there is no graphics card; [`paint`] turns a scene into a picture. No window, no screen, no clock.
 
+mod chart;
 mod chip;
+mod ends;
 mod fonts;
 mod input;
 mod kind;
@@ -24,6 +26,7 @@ mod timeline;
 mod view;
 mod wire;
 
+pub use ends::End;
 pub use input::{Input, InputEvent, MOST_EVENTS};
 pub use raster::{Picture, paint};
 pub use record::{CallRecord, ChartsError, DEFAULT_POINTS};

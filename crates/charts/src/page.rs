@@ -6,11 +6,12 @@ use std::collections::BTreeSet;
 
 use egui::{Align2, CornerRadius, Painter, Pos2, Rect, Stroke, Ui, pos2, vec2};
 
+use crate::chart::Chart;
 use crate::chip::{self, Chip, Row, Sample};
 use crate::kind::{SeriesId, Way};
 use crate::marks::{self, Cluster, Tone};
 use crate::plot::{self, RIGHT, Shared, VALUES, x_of};
-use crate::record::{CallRecord, Chart};
+use crate::record::CallRecord;
 use crate::scale::reading;
 use crate::series;
 use crate::state::{Action, Areas, State};
@@ -42,7 +43,7 @@ pub(crate) fn paint(ui: &mut Ui, record: &CallRecord, state: &State, before: &Ar
     let mut areas = Areas::default();
     let mut top = head(&painter, record, state, palette, width, &mut areas);
     let span = plot::inside(Rect::from_min_max(pos2(0.0, 0.0), pos2(width, 100.0)));
-    if !record.marks.is_empty() {
+    if record.has_lane {
         areas.lane = Some(Rect::from_min_max(pos2(span.left(), top), pos2(span.right(), top + LANE)));
         top += LANE + S1;
     }
@@ -58,8 +59,10 @@ pub(crate) fn paint(ui: &mut Ui, record: &CallRecord, state: &State, before: &Ar
     let scroll = state.scroll.clamp(0.0, areas.scrollable);
 
     let range = state.window.range();
-    let ticks = record.timeline.ticks(range, f64::from(span.width()), &record.zone);
-    let shared = Shared { record, state, palette, ticks: &ticks, crosshair: state.crosshair(before) };
+    let ticks = record.timeline.ticks(range.clone(), f64::from(span.width()), &record.zone);
+    let beside = state.beside_ms.map(|ms| record.timeline.place(ms)).filter(|place| range.contains(place));
+    let crosshair = state.crosshair(before).or(beside);
+    let shared = Shared { record, state, palette, ticks: &ticks, crosshair };
     let clip = body.intersect(canvas);
     ui.set_clip_rect(clip);
     let mut seen = Vec::new();

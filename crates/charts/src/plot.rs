@@ -12,8 +12,9 @@ use egui_plot::{
 use sightline_history::Point;
 use sightline_quality::Spread;
 
+use crate::chart::{Chart, Line};
 use crate::kind::{ChartKind, SeriesId, Way};
-use crate::record::{CallRecord, Chart, Gap, Line};
+use crate::record::{CallRecord, Gap};
 use crate::scale::Scale;
 use crate::series;
 use crate::state::State;
@@ -101,7 +102,8 @@ pub(crate) fn paint(ui: &mut Ui, shared: &Shared<'_>, chart: &Chart, rect: Rect)
     let wide = if of_pictures { 0.0 } else { WIDE * state.window.width() / f64::from(inside(rect).width().max(1.0)) };
     let shown = chart.lines.iter().filter(|line| is_shown(line, state));
     let mut strokes: Vec<Drawn> = shown.flat_map(|line| drawn(line, record, &moments, most, wide)).collect();
-    let greatest = strokes.iter().flat_map(|drawn| &drawn.points).map(|point| point.1.max).fold(0.0, f64::max);
+    let greatest =
+        strokes.iter().flat_map(|drawn| &drawn.points).map(|point| point.1.max).fold(chart.reaches, f64::max);
     let scale = Scale::new(greatest, least_top(chart), of_pictures);
     let alike = (scale.top / f64::from(inside(rect).height().max(1.0))) * f64::from(ALIKE);
     for drawn in strokes.iter_mut().filter(|drawn| !drawn.stepped) {

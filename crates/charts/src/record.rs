@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use jiff::tz::TimeZone;
-use sightline_history::{Break, CallId, History, HistoryError, Point, Run, Session, Stay, Track};
-use sightline_quality::{Direction, Event, EventKind, LinkMetric, ProcessMetric, Spread, TrackMetric};
+use sightline_history::{Break, CallId, History, HistoryError, Run, Session, Stay, Track};
+use sightline_quality::{Direction, Event, LinkMetric, ProcessMetric, TrackMetric};
 
+use crate::chart::{Chart, Key, charts, heights};
 use crate::kind::{ChartKind, SOURCES, Way};
 use crate::marks::{self, Mark};
 use crate::people::{self, People};
@@ -49,21 +50,29 @@ pub enum ChartsError {
     NoSuchCall,
 }
 
-/// A line of a chart.
-#[derive(Debug, Clone)]
-pub(crate) struct Line {
-    pub(crate) way: Way,
-    /// Number of the person, where it is about one.
-    pub(crate) person: Option<usize>,
-    pub(crate) runs: Vec<Run>,
+/// What of a call is read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Scope<'a> {
+    /// All of it.
+    Whole,
+    /// One way with some of the peers, by their participant ids.
+    OneWay(Direction, &'a [String]),
 }
 
-/// A chart and its lines.
-#[derive(Debug, Clone)]
-pub(crate) struct Chart {
-    pub(crate) kind: ChartKind,
-    pub(crate) unit: &'static str,
-    pub(crate) lines: Vec<Line>,
+impl Scope<'_> {
+    fn has_peer(self, peer: &str) -> bool {
+        match self {
+            Self::Whole => true,
+            Self::OneWay(_, peers) => peers.iter().any(|one| one == peer),
+        }
+    }
+
+    fn has_way(self, direction: Direction) -> bool {
+        match self {
+            Self::Whole => true,
+            Self::OneWay(way, _) => way == direction,
+        }
+    }
 }
 
 /// A break.
@@ -87,6 +96,8 @@ pub struct CallRecord {
     pub(crate) people: People,
     pub(crate) gaps: Vec<Gap>,
     pub(crate) marks: Vec<Mark>,
+    /// There is a strip for marks, if only an empty one.
+    pub(crate) has_lane: bool,
     pub(crate) timeline: Timeline,
     pub(crate) zone: TimeZone,
     /// Sessions that were not read.
@@ -100,6 +111,15 @@ impl CallRecord {
     /// # Errors
     /// Where the history cannot be read, or the call is not in it.
     pub fn load(history: &History, call: CallId, max_points: usize) -> Result<Self, ChartsError> {
+        Self::load_scope(history, call, Scope::Whole, max_points)
+    }
+
+    pub(crate) fn load_scope(
+        history: &History,
+        call: CallId,
+        scope: Scope<'_>,
+        max_points: usize,
+    ) -> Result<Self, ChartsError> {
         let code = history.call(call)?.ok_or(ChartsError::NoSuchCall)?.code;
         let mut sessions = history.sessions(call)?;
         let sessions_left_out = sessions.len().saturating_sub(MOST_SESSIONS);
@@ -108,13 +128,22 @@ impl CallRecord {
             return Err(ChartsError::NoSuchCall);
         }
         let breaks = history.breaks(call)?;
-        let stays = sessions.iter().map(|session| Ok(longest(history.stays(session.id)?)));
+        let stays = sessions.iter().map(|session| {
+            let mut stays = history.stays(session.id)?;
+            stays.retain(|stay| scope.has_peer(&stay.peer));
+            Ok(longest(stays))
+        });
         let stays = stays.collect::<Result<Vec<_>, HistoryError>>()?;
-        let events = sessions.iter().map(|session| history.events(session.id)).collect::<Result<Vec<_>, _>>()?;
+        let events = sessions.iter().map(|session| {
+            let mut events = history.events(session.id)?;
+            events.retain(|event| event.peer.as_deref().is_none_or(|peer| scope.has_peer(peer)));
+            Ok(events)
+        });
+        let events = events.collect::<Result<Vec<_>, HistoryError>>()?;
         let people = People::of(&stays.concat(), i64::MAX);
 
         let mut reader =
-            Reader { history, breaks: &breaks, people: &people, lines: BTreeMap::new(), last_ms: i64::MIN };
+            Reader { history, scope, breaks: &breaks, people: &people, lines: BTreeMap::new(), last_ms: i64::MIN };
         let mut stretches = Vec::new();
         let points = shares(&sessions, max_points.clamp(1, MOST_POINTS));
         for (((session, stays), events), points) in sessions.iter().zip(&stays).zip(&events).zip(points) {
@@ -127,11 +156,18 @@ impl CallRecord {
         let lines = std::mem::take(&mut reader.lines);
         let end_ms = stretches.iter().map(|stretch| stretch.end).max().unwrap_or(0);
         let timeline = Timeline::new(stretches);
+        let marks = all_marks(&events, &stays, &people);
+        let is_about = |gap: &Break| gap.stay.is_none_or(|id| stays.iter().flatten().any(|stay| stay.id == id));
+        let breaks: Vec<Break> = match scope {
+            Scope::Whole => breaks,
+            Scope::OneWay(..) => breaks.into_iter().filter(is_about).collect(),
+        };
         Ok(Self {
             code: people::shown(&code),
             charts: charts(lines),
             gaps: gaps(&breaks, &sessions, &stays.concat(), &people, end_ms),
-            marks: all_marks(&events, &stays, &people),
+            has_lane: !marks.is_empty(),
+            marks,
             people,
             timeline,
             zone: TimeZone::system(),
@@ -171,12 +207,10 @@ fn in_calendar(ms: i64) -> i64 {
     ms.clamp(TIMES.start, TIMES.end - 2000)
 }
 
-/// Chart, way and person of a line.
-type Key = (ChartKind, Way, Option<usize>);
-
 /// Reads sessions, one after the other.
 struct Reader<'a> {
     history: &'a History,
+    scope: Scope<'a>,
     breaks: &'a [Break],
     people: &'a People,
     lines: BTreeMap<Key, Vec<Run>>,
@@ -215,7 +249,9 @@ impl Reader<'_> {
         points: usize,
     ) -> Result<(), HistoryError> {
         let cuts = self.cuts_where(|gap| gap.session == stay.session && (gap.stay == Some(stay.id) || stopped(gap)));
-        for (direction, way) in [(Direction::Outbound, Way::Sent), (Direction::Inbound, Way::Received)] {
+        let ways = [(Direction::Outbound, Way::Sent), (Direction::Inbound, Way::Received)];
+        let scope = self.scope;
+        for (direction, way) in ways.into_iter().filter(|(direction, _)| scope.has_way(*direction)) {
             for source in &SOURCES {
                 let mut line = Vec::new();
                 let of_source =
@@ -259,55 +295,6 @@ impl Reader<'_> {
 /// A break in which this program did not run: nothing can have been measured. (Without the server, media may go on.)
 fn stopped(gap: &Break) -> bool {
     gap.stay.is_none() && matches!(gap.cause.as_str(), "sleep" | "stall")
-}
-
-/// How high pictures were, wherever there were any: the record keeps the changes.
-fn heights(frame_rate: &[Run], peer: &str, direction: Direction, events: &[Event]) -> Vec<Run> {
-    let changes: Vec<(i64, f64)> = events
-        .iter()
-        .filter(|event| event.peer.as_deref() == Some(peer))
-        .filter_map(|event| match event.kind {
-            EventKind::Resolution { direction: of, height, .. } if of == direction => {
-                Some((event.unix_ms, f64::from(height)))
-            }
-            _ => None,
-        })
-        .collect();
-    let height_of = |point: &Point| {
-        let before = changes.partition_point(|(ms, _)| *ms <= point.start_ms);
-        let after = changes.partition_point(|(ms, _)| *ms < point.end_ms).max(before);
-        let shown = &changes[before.saturating_sub(1)..after];
-        let mean = shown.last()?.1;
-        let min = shown.iter().map(|(_, height)| *height).fold(mean, f64::min);
-        let max = shown.iter().map(|(_, height)| *height).fold(mean, f64::max);
-        Some(Point { values: Spread { mean, min, max }, ..*point })
-    };
-    frame_rate.iter().map(|run| run.iter().filter_map(height_of).collect()).collect()
-}
-
-/// Sorts the lines into charts.
-fn charts(lines: BTreeMap<Key, Vec<Run>>) -> Vec<Chart> {
-    let empty = |kind: ChartKind| Chart { kind, unit: kind.unit(), lines: Vec::new() };
-    let mut charts: Vec<Chart> = ChartKind::ALL.into_iter().map(empty).collect();
-    for ((kind, way, person), runs) in lines {
-        let line = Line { way, person, runs: series::in_order(runs) };
-        if let Some(chart) = charts.iter_mut().find(|chart| chart.kind == kind) {
-            chart.lines.push(line);
-        }
-    }
-    charts.retain(|chart| !chart.lines.is_empty() || chart.kind.is_expected());
-    for chart in charts.iter_mut().filter(|chart| chart.kind == ChartKind::BitRate) {
-        let points = || chart.lines.iter().flat_map(|line| line.runs.iter().flatten());
-        let greatest = points().map(|point| point.values.max).fold(0.0, f64::max);
-        let (unit, factor) =
-            if greatest < 400_000.0 && points().next().is_some() { ("kb/s", 1e-3) } else { ("Mb/s", 1e-6) };
-        chart.unit = unit;
-        for point in chart.lines.iter_mut().flat_map(|line| line.runs.iter_mut().flatten()) {
-            let Spread { mean, min, max } = point.values;
-            point.values = Spread { mean: mean * factor, min: min * factor, max: max * factor };
-        }
-    }
-    charts
 }
 
 fn gaps(breaks: &[Break], sessions: &[Session], stays: &[Stay], people: &People, end_ms: i64) -> Vec<Gap> {

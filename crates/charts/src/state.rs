@@ -84,6 +84,8 @@ pub(crate) struct State {
     pub(crate) window: Window,
     pub(crate) hidden: BTreeSet<SeriesId>,
     pub(crate) pointer: Option<Pos2>,
+    /// Where the pointer is in charts beside these, milliseconds since the Unix epoch.
+    pub(crate) beside_ms: Option<i64>,
     pub(crate) scroll: f32,
     /// Painted for itself, not into a page: it says what it shows.
     pub(crate) alone: bool,
@@ -101,6 +103,7 @@ impl State {
             window: Window::whole(timeline.seconds()),
             hidden: BTreeSet::new(),
             pointer: None,
+            beside_ms: None,
             scroll: 0.0,
             alone: false,
             legend_outside: false,
@@ -112,7 +115,7 @@ impl State {
     /// Whether a frame of this state looks like one of the other.
     pub(crate) fn shows_the_same_as(&self, other: &Self) -> bool {
         let of = |state: &Self| (state.theme, state.canvas, state.window, state.pointer, state.scroll, state.marking());
-        of(self) == of(other) && self.hidden == other.hidden
+        of(self) == of(other) && self.hidden == other.hidden && self.beside_ms == other.beside_ms
     }
 
     /// The range that is being marked, as two places from the left in points.
@@ -170,6 +173,10 @@ impl State {
                 let context = (from - to).abs() * CONTEXT;
                 self.window.show(from.min(to) - context, from.max(to) + context);
             }
+            InputEvent::Window { from_ms, to_ms } => {
+                self.window.show(timeline.place(*from_ms), timeline.place(*to_ms));
+            }
+            InputEvent::Beside { at_ms } => self.beside_ms = *at_ms,
             InputEvent::Theme(theme) => self.theme = *theme,
         }
         self.scroll = self.scroll.clamp(0.0, areas.scrollable);

@@ -88,6 +88,12 @@ impl Timeline {
         Self { parts }
     }
 
+    /// An axis of all that was going on in either.
+    pub(crate) fn joined(&self, other: &Self) -> Self {
+        let stretches = self.parts.iter().chain(&other.parts).filter(|part| !part.pause);
+        Self::new(stretches.map(|part| part.start_ms..part.end_ms).collect())
+    }
+
     /// Length of the axis in seconds; greater than zero.
     pub(crate) fn seconds(&self) -> f64 {
         self.parts.last().map_or(1.0, |part| part.at + part.seconds)

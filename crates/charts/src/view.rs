@@ -178,7 +178,7 @@ impl View {
     /// Where it cannot be encoded.
     pub fn to_png(&self, width_points: f32, height_points: f32, scale: f32) -> Result<Vec<u8>, PictureError> {
         let mut state = self.state.clone();
-        state.pointer = None;
+        (state.pointer, state.beside_ms) = (None, None);
         (state.alone, state.legend_outside) = (true, false);
         state.canvas = Canvas::sound(width_points, height_points, scale);
         let mut painter = Painter::new();

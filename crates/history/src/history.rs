@@ -13,6 +13,7 @@ use sightline_quality::{
 use crate::cells::Reader;
 use crate::file::open_for_reading;
 use crate::find::{self, CallFilter, CallLine};
+use crate::schema;
 use crate::series::{self, Run};
 use crate::table::breaks::{self, Break};
 use crate::table::session::{self, Session};
@@ -50,6 +51,17 @@ impl History {
     /// Where there is none, or it is damaged, something else, or from a newer version.
     pub fn open(path: &Path) -> Result<Self, HistoryError> {
         Ok(Self { connection: open_for_reading(path)?, path: path.to_owned() })
+    }
+
+    /// An empty one without a file.
+    pub(crate) fn in_memory() -> Result<Self, HistoryError> {
+        let path = PathBuf::from(":memory:");
+        let opened = Connection::open_in_memory().and_then(|mut connection| {
+            schema::migrate(&mut connection)?;
+            Ok(connection)
+        });
+        let connection = opened.map_err(|source| HistoryError::from_sqlite(&path, source))?;
+        Ok(Self { connection, path })
     }
 
     /// Calls, the latest first: `limit` of them, after the first `skip`.

@@ -1,6 +1,6 @@
 //! The SQLite record of every call: call > session > stay of a peer > track > sample, with events and breaks.
 //!
-//! [`Recorder`] writes, [`History`] reads, [`Outbox`] gives what is shared, [`delete_call`] and [`keep_for`] delete; several processes may do any of it at
+//! [`Recorder`] writes, [`History`] reads, [`Outbox`] gives what is shared and [`import`] reads it back, [`delete_call`] and [`keep_for`] delete; several processes may do any of it at
 //! once. Every entry is committed as it is made. NULL is 'not measured', never 0.
 
 mod alive;
@@ -11,6 +11,7 @@ mod file;
 mod find;
 mod history;
 mod ids;
+mod import;
 mod outbox;
 mod recorder;
 mod schema;
@@ -24,6 +25,7 @@ pub use export::{export_csv, export_json};
 pub use find::{CallFilter, CallLine, Rated};
 pub use history::{History, TrackTotals};
 pub use ids::{CallId, SessionId, StayId, TrackId};
+pub use import::{Imported, Reporter, import};
 pub use outbox::{Next, NextBatch, Outbox, Standing as UploadStanding, preview, renew_token, stop_sharing};
 pub use recorder::Recorder;
 pub use series::{Point, Run};

@@ -92,9 +92,18 @@ pub struct Named {
     pub name: String,
 }
 
+/// Body of `POST /api/admin/accounts/{name}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct AdminWish {
+    /// May do what admins may.
+    pub admin: bool,
+}
+
 /// What somebody reported about a random partner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub struct ReportLine {
     /// Names the report.

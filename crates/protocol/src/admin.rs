@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 /// Which calls are wanted; the default is the newest of all. Serves as a query string as well.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS), ts(optional_fields, rename = "AdminFilter"))]
 #[serde(rename_all = "camelCase", default)]
 pub struct CallFilter {
     /// The call went on at or after this time.
@@ -35,6 +36,7 @@ pub struct CallFilter {
 /// Order of a list of calls.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub enum CallSort {
     /// The latest start first.
@@ -53,6 +55,7 @@ pub enum CallSort {
 /// How a call was, in one word (docs/metrics.md: Headline).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub enum CallQuality {
     /// Too little is known, mostly because nobody reported.
@@ -89,6 +92,7 @@ impl CallQuality {
 /// A page of the list of calls.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS), ts(optional_fields, rename = "AdminCallPage"))]
 #[serde(rename_all = "camelCase")]
 pub struct CallPage {
     /// The page.
@@ -100,6 +104,7 @@ pub struct CallPage {
 /// A call in a list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS), ts(optional_fields, rename = "AdminCall"))]
 #[serde(rename_all = "camelCase")]
 pub struct CallLine {
     /// The room.
@@ -144,6 +149,7 @@ pub struct CallLine {
 /// One call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS), ts(optional_fields, rename = "AdminCallDetails"))]
 #[serde(rename_all = "camelCase")]
 pub struct CallDetails {
     /// As in the list.
@@ -168,6 +174,7 @@ pub struct CallDetails {
 /// A stay of a participant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS), ts(optional_fields, rename = "AdminStay"))]
 #[serde(rename_all = "camelCase")]
 pub struct CallStay {
     /// Participant id.
@@ -192,6 +199,7 @@ pub struct CallStay {
 /// An uploaded session.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS), ts(optional_fields, rename = "AdminCallSession"))]
 #[serde(rename_all = "camelCase")]
 pub struct CallSession {
     /// What the reporter said of it, its times corrected.
@@ -207,6 +215,7 @@ pub struct CallSession {
 /// A stretch in which a participant was away, or nothing could be measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS), ts(optional_fields, rename = "AdminBreak"))]
 #[serde(rename_all = "camelCase")]
 pub struct CallBreak {
     /// Participant id of whom it concerns; of the one who came back, where the id changed.
@@ -230,6 +239,7 @@ pub struct CallBreak {
 /// Of how many participants there is a record: '3 of 4 reported'.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub struct Coverage {
     /// Participants who uploaded.
@@ -241,6 +251,7 @@ pub struct Coverage {
 /// Kind of a path between two peers: the less direct of both ends, and the transport.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub enum PathType {
     /// Not told.
@@ -299,6 +310,7 @@ impl PathType {
 /// Totals over a range.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub struct Totals {
     /// The range that was asked for, its ends moved outwards to full hours of UTC.
@@ -324,6 +336,7 @@ pub struct Totals {
 /// A part of the totals.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS), ts(optional_fields, rename = "TotalsGroup"))]
 #[serde(rename_all = "camelCase")]
 pub struct Group {
     /// Client version or kind of path.
@@ -340,6 +353,7 @@ pub struct Group {
 /// value.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub struct Figures {
     /// Minutes for which connections were measured, of all reporters and each of their peers.
@@ -359,6 +373,7 @@ pub struct Figures {
 /// Median and 95th percentile.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub struct Percentiles {
     /// Median.
@@ -374,6 +389,7 @@ pub struct Percentiles {
 /// A page of the audit log, the latest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub struct AuditPage {
     /// The page.
@@ -385,6 +401,7 @@ pub struct AuditPage {
 /// Something an admin, or the server on its own, did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub struct AuditLine {
     /// When.

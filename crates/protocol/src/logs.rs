@@ -45,6 +45,7 @@ pub struct LogBatch {
 /// One unbroken presence of the client in a call, as far as it is known when the batch is sent. The latest batch counts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LogSession {
     /// Made by the client at random: 8 to 64 letters, digits and hyphens.
@@ -82,6 +83,7 @@ pub struct LogSession {
 /// How long each step of set-up took, in milliseconds from 'join pressed' on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct LogSetup {
     /// Room entered over signaling.
@@ -359,4 +361,7 @@ pub mod bounds {
     pub const TEXT_BYTES: usize = 256;
     /// Longest event as JSON.
     pub const EVENT_BYTES: usize = 2048;
+    /// Most levels of arrays and objects in an event, itself among them: several times those of a client's. Parsers give up
+    /// at some depth, and what is taken has to be read again as a part of something larger.
+    pub const EVENT_DEPTH: usize = 16;
 }

@@ -7,7 +7,9 @@ use serde_json::Value;
 use sightline_protocol::{
     Change, ClientMessage, EndReason, ErrorCode, Hint, HostAction, HostRequest, IceCandidate, IceServer, LeaveReason,
     MediaState, MeetAction, MeetNews, Participant, PeopleAction, PeopleNews, Problem, Role, RoomCreated, RoomInfo,
-    RoomState, ServerMessage, UserId, VERSION, Waiting,
+    RoomList, RoomState, RoomWish, ServerMessage, TokenIssued, TokenWish, UserId, VERSION, Waiting,
+    account::{Credentials, SignedIn},
+    logs::{LogAccepted, LogBatch},
 };
 
 const PROTOCOL_MD: &str = include_str!("../../../PROTOCOL.md");
@@ -450,29 +452,54 @@ fn codes_and_reasons_from_a_newer_server_are_read_as_other() {
     assert_eq!(change, Change::Left { reason: LeaveReason::Other });
 }
 
+/// In the order of the enum.
+const CODES: [ErrorCode; 28] = [
+    ErrorCode::BadMessage,
+    ErrorCode::UnknownEvent,
+    ErrorCode::UnsupportedVersion,
+    ErrorCode::HelloFirst,
+    ErrorCode::UnknownRoom,
+    ErrorCode::RoomFull,
+    ErrorCode::NotInRoom,
+    ErrorCode::AlreadyInRoom,
+    ErrorCode::UnknownPeer,
+    ErrorCode::TooLarge,
+    ErrorCode::TooFast,
+    ErrorCode::ServerFull,
+    ErrorCode::ShuttingDown,
+    ErrorCode::Replaced,
+    ErrorCode::Unauthorized,
+    ErrorCode::Forbidden,
+    ErrorCode::PasswordNeeded,
+    ErrorCode::Locked,
+    ErrorCode::Denied,
+    ErrorCode::NotInvited,
+    ErrorCode::UnknownPerson,
+    ErrorCode::NameTaken,
+    ErrorCode::WrongPassword,
+    ErrorCode::NotFound,
+    ErrorCode::NotHere,
+    ErrorCode::Unavailable,
+    ErrorCode::Gone,
+    ErrorCode::Internal,
+];
+
 #[test]
 fn codes_have_the_same_text_everywhere() {
     let table = PROTOCOL_MD.split("### Error codes").nth(1).expect("the table of codes");
-    for code in [
-        ErrorCode::BadMessage,
-        ErrorCode::UnknownEvent,
-        ErrorCode::UnsupportedVersion,
-        ErrorCode::HelloFirst,
-        ErrorCode::UnknownRoom,
-        ErrorCode::RoomFull,
-        ErrorCode::NotInRoom,
-        ErrorCode::AlreadyInRoom,
-        ErrorCode::UnknownPeer,
-        ErrorCode::TooLarge,
-        ErrorCode::TooFast,
-        ErrorCode::ServerFull,
-        ErrorCode::ShuttingDown,
-        ErrorCode::Replaced,
-        ErrorCode::Internal,
-    ] {
+    for code in CODES {
         assert_eq!(serde_json::to_value(code).expect("json"), Value::from(code.as_str()));
         assert!(table.contains(&format!("| `{code}` |")), "PROTOCOL.md does not explain {code}");
     }
+    // All but `Other`, which is the last of the enum and is what a client takes a newer server's code for.
+    assert_eq!(CODES.map(|code| code as usize), std::array::from_fn(|nth| nth));
+    assert_eq!(CODES.len(), ErrorCode::Other as usize);
+    assert_eq!(table.lines().take_while(|line| !line.starts_with("## ")).filter(is_row).count(), CODES.len());
+}
+
+/// A row of the table that is about a code.
+fn is_row(line: &&str) -> bool {
+    line.starts_with("| `")
 }
 
 #[test]
@@ -487,11 +514,23 @@ fn the_protocol_page_shows_every_message_as_it_is() {
             "problem" => canonical::<Problem>(text),
             "room-created" => canonical::<RoomCreated>(text),
             "room-info" => canonical::<RoomInfo>(text),
+            "room-wish" => canonical::<RoomWish>(text),
+            "room-list" => canonical::<RoomList>(text),
+            "token-wish" => canonical::<TokenWish>(text),
+            "token-issued" => canonical::<TokenIssued>(text),
+            "credentials" => canonical::<Credentials>(text),
+            "signed-in" => canonical::<SignedIn>(text),
+            "log-batch" => canonical::<LogBatch>(text),
+            "log-accepted" => canonical::<LogAccepted>(text),
             other => panic!("a JSON block of unknown kind '{other}'"),
         }
         blocks.push((kind, value(text)));
     }
-    assert!(!PROTOCOL_MD.contains("```json\n"), "a JSON block does not say what it is, so it was not tested");
+    assert_eq!(
+        blocks.len(),
+        PROTOCOL_MD.matches("```json").count(),
+        "a JSON block does not say what it is, or is indented"
+    );
     let expected = client_messages().into_iter().map(|m| ("client", value(m.1)));
     let expected = expected.chain(server_messages().into_iter().map(|m| ("server", value(m.1))));
     for example in expected {

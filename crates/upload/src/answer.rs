@@ -1,7 +1,7 @@
 //! What an answer of the server means for what was sent.
 //!
-//! Invariant: a batch counts as taken only when the server says so under its id. What may be different next time is
-//! tried again; what cannot work is not.
+//! Invariant: a batch counts as taken, or as refused for good, only when the server itself says so: the one under the
+//! batch's id, the other by a code. What a proxy or a hotel's network says in its place may be different next time.
 
 use std::time::{Duration, SystemTime};
 
@@ -58,29 +58,34 @@ struct Problem {
     title: Option<String>,
     #[serde(default)]
     detail: Option<String>,
+    /// Each problem of a server of ours has one (PROTOCOL.md); of others hardly any.
+    #[serde(default)]
+    code: Option<String>,
 }
 
 /// Judges an answer to the batch of this id.
 pub(crate) fn judge(status: StatusCode, retry_after: Option<&str>, body: &[u8], id: &str, now: SystemTime) -> Answer {
     const KEPT: &str = "What was not sent stays in your own history.";
-    let said = said(body);
+    let problem: Problem = serde_json::from_slice(body).unwrap_or_default();
+    let is_ours = problem.code.is_some();
+    let said = said(problem);
     match status.as_u16() {
         200..=299 => match serde_json::from_slice::<LogAccepted>(body) {
             Ok(accepted) if accepted.id == id => Answer::Taken,
             // A page of a hotel's network, for example, that asks to log in.
             _ => Answer::none("something else answered in its place"),
         },
-        401 | 403 => Answer::Refused {
-            why: format!("The server does not accept this call's pass any more{said}; it has expired. {KEPT}"),
-        },
-        404 | 410 => Answer::Refused {
-            why: format!("The server does not know this call's room any more, or takes no records{said}. {KEPT}"),
-        },
         413 => Answer::TooLarge { why: format!("The server takes no batch of this size{said}. {KEPT}") },
         408 | 425 | 429 | 503 => Answer::Later {
             whole_server: true,
             wish: retry_after.and_then(|text| wish(text, now)),
             why: format!("The server is busy{said}. What is to be sent waits."),
+        },
+        // A proxy, for example, whose server is just being started again.
+        400..=499 if !is_ours => Answer::none(&format!("something else answered in its place: {status}")),
+        401 => Answer::Refused { why: format!("The server does not accept this call's pass any more{said}. {KEPT}") },
+        404 | 410 => Answer::Refused {
+            why: format!("The server does not know this call's room any more, or takes no records{said}. {KEPT}"),
         },
         400..=499 => Answer::Refused { why: format!("The server refused the record ({status}){said}. {KEPT}") },
         // The fault may lie in how the server deals with just this batch: others need not wait for it.
@@ -94,9 +99,8 @@ pub(crate) fn judge(status: StatusCode, retry_after: Option<&str>, body: &[u8], 
 }
 
 /// `: ...`, what the server has to say about it.
-fn said(body: &[u8]) -> String {
-    let Problem { title, detail } = serde_json::from_slice(body).unwrap_or_default();
-    let text = detail.or(title).unwrap_or_default();
+fn said(problem: Problem) -> String {
+    let text = problem.detail.or(problem.title).unwrap_or_default();
     let plain: String = text.trim().chars().filter(|c| !c.is_control()).take(DETAIL_CHARS).collect();
     if plain.is_empty() { plain } else { format!(": {}", plain.trim_end_matches('.')) }
 }
@@ -130,8 +134,12 @@ mod tests {
 
     #[test]
     fn what_cannot_work_is_refused_and_what_may_work_waits() {
-        for status in [400, 401, 403, 404, 405, 410, 415, 422] {
-            assert!(matches!(of(status, ""), Answer::Refused { .. }), "{status}");
+        for status in [400, 401, 403, 404, 405, 409, 410, 415, 422] {
+            assert!(matches!(of(status, r#"{"code":"forbidden"}"#), Answer::Refused { .. }), "{status}");
+            for of_others in ["", "<html>404</html>", r#"{"detail":"Log in first."}"#, "{\"code\":\"forb"] {
+                let answer = of(status, of_others);
+                assert!(matches!(answer, Answer::Later { whole_server: true, .. }), "{status} {of_others}: {answer:?}");
+            }
         }
         for status in [302, 408, 425, 429, 502, 503, 504] {
             assert!(matches!(of(status, ""), Answer::Later { whole_server: true, .. }), "{status}");
@@ -147,7 +155,8 @@ mod tests {
         let problem = r#"{"type":"about:blank","title":"No","status":422,"detail":"sample 3 has no end.\u0007\n","code":"bad-message"}"#;
         let Answer::Refused { why } = of(422, problem) else { panic!("refused") };
         assert!(why.contains("(422 Unprocessable Entity): sample 3 has no end. What was not sent"), "{why}");
-        let Answer::Refused { why } = of(422, &format!("{{\"detail\":\"{}\"}}", "é".repeat(100_000))) else {
+        let Answer::Refused { why } = of(422, &format!("{{\"code\":\"x\",\"detail\":\"{}\"}}", "é".repeat(100_000)))
+        else {
             panic!("refused")
         };
         assert!(why.chars().count() < 400);

@@ -31,6 +31,13 @@ pub struct WhatIsUploaded {
     pub example: Option<String>,
 }
 
+impl Default for WhatIsUploaded {
+    /// Every field, and no example.
+    fn default() -> Self {
+        Self { fields: FIELDS, example: None }
+    }
+}
+
 /// Tells what is uploaded: every field in words, and what would be sent.
 ///
 /// # Errors

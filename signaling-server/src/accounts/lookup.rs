@@ -24,17 +24,17 @@ impl Lookup {
         Self { accounts, own: None }
     }
 
-    /// What the accounts say about a message.
+    /// What the accounts say about a message; nothing about most.
     ///
     /// # Errors
     /// `unauthorized` for a hello with a token that is not good; or the database cannot be asked.
-    pub(crate) async fn known(&mut self, message: &ClientMessage) -> Result<Known, Refusal> {
+    pub(crate) async fn known(&mut self, message: &ClientMessage) -> Result<Option<Box<Known>>, Refusal> {
         match message {
             ClientMessage::Hello { account_token: Some(token), .. } => {
                 let (accounts, token) = (self.accounts.clone(), token.clone());
                 let device = blocking(move || accounts.device(&token, switch::now())).await?;
                 self.own = Some(device.account.id);
-                Ok(Known { device: Some(device), ..Known::default() })
+                Ok(Some(Box::new(Known { device: Some(device), ..Known::default() })))
             }
             ClientMessage::People(PeopleAction::Watch { names }) => {
                 if names.len() > MAX_WATCHED {
@@ -44,11 +44,11 @@ impl Lookup {
                 self.named(names.clone()).await
             }
             ClientMessage::People(PeopleAction::Ring { name, .. }) => self.named(vec![name.clone()]).await,
-            _ => Ok(Known::default()),
+            _ => Ok(None),
         }
     }
 
-    async fn named(&self, names: Vec<String>) -> Result<Known, Refusal> {
+    async fn named(&self, names: Vec<String>) -> Result<Option<Box<Known>>, Refusal> {
         let (accounts, own) = (self.accounts.clone(), self.own);
         blocking(move || {
             let found: Vec<Account> =
@@ -61,7 +61,7 @@ impl Lookup {
                     }
                 }
             }
-            Ok(Known { device: None, accounts: found, blocked })
+            Ok(Some(Box::new(Known { device: None, accounts: found, blocked })))
         })
         .await
     }

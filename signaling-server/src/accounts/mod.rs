@@ -210,6 +210,7 @@ impl Accounts {
     }
 
     /// How many passwords were hashed or tried, for the server's metrics.
+    #[cfg(test)]
     pub(crate) fn hashed(&self) -> u64 {
         self.0.passwords.hashed()
     }

@@ -103,6 +103,7 @@ impl Passwords {
     }
 
     /// How many hashes were computed, for whatever reason.
+    #[cfg(test)]
     pub(crate) fn hashed(&self) -> u64 {
         self.hashed.load(Ordering::Relaxed)
     }

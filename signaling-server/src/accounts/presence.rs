@@ -74,6 +74,7 @@ impl<D: Clone + Ord + Hash> Presence<D> {
     }
 
     /// How many accounts are here.
+    #[cfg(test)]
     pub(crate) fn count(&self) -> usize {
         self.here.len()
     }

@@ -49,15 +49,6 @@ impl fmt::Display for RingId {
     }
 }
 
-/// What happens to a call to somebody who is in a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum BusyPolicy {
-    /// It rings.
-    Ring,
-    /// The caller is told that the callee is busy.
-    Refuse,
-}
-
 /// How a call ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome<D> {
@@ -86,8 +77,6 @@ pub(crate) struct Request<D> {
     pub(crate) room: String,
     /// The callee's devices that are here.
     pub(crate) devices: Vec<D>,
-    /// Whether the callee is in a call.
-    pub(crate) in_call: bool,
     /// Whether the callee blocks the caller. Then nothing rings and nothing is missed, and the caller is told what it is
     /// told of those who are not here.
     pub(crate) blocked: bool,
@@ -154,7 +143,6 @@ struct Ring<D> {
 /// All calls that ring.
 #[derive(Debug)]
 pub(crate) struct Rings<D> {
-    busy: BusyPolicy,
     rings: HashMap<RingId, Ring<D>>,
     by_caller: HashMap<D, RingId>,
     by_callee: HashMap<AccountId, BTreeSet<RingId>>,
@@ -164,9 +152,8 @@ pub(crate) struct Rings<D> {
 }
 
 impl<D: Clone + Ord + Hash> Rings<D> {
-    pub(crate) fn new(busy: BusyPolicy, now: Now) -> Self {
+    pub(crate) fn new(now: Now) -> Self {
         Self {
-            busy,
             rings: HashMap::new(),
             by_caller: HashMap::new(),
             by_callee: HashMap::new(),
@@ -177,6 +164,7 @@ impl<D: Clone + Ord + Hash> Rings<D> {
     }
 
     /// How many calls ring.
+    #[cfg(test)]
     pub(crate) fn count(&self) -> usize {
         self.rings.len()
     }
@@ -203,10 +191,7 @@ impl<D: Clone + Ord + Hash> Rings<D> {
         }
         let call = RingId(self.next_id);
         self.next_id += 1;
-        let busy = match self.busy {
-            BusyPolicy::Ring => at_callee >= MAX_AT_ONE_ACCOUNT,
-            BusyPolicy::Refuse => request.in_call || at_callee > 0,
-        };
+        let busy = at_callee >= MAX_AT_ONE_ACCOUNT;
         let refused = if request.blocked || request.devices.is_empty() {
             Some(Outcome::Unavailable)
         } else {

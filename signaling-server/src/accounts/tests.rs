@@ -585,7 +585,7 @@ fn files_that_cannot_be_used_are_refused_in_words() {
     let empty = folder.path().join("empty");
     fs::write(&empty, "").expect("written");
     for path in [folder.path().join("missing"), folder.path().to_owned(), empty] {
-        let error = Accounts::open(Some(&path), now).err().expect("refused").to_string();
+        let error = Accounts::open(Some(&path), now).expect_err("refused").to_string();
         assert!(error.contains(&*path.to_string_lossy()) && error.contains(';'), "{error}");
     }
 }

@@ -9,14 +9,17 @@ use axum::{
 use serde::Deserialize;
 use sightline_protocol::{
     EndReason, ErrorCode, Refusal,
-    account::ReportLine,
+    account::{AdminWish, Me, ReportLine},
     admin::{AuditPage, CallDetails, CallFilter, CallPage, Totals},
     logs::LogBatch,
 };
 
-use super::{Doors, guard::Caller, problem::Refused};
+use super::{Doors, body::Body, guard::Caller, problem::Refused};
 use crate::{
-    record::{Deleted, RecordError, RecordReader},
+    accounts::AccountError,
+    hub::Effect,
+    record::{Deleted, RecordEntry, RecordError, RecordReader},
+    store::Entry,
     switch,
 };
 
@@ -112,6 +115,9 @@ pub(super) async fn delete(
     let who = caller.admin()?.to_owned();
     let records = doors.records()?;
     let now = switch::now();
+    // The record knows calls by their ids; a room that is there may be named by its code, too.
+    let named = room.clone();
+    let room = doors.switch.ask(move |hub, _, _| Ok(hub.id_of(&named))).await?.unwrap_or(room);
     let id = room.clone();
     // Where it is over already there is nothing to end.
     let ended = doors.switch.change(move |hub, now, out| hub.end_room_named(&id, EndReason::Admin, now, out)).await;
@@ -171,6 +177,82 @@ pub(super) async fn complaints(
         unix_ms: report.unix_ms,
     };
     Ok(Json(reports.into_iter().map(line).collect()))
+}
+
+/// Puts a report away that was seen to.
+pub(super) async fn put_away(
+    State(doors): State<Doors>,
+    caller: Caller,
+    Path(report): Path<i64>,
+) -> Result<StatusCode, Refused> {
+    let who = caller.admin()?.to_owned();
+    let accounts = doors.people.clone();
+    if !super::people::blocking(move || accounts.delete_report(report)).await? {
+        return Err(Refusal::new(ErrorCode::Gone, "This report was put away already.").into());
+    }
+    audit_of(&doors, who, "put-away-report", report.to_string(), None).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Makes an account an admin, or no admin any more.
+pub(super) async fn set_admin(
+    State(doors): State<Doors>,
+    caller: Caller,
+    Path(name): Path<String>,
+    Body(AdminWish { admin }): Body<AdminWish>,
+) -> Result<Json<Me>, Refused> {
+    let who = caller.admin()?.to_owned();
+    let accounts = doors.people.clone();
+    let account = super::people::blocking(move || accounts.set_admin(&name, admin)).await?;
+    let action = if admin { "make-admin" } else { "unmake-admin" };
+    audit_of(&doors, who, action, account.name.clone(), None).await?;
+    Ok(Json(Me { name: account.name, admin: account.admin }))
+}
+
+/// Deletes an account, whoever has it.
+pub(super) async fn delete_account(
+    State(doors): State<Doors>,
+    caller: Caller,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Refused> {
+    let who = caller.admin()?.to_owned();
+    let accounts = doors.people.clone();
+    let account = super::people::blocking(move || {
+        let account = accounts.find(&name)?.ok_or(AccountError::UnknownAccount)?;
+        accounts.remove(account.id)?;
+        Ok(account)
+    })
+    .await?;
+    let id = account.id;
+    doors
+        .switch
+        .ask(move |hub, _, out| {
+            hub.account_gone(id, out);
+            Ok(())
+        })
+        .await?;
+    audit_of(&doors, who, "delete-account", account.name, None).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Puts an action into the audit log; it is on disk when this returns.
+async fn audit_of(
+    doors: &Doors,
+    who: String,
+    action: &str,
+    what: String,
+    detail: Option<String>,
+) -> Result<(), Refused> {
+    let action = action.to_owned();
+    doors
+        .switch
+        .change(move |_, now, out| {
+            let entry = RecordEntry::Audit { unix_ms: now.unix_ms, who, action, what: Some(what), detail };
+            out.push(Effect::Store(Entry::Audit(entry)));
+            Ok(())
+        })
+        .await?;
+    Ok(())
 }
 
 /// Looks something up off the tasks that serve.

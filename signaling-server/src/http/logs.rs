@@ -30,7 +30,9 @@ pub(super) async fn upload(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<LogAccepted>, Refused> {
-    let records = doors.records()?;
+    // For good, unlike trouble with a database that there is: nobody is to try again.
+    let none = |refusal: Refusal| Refusal::new(ErrorCode::NotFound, refusal.message);
+    let records = doors.records().map_err(none)?;
     let packed = match headers.get(header::CONTENT_ENCODING).map(|value| value.as_bytes()) {
         None | Some(b"identity") => false,
         Some(b"gzip") => true,

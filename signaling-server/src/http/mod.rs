@@ -23,7 +23,7 @@ use axum::{
 };
 use sightline_protocol::{
     ErrorCode, Refusal, RoomCreated, RoomInfo, RoomList, RoomWish, TokenIssued, TokenWish,
-    account::{Credentials, Me, Named, Names, PasswordChange, PasswordProof, ReportLine, SignedIn},
+    account::{AdminWish, Credentials, Me, Named, Names, PasswordChange, PasswordProof, ReportLine, SignedIn},
     admin::{AuditPage, CallDetails, CallPage, Totals},
     logs::{LogAccepted, LogBatch, bounds},
 };
@@ -251,6 +251,18 @@ fn described() -> Router<Doors> {
             route("get", "/api/admin/reports", For::Admin, 200, "What people reported about random partners."),
             get(admin::complaints),
         )
+        .add::<Nothing, Nothing>(
+            route("delete", "/api/admin/reports/{report}", For::Admin, 204, "Puts a report away."),
+            delete(admin::put_away),
+        )
+        .add::<AdminWish, Me>(
+            route("post", "/api/admin/accounts/{name}", For::Admin, 200, "Makes an account an admin, or no admin."),
+            post(admin::set_admin),
+        )
+        .add::<Nothing, Nothing>(
+            route("delete", "/api/admin/accounts/{name}", For::Admin, 204, "Deletes an account."),
+            delete(admin::delete_account),
+        )
         .add::<Nothing, Text>(
             route("get", "/healthz", For::Everybody, 200, "That the server is there, for load balancers."),
             get(|| async { "ok" }),
@@ -301,7 +313,7 @@ async fn open_socket(
         .max_frame_size(READ_BYTES);
     Ok(upgrade.on_upgrade(move |socket| async move {
         let Doors { switch, frame } = doors;
-        connection::serve(socket, address, switch, frame.people, frame.limits).await;
+        connection::serve(socket, address, switch, frame.people, frame.limits, frame.metrics).await;
         drop(permit);
     }))
 }

@@ -10,7 +10,7 @@ use sightline_protocol::{
 
 use super::{
     ConnId, Effect, Farewell, Hub, Now, Seat,
-    room::{Presence, Waiter},
+    room::{Member, Presence, Waiter},
     send,
 };
 use crate::store::Entry;
@@ -79,8 +79,13 @@ impl Hub {
         out: &mut Vec<Effect>,
     ) -> Result<(), Refusal> {
         let Some(room) = self.rooms.get(code) else { return Ok(()) };
+        let is_here = |member: &Member| matches!(member.presence, Presence::Here(_));
         if user == host || room.member(user).is_none() {
             return Err(unknown_peer(user));
+        }
+        if !room.member(user).is_some_and(is_here) {
+            let message = "Who is to be the host has lost the connection at the moment. Wait until they are back.";
+            return Err(Refusal::new(ErrorCode::NotHere, message));
         }
         let terms = room.terms.clone();
         for (user, role) in [(user, Role::Host), (host, Role::Guest)] {

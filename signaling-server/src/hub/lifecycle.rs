@@ -299,9 +299,22 @@ impl Hub {
         }
     }
 
-    /// A wrong password counts as a wrong code.
-    pub(crate) fn wrong_password(&mut self, address: IpAddr, now: Now) {
-        self.guesses.take(address, now.at);
+    /// Somebody gave a password: a wrong one counts as a wrong code, and with too many a right one is refused, too.
+    pub(crate) fn password_given(&mut self, address: IpAddr, fits: bool, now: Now) -> Result<(), Refusal> {
+        if !self.guesses.has_one(address, now.at) {
+            let message = "Too many wrong passwords or codes from your address. Wait half a minute.";
+            return Err(Refusal::new(ErrorCode::TooFast, message));
+        }
+        if !fits {
+            self.guesses.take(address, now.at);
+            return Err(Refusal::new(ErrorCode::WrongPassword, "This is not the room's password. Try again."));
+        }
+        Ok(())
+    }
+
+    /// The id of the room with this code or id.
+    pub(crate) fn id_of(&self, name: &str) -> Option<String> {
+        self.known(name).and_then(|code| self.rooms.get(&code)).map(|room| room.terms.id.clone())
     }
 
     /// A token for a room. The password was looked at before.

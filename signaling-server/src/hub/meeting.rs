@@ -9,6 +9,7 @@ use sightline_protocol::{
 use super::{ConnId, Effect, Hub, MadeBy, NewRoom, Now, people::Deed, requests::checked_name, room::Member, send};
 use crate::{
     accounts::{Party, Person},
+    config::Accounts,
     pairing::Pair,
 };
 
@@ -88,6 +89,13 @@ impl Hub {
     fn enter_queue(&mut self, conn: ConnId, name: &str, now: Now, out: &mut Vec<Effect>) -> Result<(), Refusal> {
         let greeted = self.clients.get(&conn).and_then(|client| client.greeted.as_ref());
         let Some(greeted) = greeted else { return Ok(()) };
+        if greeted.calls_itself.is_some() {
+            return Err(Refusal::new(ErrorCode::HelloFirst, "Say hello first: without it one can only watch rooms."));
+        }
+        if self.config.accounts == Accounts::Required && greeted.account.is_none() {
+            let message = "This server is for those with an account. Sign in.";
+            return Err(Refusal::new(ErrorCode::Unauthorized, message));
+        }
         let (person, blocked) = match &greeted.account {
             Some(account) => (Person::Account(account.id), greeted.blocked.clone()),
             None => (Person::Guest(greeted.user.clone()), Default::default()),

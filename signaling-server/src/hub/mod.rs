@@ -28,11 +28,7 @@ use sightline_protocol::{
 };
 
 use crate::{
-    accounts::{
-        Account, AccountId, Person,
-        presence::Presence as Presences,
-        ring::{BusyPolicy, Rings},
-    },
+    accounts::{Account, AccountId, Person, presence::Presence as Presences, ring::Rings},
     auth::Keys,
     config::Config,
     limiter::ByAddress,
@@ -180,7 +176,7 @@ impl Hub {
             guesses: ByAddress::new(config.limits.guesses, now.at),
             creations: ByAddress::new(config.limits.creations, now.at),
             presence: Presences::default(),
-            rings: Rings::new(BusyPolicy::Ring, now),
+            rings: Rings::new(now),
             names: HashMap::new(),
             queue: Queue::default(),
             meetings: HashMap::new(),

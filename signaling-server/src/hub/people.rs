@@ -137,7 +137,6 @@ impl Hub {
                     callee: callee.id,
                     room: code.to_string(),
                     devices,
-                    in_call: false,
                     blocked: known.blocked.contains(&callee.id),
                 };
                 match self.rings.start(request, now, &mut told).map_err(refused)? {

@@ -520,7 +520,10 @@ fn not_in_room() -> Refusal {
 /// A name as it is shown: without space around it.
 pub(super) fn checked_name(name: &str) -> Result<String, Refusal> {
     let name = name.trim();
-    if name.is_empty() || name.chars().count() > limits::NAME_CHARS || name.chars().any(char::is_control) {
+    // What turns the direction of the text around it would let a name look like another, or like a part of the page.
+    let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let is_odd = |c: char| c.is_control() || turns(c);
+    if name.is_empty() || name.chars().count() > limits::NAME_CHARS || name.chars().any(is_odd) {
         let message = format!("A name has 1 to {} characters and no control characters.", limits::NAME_CHARS);
         return Err(Refusal::new(ErrorCode::BadMessage, message));
     }

@@ -266,6 +266,7 @@ impl<T: Clone + Eq + Hash> Queue<T> {
     }
 
     /// How many people were looked at in search of partners since the start.
+    #[cfg(test)]
     pub(crate) fn looks(&self) -> u64 {
         self.looks
     }

@@ -5,6 +5,7 @@
 
 use std::{fmt::Display, ops::RangeInclusive};
 
+use serde_json::Value;
 use sightline_protocol::logs::{LOG_SCHEMA, LogBatch, LogSession, LogSetup, LogStay, bounds};
 
 use super::{
@@ -118,6 +119,9 @@ fn all(batch: &LogBatch) -> Result<Times, String> {
         if length > bounds::EVENT_BYTES {
             return Err(format!("event has {length} bytes; at most {} are taken", bounds::EVENT_BYTES));
         }
+        if row.event.values().any(|value| !is_within(bounds::EVENT_DEPTH - 1, value)) {
+            return Err(format!("event has more than {} levels", bounds::EVENT_DEPTH));
+        }
         Ok(())
     })?;
     each("breaks", &batch.breaks, |row| {
@@ -128,6 +132,16 @@ fn all(batch: &LogBatch) -> Result<Times, String> {
         word("cause", Some(&row.cause))
     })?;
     Ok(times)
+}
+
+/// Whether a value has at most so many levels of arrays and objects.
+fn is_within(levels: usize, value: &Value) -> bool {
+    let mut parts: Box<dyn Iterator<Item = &Value>> = match value {
+        Value::Array(list) => Box::new(list.iter()),
+        Value::Object(map) => Box::new(map.values()),
+        _ => return true,
+    };
+    levels > 0 && parts.all(|part| is_within(levels - 1, part))
 }
 
 /// Looks at each row; a complaint says which one it is about.

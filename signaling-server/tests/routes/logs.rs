@@ -190,4 +190,10 @@ async fn without_a_database_there_is_no_record_and_that_is_said() {
         assert_eq!((answer.status, answer.problem().code), (503, ErrorCode::Unavailable), "{path}");
     }
     assert_eq!(server.ask("GET", "/rooms", Some(ADMIN), Value::Null).await.status, 200);
+    // Those who upload are told not to come again.
+    let room = server.room(Value::Null).await;
+    let ada = server.member(&room.code, None).await;
+    let body = serde_json::to_vec(&batch(&ada, "batch-one", 0..1)).expect("json");
+    let answer = server.send("POST", "/api/logs", Some(&ada.token), "", &body).await;
+    assert_eq!((answer.status, answer.problem().code), (404, ErrorCode::NotFound));
 }

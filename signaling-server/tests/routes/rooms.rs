@@ -151,6 +151,41 @@ async fn odd_bodies_are_refused_with_a_sentence() {
     assert_eq!(server.ask("GET", &format!("/rooms/{}", room.id), None, Value::Null).await.status, 200);
 }
 
+/// From the socket to the others, the list of rooms and the record.
+#[tokio::test]
+async fn names_of_all_scripts_stay_as_they_were_typed() {
+    let server = Running::start();
+    let room = server.room(Value::Null).await;
+    let mut ada = server.member(&room.code, None).await;
+    let names = ["👩‍👩‍👧‍👦 🦀", "עדה לאבלייס", "عمر الخيّام", "'); DROP TABLE stay; --"];
+    for name in names {
+        let mut other = server.named_member(&room.code, None, name).await;
+        other.say(json!({"event": "chat", "data": {"text": name}})).await;
+        loop {
+            match ada.hear().await {
+                ServerMessage::Chat { text, from, .. } => {
+                    break assert_eq!((text.as_str(), &from.0), (name, &other.id));
+                }
+                ServerMessage::Update { .. } => {}
+                message => panic!("{message:?}"),
+            }
+        }
+    }
+    let shown = |list: &Value| -> Vec<String> {
+        list.as_array().expect("a list").iter().filter_map(|one| one["name"].as_str().map(str::to_owned)).collect()
+    };
+    let live = server.ask("GET", "/rooms", Some(ADMIN), Value::Null).await.json();
+    assert_eq!(shown(&live["rooms"][0]["participants"])[1..], names);
+    // The list of calls finds each of them; the words are percent-encoded.
+    for name in names {
+        let text: String = name.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let page = server.ask("GET", &format!("/api/admin/calls?text={text}"), Some(ADMIN), Value::Null).await.json();
+        assert_eq!(page["total"], json!(1), "{name}");
+    }
+    let call = server.ask("GET", &format!("/api/admin/calls/{}", room.id), Some(ADMIN), Value::Null).await.json();
+    assert_eq!(shown(&call["stays"])[1..], names);
+}
+
 #[tokio::test]
 async fn rooms_their_passwords_and_tokens_outlast_a_restart() {
     let server = Running::start();
@@ -197,6 +232,27 @@ async fn the_server_describes_its_routes_and_its_state() {
     ] {
         assert!(document["paths"][path][method]["summary"].is_string(), "{method} {path}");
     }
+    // The protocol's page has each of them in its table, for people, and no other.
+    let page = include_str!("../../../PROTOCOL.md");
+    let table: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
+    let listed = |method: &str, path: &str| {
+        let route = format!("`{} {path}`", method.to_uppercase());
+        table.iter().any(|row| row.split('|').nth(1).is_some_and(|cell| cell.contains(&route)))
+    };
+    let paths = document["paths"].as_object().expect("paths");
+    let mut described = 0;
+    for (path, methods) in paths {
+        for method in methods.as_object().expect("methods").keys() {
+            assert!(listed(method, path), "PROTOCOL.md lacks {method} {path}");
+            described += 1;
+        }
+    }
+    let in_table = |row: &&str| -> usize {
+        let cell = row.split('|').nth(1).unwrap_or_default();
+        ["GET", "POST", "DELETE"].iter().map(|method| cell.matches(&format!("`{method} /")).count()).sum()
+    };
+    // Besides: the socket, the page of an invitation, the figures, and the description itself.
+    assert_eq!(table.iter().map(in_table).sum::<usize>(), described + 4);
     // Every reference leads somewhere.
     let text = document.to_string();
     for reference in text.split("\"$ref\":\"#").skip(1) {

@@ -122,11 +122,15 @@ impl Running {
 
     /// Somebody on a WebSocket in the room; gives it with its room token.
     pub(crate) async fn member(&self, code: &str, token: Option<&str>) -> Member {
+        self.named_member(code, token, "Ada").await
+    }
+
+    pub(crate) async fn named_member(&self, code: &str, token: Option<&str>, name: &str) -> Member {
         let (socket, _) =
             tokio_tungstenite::connect_async(format!("ws://{}/ws", self.address)).await.expect("a socket");
         let mut member = Member { socket, id: String::new(), token: String::new() };
         member.say(json!({"event": "hello", "data": {"version": 1}})).await;
-        member.say(json!({"event": "join", "data": {"roomId": code, "name": "Ada", "token": token}})).await;
+        member.say(json!({"event": "join", "data": {"roomId": code, "name": name, "token": token}})).await;
         loop {
             match member.hear().await {
                 ServerMessage::Join { user_id, token, .. } => {

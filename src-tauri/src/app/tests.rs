@@ -11,6 +11,9 @@ use crate::history::testing::{START_MS, record};
 use crate::ipc::{CallPhase, ChatLine, Connection};
 use crate::testing::Notes;
 
+mod people;
+mod sharing;
+
 struct Stage {
     _dir: tempfile::TempDir,
     app: Arc<App>,
@@ -49,7 +52,12 @@ impl SinkFactory for Eyes {
 /// A second participant, and what it sees.
 async fn guest(invitation: &Invitation) -> (Call, mpsc::Receiver<CallEvent>, Arc<LatestFrame>) {
     let seen = Arc::new(LatestFrame::new());
-    let config = CallConfig {
+    let (call, events) = Call::join(guest_config(invitation, seen.clone())).await.unwrap();
+    (call, events, seen)
+}
+
+fn guest_config(invitation: &Invitation, seen: Arc<LatestFrame>) -> CallConfig {
+    CallConfig {
         server: invitation.server.clone(),
         code: invitation.code.clone(),
         name: "Ben".into(),
@@ -61,12 +69,10 @@ async fn guest(invitation: &Invitation) -> (Call, mpsc::Receiver<CallEvent>, Arc
         audio_settings: AudioSettings::default(),
         speaker: Speaker::None,
         entry: Entry::default(),
-        sinks: Arc::new(Eyes(seen.clone())),
+        sinks: Arc::new(Eyes(seen)),
         on_captured: None,
         link: LinkOptions::default(),
-    };
-    let (call, events) = Call::join(config).await.unwrap();
-    (call, events, seen)
+    }
 }
 
 fn state_where(wanted: impl Fn(&CallState) -> bool) -> impl Fn(&PageEvent) -> bool {

@@ -25,7 +25,7 @@ impl RoomModel {
     /// Takes in what the call tells of the room.
     pub(super) fn event(&mut self, news: &RoomNews, now_ms: i64) {
         match news {
-            RoomNews::State { state, seconds_left } => {
+            RoomNews::State { state, seconds_left, token: _ } => {
                 let before = self.state.replace((**state).clone());
                 self.ends_soon |= seconds_left.is_some();
                 if before.is_some_and(|before| before.role != state.role) {
@@ -101,7 +101,7 @@ mod tests {
             waiting: vec![],
             observers: vec![],
         };
-        RoomNews::State { state: Box::new(state), seconds_left: None }
+        RoomNews::State { state: Box::new(state), seconds_left: None, token: None }
     }
 
     fn peer(id: &str) -> PeerInfo {
@@ -143,8 +143,8 @@ mod tests {
     fn a_warning_of_the_end_stays() {
         let mut room = RoomModel::default();
         let RoomNews::State { state, .. } = state(Role::Guest) else { unreachable!() };
-        room.event(&RoomNews::State { state: state.clone(), seconds_left: Some(60) }, 0);
-        room.event(&RoomNews::State { state, seconds_left: None }, 1);
+        room.event(&RoomNews::State { state: state.clone(), seconds_left: Some(60), token: None }, 0);
+        room.event(&RoomNews::State { state, seconds_left: None, token: None }, 1);
         let shown = room.shown(1).unwrap();
         assert_eq!((shown.ends_soon, shown.ends_ms), (true, Some(9)));
     }

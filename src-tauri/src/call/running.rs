@@ -27,6 +27,7 @@ use crate::frames::{OWN_TILE, Tiles};
 use crate::ipc::{
     Answer, CallPhase, CallState, ChatLine, DeviceKind, ErrorCode, IpcError, Page, PageEvent, SpeakingLevels,
 };
+use crate::sharing::Sharer;
 use crate::words;
 
 /// What a person presses in a moment, many times over.
@@ -45,8 +46,11 @@ pub(crate) struct Plan {
     pub(crate) equipment: Equipment,
     pub(crate) video: VideoSettings,
     pub(crate) history: PathBuf,
+    pub(crate) sharer: Arc<Sharer>,
     /// For the room, where we have one.
     pub(crate) token: Option<String>,
+    /// A door in front of the room is shown; a random partner has none, but comes in at the same time.
+    pub(crate) has_door: bool,
 }
 
 /// What the user asks of a call.
@@ -64,8 +68,8 @@ pub(crate) enum Order {
     Host(HostAction),
     /// 'It is bad now'.
     Mark,
-    /// Leave; answered when the record is complete.
-    Leave(oneshot::Sender<()>),
+    /// Leave; answered when the record is complete. With a sentence, it is shown as the reason.
+    Leave(oneshot::Sender<()>, Option<String>),
 }
 
 /// A call's handle.
@@ -113,8 +117,13 @@ impl Running {
 
     /// Leaves; the record is complete afterwards.
     pub(crate) async fn leave(self) {
+        self.leave_because(None).await;
+    }
+
+    /// Leaves, and shows a sentence that says why.
+    pub(crate) async fn leave_because(self, why: Option<String>) {
         let (done, is_done) = oneshot::channel();
-        if self.orders.send(Order::Leave(done)).await.is_ok() {
+        if self.orders.send(Order::Leave(done, why)).await.is_ok() {
             // A task that broke has dropped the sender.
             is_done.await.ok();
         }
@@ -133,15 +142,18 @@ pub(crate) async fn join(plan: Plan, tiles: Arc<Tiles>, page: Arc<dyn Page>, giv
     page.tell(PageEvent::Call(Box::new(model.state(&Default::default(), unix_ms()))));
     let sinks = Arc::new(Sinks::new(tiles.clone()));
     let on_waiting = {
-        let (beginning, page) = (plan.beginning.clone(), page.clone());
+        let (beginning, page, has_door) = (plan.beginning.clone(), page.clone(), plan.has_door);
         Box::new(move |_: &str| {
+            if !has_door {
+                return;
+            }
             let mut model = Model::new(beginning.clone());
             model.waits();
             page.tell(PageEvent::Call(Box::new(model.state(&Default::default(), unix_ms()))));
         })
     };
     let config = CallConfig { on_waiting: Some(on_waiting), ..config(&plan, sinks.clone()) };
-    let joining = async { tokio::join!(Call::join(config), Record::open(plan.history.clone())) };
+    let joining = async { tokio::join!(Call::join(config), Record::open(plan.history.clone(), plan.sharer.clone())) };
     let (entered, record) = tokio::select! {
         joined = joining => joined,
         () = given_up.notified() => {
@@ -177,6 +189,7 @@ pub(crate) async fn join(plan: Plan, tiles: Arc<Tiles>, page: Arc<dyn Page>, giv
         told: None,
         levels: SpeakingLevels::default(),
         asked: BTreeMap::new(),
+        why: None,
     };
     let task = tokio::spawn(owner.run(call, events, order_rx));
     Ok(Running { server: plan.server, orders, shown, task })
@@ -214,6 +227,8 @@ struct Owner {
     levels: SpeakingLevels,
     /// What the peers were told of their tiles.
     asked: BTreeMap<String, Asked>,
+    /// Why the call is left, where it is not the user's wish.
+    why: Option<String>,
 }
 
 impl Owner {
@@ -242,8 +257,9 @@ impl Owner {
                     None => break,
                 },
                 order = orders.recv() => match order {
-                    Some(Order::Leave(done)) => {
+                    Some(Order::Leave(done, why)) => {
                         leaver = Some(done);
+                        self.why = why;
                         break;
                     }
                     Some(order) => self.obey(&call, order),
@@ -274,7 +290,7 @@ impl Owner {
             Order::Chat(text) => call.chat(&text),
             Order::Host(action) => call.host(action),
             Order::Mark => call.mark(),
-            Order::Leave(_) => {}
+            Order::Leave(..) => {}
         }
     }
 
@@ -354,6 +370,9 @@ impl Owner {
         self.tiles.clear();
         // Twice changes nothing; once is needed where the last event was lost.
         self.model.event(&CallEvent::Ended { reason: summary.reason }, unix_ms());
+        if let Some(why) = self.why.take() {
+            self.model.failed("unanswered", &why);
+        }
         self.tell();
     }
 

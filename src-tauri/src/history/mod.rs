@@ -13,7 +13,7 @@ use sightline_history::{CallFilter, CallId, History, HistoryError, Rated, StayId
 use sightline_quality::{Class, EventKind};
 
 pub(crate) use export::{Written, export, write_new};
-pub(crate) use table::table;
+pub(crate) use table::{rows, table};
 
 use crate::ipc::{
     Answer, BreakLine, CallDetail, CallLine, ErrorCode, EventLine, FindingLine, HeadlineLine, HistoryFilter, IpcError,

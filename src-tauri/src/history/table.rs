@@ -2,9 +2,10 @@
 //!
 //! Invariant: numbers stand as the file has them, in its units, unrounded; what is NULL there is null here.
 
+use std::ops::Range;
 use std::path::Path;
 
-use sightline_history::CallId;
+use sightline_history::{CallId, History};
 use sightline_quality::{Metric, PerMetric, ProcessMetric, Span, Spread, Unit};
 
 use super::open_existing;
@@ -19,10 +20,13 @@ const MOMENT: &str = "Unix ms";
 
 /// The table of a stretch of a call, by time.
 pub(crate) fn table(path: &Path, id: i64, from_ms: i64, to_ms: i64) -> Answer<HistoryTable> {
-    let history = open_existing(path)?;
-    let range = from_ms..to_ms;
+    rows(&open_existing(path)?, CallId(id), from_ms..to_ms)
+}
+
+/// The same of a history that is open.
+pub(crate) fn rows(history: &History, call: CallId, range: Range<i64>) -> Answer<HistoryTable> {
     let mut rows: Vec<(i64, Vec<Cell>)> = Vec::new();
-    for session in history.sessions(CallId(id))? {
+    for session in history.sessions(call)? {
         let stays = history.stays(session.id)?;
         for track in history.tracks(session.id)? {
             let name = stays.iter().find(|stay| stay.id == track.stay).and_then(|stay| stay.name.clone());

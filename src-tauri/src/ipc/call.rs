@@ -254,7 +254,7 @@ pub(crate) struct LimitLine {
 /// How a call ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub(crate) struct Ended {
-    /// `left`, `replaced`, `connection-lost` or `media-failed`.
+    /// `left`, `replaced`, `connection-lost`, `media-failed`, or `unanswered` where nobody took our call.
     pub(crate) reason: String,
     /// For people.
     pub(crate) sentence: String,

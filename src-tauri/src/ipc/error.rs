@@ -31,6 +31,12 @@ pub(crate) enum ErrorCode {
     File,
     /// There is nothing of that name or id.
     NotFound,
+    /// Nobody is signed in, or not any more; name and password do not fit.
+    Unauthorized,
+    /// Whoever is signed in may not do this.
+    Forbidden,
+    /// It was deleted before.
+    Gone,
     /// A defect of the app.
     Internal,
 }

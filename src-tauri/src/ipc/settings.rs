@@ -25,7 +25,7 @@ pub(crate) struct Settings {
     pub(crate) data_saver: bool,
     /// Days for which calls stay in the history; 0 is for ever.
     pub(crate) keep_days: u32,
-    /// Sends samples to the server.
+    /// Shares the record of each call with the server that it goes through.
     pub(crate) share_samples: bool,
     /// Light or dark.
     pub(crate) theme: Theme,

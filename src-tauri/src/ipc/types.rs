@@ -2,6 +2,12 @@
 
 use std::path::Path;
 
+use sightline_protocol::account::ReportLine;
+use sightline_protocol::admin::{
+    AuditLine, AuditPage, CallBreak, CallDetails, CallFilter, CallPage, CallQuality, CallSession, CallSort, CallStay,
+    Coverage, Figures, Group, PathType, Percentiles, Totals,
+};
+use sightline_protocol::logs::{LogSession, LogSetup};
 use ts_rs::{Config, TS};
 
 use super::*;
@@ -32,6 +38,8 @@ fn declarations() -> String {
         Theme,
         Language,
         Settings,
+        Sharing,
+        SharedField,
         Boot,
         RunningCall,
         FramesAddress,
@@ -78,6 +86,41 @@ fn declarations() -> String {
         ChartReading,
         WrittenFile,
         ExportFormat,
+        PeopleState,
+        Contact,
+        MissedCall,
+        IncomingCall,
+        OutgoingCall,
+        MeetPhase,
+        MeetState,
+        EnteredCall,
+        Said,
+        AdminKey,
+        AdminSession,
+        AdminRoom,
+        AdminMember,
+        AdminPerson,
+        AdminCharts,
+        CallSort,
+        CallQuality,
+        CallFilter,
+        CallPage,
+        sightline_protocol::admin::CallLine,
+        CallDetails,
+        CallStay,
+        CallSession,
+        LogSession,
+        LogSetup,
+        CallBreak,
+        Coverage,
+        PathType,
+        Totals,
+        Group,
+        Figures,
+        Percentiles,
+        AuditPage,
+        AuditLine,
+        ReportLine,
     );
     text
 }

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use sightline_call::link::RemoteTrack;
-use sightline_call::{Call, CallConfig, CallEvent, Entry, LinkOptions, PeerInfo, SinkFactory};
+use sightline_call::{Call, CallConfig, CallEvent, Entry, LinkOptions, PeerInfo, RoomNews, SinkFactory};
 use sightline_media::audio::{AudioSettings, AudioSink, AudioSource, Speaker};
 use sightline_media::video::{LatestFrame, VideoSettings, VideoSink, VideoSource, read_frame_counter};
+use sightline_protocol::Role;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -28,6 +29,12 @@ struct Heard {
     media: Option<(bool, bool)>,
     peers: usize,
     snapshots: u32,
+    /// Some peer is known to be a host.
+    knows_host: bool,
+    /// Who asked to mute.
+    asked_to_mute: Option<String>,
+    /// Why the call ended.
+    ended: Option<&'static str>,
 }
 
 /// The guest.
@@ -134,6 +141,21 @@ impl Guest {
         self.hears_that("the call lasts", |heard| heard.snapshots >= MEASURED_SECONDS).await
     }
 
+    /// Waits until the guest knows that somebody else is the host.
+    pub(crate) async fn knows_host(&self) -> Result<()> {
+        self.hears_that("the guest knows the host", |heard| heard.knows_host).await
+    }
+
+    /// Waits until a host of this name has asked to mute.
+    pub(crate) async fn is_asked_to_mute(&self, by: &str) -> Result<()> {
+        self.hears_that("the guest is asked to mute", |heard| heard.asked_to_mute.as_deref() == Some(by)).await
+    }
+
+    /// Waits until the call has ended for this reason.
+    pub(crate) async fn is_over(&self, reason: &str) -> Result<()> {
+        self.hears_that(&format!("the guest's call ends: {reason}"), |heard| heard.ended == Some(reason)).await
+    }
+
     /// Waits until the app has left.
     pub(crate) async fn is_alone(&self) -> Result<()> {
         self.hears_that("the app leaves", |heard| heard.peers == 0).await
@@ -162,6 +184,9 @@ impl Heard {
             CallEvent::PeerJoined(_) => self.peers += 1,
             CallEvent::PeerLeft { .. } => self.peers -= 1,
             CallEvent::Snapshot(_) => self.snapshots += 1,
+            CallEvent::Room(RoomNews::Role { role: Role::Host, .. }) => self.knows_host = true,
+            CallEvent::Room(RoomNews::AskedToMute { by }) => self.asked_to_mute = Some(by.clone()),
+            CallEvent::Ended { reason } => self.ended = Some(reason.as_str()),
             _ => {}
         }
     }

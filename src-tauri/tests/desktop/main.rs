@@ -7,6 +7,7 @@
 mod guest;
 #[expect(dead_code, reason = "the bench uses the rest of it")]
 mod holdings;
+mod host;
 #[expect(dead_code, reason = "the bench uses the rest of it")]
 mod page;
 mod processes;
@@ -135,7 +136,7 @@ fn is_same(cell: &Value, value: Option<f64>) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn desktop_app_takes_the_link_of_a_second_start() -> Result<()> {
     let page = Page::open("Ada").await?;
-    let invitation = page.invoke("startCall", json!({})).await?;
+    let invitation = page.invoke("startCall", json!({ "plan": {} })).await?;
     let link = invitation["link"].as_str().context("a link")?;
     let code = invitation["code"].as_str().context("a code")?;
     page.second_start(link).await?;

@@ -53,6 +53,15 @@ pub async fn find_room(server: &str, code: &str) -> Result<RoomInfo, CallError> 
     })
 }
 
+/// The address of a server as others than this crate ask its routes: `http://host:port` or `https://host:port`, with the
+/// path that it has behind a proxy.
+///
+/// # Errors
+/// It is no server's address.
+pub fn http_address(server: &str) -> Result<String, CallError> {
+    Ok(ServerUrl::parse(server)?.http())
+}
+
 /// The routes of a server, asked one at a time.
 #[derive(Debug, Clone)]
 pub struct Api {

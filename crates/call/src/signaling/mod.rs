@@ -5,6 +5,7 @@
 //! meanwhile waits in a bounded outbox.
 
 mod http;
+mod lounge;
 mod outbox;
 mod probe;
 mod socket;
@@ -21,7 +22,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, sleep_until, timeout};
 
-pub use http::{Api, create_room, find_room};
+pub use http::{Api, create_room, find_room, http_address};
+pub use lounge::{Lounge, LoungeEvent};
 use outbox::Outbox;
 pub(crate) use probe::greet;
 pub(crate) use socket::Entered;

@@ -8,23 +8,23 @@ use tokio_tungstenite::tungstenite::Message;
 use super::*;
 
 /// One accepted client of the scripted server.
-struct Served {
+pub(super) struct Served {
     socket: WebSocketStream<tokio::net::TcpStream>,
 }
 
 impl Served {
-    async fn accept(listener: &TcpListener) -> Self {
+    pub(super) async fn accept(listener: &TcpListener) -> Self {
         let (stream, _) = listener.accept().await.expect("a client");
         Self { socket: tokio_tungstenite::accept_async(stream).await.expect("a WebSocket") }
     }
 
-    async fn expect(&mut self) -> ClientMessage {
+    pub(super) async fn expect(&mut self) -> ClientMessage {
         use futures_util::StreamExt;
         let message = timeout(PATIENCE, self.socket.next()).await.expect("in time").expect("open").expect("whole");
         ClientMessage::parse(message.to_text().expect("text")).expect("of the protocol")
     }
 
-    async fn say(&mut self, message: ServerMessage) {
+    pub(super) async fn say(&mut self, message: ServerMessage) {
         use futures_util::SinkExt;
         self.socket.send(Message::text(message.to_json())).await.expect("sent");
     }
@@ -53,14 +53,14 @@ impl Served {
         .await;
     }
 
-    async fn refuse(&mut self, code: ErrorCode) {
+    pub(super) async fn refuse(&mut self, code: ErrorCode) {
         self.say(ServerMessage::Error { code, message: "No.".into() }).await;
     }
 }
 
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
-async fn listen() -> (TcpListener, String) {
+pub(super) async fn listen() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("ws://{}", listener.local_addr().expect("bound"));
     (listener, url)

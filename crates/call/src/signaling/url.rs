@@ -64,6 +64,11 @@ impl ServerUrl {
         format!("{}{}", self.authority, self.prefix)
     }
 
+    /// The same server over HTTP, `http://host:port` or `https://host:port`, with the path.
+    pub(crate) fn http(&self) -> String {
+        format!("{}://{}", if self.secure { "https" } else { "http" }, self.place())
+    }
+
     /// Value of the `Host` header.
     pub(crate) fn authority(&self) -> &str {
         &self.authority
@@ -113,6 +118,17 @@ mod tests {
         ] {
             let url = ServerUrl::parse(text).expect(text);
             assert_eq!((url.websocket().as_str(), url.port, url.secure), (websocket, port, true));
+        }
+    }
+
+    #[test]
+    fn the_routes_are_at_the_same_place_over_http() {
+        for (text, http) in [
+            ("calls.example:7788/ws", "http://calls.example:7788"),
+            ("ws://[::1]:7788", "http://[::1]:7788"),
+            ("wss://calls.example/sightline/ws", "https://calls.example/sightline"),
+        ] {
+            assert_eq!(ServerUrl::parse(text).expect(text).http(), http);
         }
     }
 

@@ -92,6 +92,14 @@ async fn call(first: First, loss: f64) -> Result<()> {
     sightline.records_more("Chromium-2.y4m", 5).await?;
     both_ways(&page, &sightline, &link.id).await?;
 
+    // Chromium measures a round trip with a report of ours that answers one of its own, of which sound has one in five
+    // seconds; on a bad path one of the two may be lost.
+    until("Chromium has a round trip by our reports of sound and pictures", async || {
+        let stats = page.stats(&link.id).await?;
+        let measured = |kind| stats.sum("remote-inbound-rtp", kind, "roundTripTimeMeasurements") > 0.0;
+        Ok((measured("audio") && measured("video")).then_some(()))
+    })
+    .await?;
     let (stats, state) = (page.stats(&link.id).await?, page.state().await?);
     page.leave().await?;
     let report = sightline.end().await?;
@@ -177,11 +185,6 @@ fn played(stats: &Stats) {
     let (samples, concealed) = (audio("totalSamplesReceived"), audio("concealedSamples"));
     assert!(concealed < 0.2 * samples, "{concealed} samples concealed of {samples}");
     assert!(audio("totalAudioEnergy") > 0.0, "silence");
-    // Our receiver reports: without them there is no round trip.
-    for kind in ["audio", "video"] {
-        let measurements = stats.sum("remote-inbound-rtp", kind, "roundTripTimeMeasurements");
-        assert!(measurements > 0.0, "no round trip of {kind} was measured by our reports");
-    }
 }
 
 /// What our side says of the call.

@@ -106,7 +106,7 @@ impl Outbox {
             // Marks and rows as of one moment.
             let reading = self.connection.transaction()?;
             let Some(upload) = upload::due(&reading, now_ms)? else {
-                return Ok(upload::next_try_ms(&reading)?.map_or(Next::Nothing, Next::At));
+                return Ok(upload::next_due_ms(&reading, now_ms)?.map_or(Next::Nothing, Next::At));
             };
             let ended = session::get(&reading, upload.session)?.ended_ms.is_some();
             let made = make_within_bounds(&reading, &upload, now_ms, rows(&upload.share.endpoint))?;

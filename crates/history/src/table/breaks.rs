@@ -67,6 +67,15 @@ pub(crate) fn insert(connection: &Connection, session: SessionId, gap: &Gap) -> 
     Ok(())
 }
 
+/// Stores a break as it was told.
+pub(crate) fn insert_told(connection: &Connection, told: &Break) -> rusqlite::Result<()> {
+    let Break { session, stay, start_ms, end_ms, cause } = told;
+    connection
+        .prepare_cached("INSERT INTO break (session_id, stay_id, start_ms, end_ms, cause) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute(params![session, stay, start_ms, end_ms, cause])?;
+    Ok(())
+}
+
 /// Ends what is open of a stay, or of this client.
 pub(crate) fn end(
     connection: &Connection,

@@ -35,6 +35,17 @@ pub(crate) fn insert(
     kind: &EventKind,
 ) -> rusqlite::Result<()> {
     let detail = serde_json::to_value(kind).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    insert_detail(connection, session, stay, unix_ms, &detail)
+}
+
+/// Stores an event as it was told, also one that this program does not know.
+pub(crate) fn insert_detail(
+    connection: &Connection,
+    session: SessionId,
+    stay: Option<StayId>,
+    unix_ms: i64,
+    detail: &serde_json::Value,
+) -> rusqlite::Result<()> {
     let tag = detail.get("kind").and_then(serde_json::Value::as_str).unwrap_or_default();
     connection
         .prepare_cached("INSERT INTO event (session_id, stay_id, unix_ms, kind, detail) VALUES (?1, ?2, ?3, ?4, ?5)")?

@@ -74,6 +74,18 @@ pub(crate) fn join(
     Ok(StayId(connection.last_insert_rowid()))
 }
 
+/// Stores a stay as it was told; its id is a new one.
+pub(crate) fn insert(connection: &Connection, told: &Stay) -> rusqlite::Result<StayId> {
+    connection
+        .prepare_cached(
+            "INSERT INTO stay (session_id, peer, name, joined_ms, left_ms, leave_reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![told.session, told.peer, told.name, told.joined_ms, told.left_ms, told.leave_reason])?;
+    let id = StayId(connection.last_insert_rowid());
+    set_setup(connection, id, &told.setup)?;
+    Ok(id)
+}
+
 /// The newest stay of a peer. What concerns a peer that nobody announced begins one: no row is dropped for that.
 pub(crate) fn newest(
     connection: &Connection,

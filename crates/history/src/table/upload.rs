@@ -100,16 +100,19 @@ pub(crate) fn insert(connection: &Connection, session: SessionId, share: &Share)
 /// A time that is further off than this is no time that was set: the clock was.
 const FURTHEST_MS: i64 = 3_600_000;
 
-/// One that is due: those with the fewest failures first. A session that has ended is due at once. No server is asked
-/// before the time that it named itself.
+/// When an open upload is due: at the time that was set, or at once where its session has ended and nothing went wrong
+/// since; but no server is asked before the time that it named itself, for whichever session it did.
+const DUE_MS: &str = "max(
+    CASE WHEN upload.next_try_ms > :furthest OR (ended_ms IS NOT NULL AND upload.tries = 0) THEN 0
+        ELSE upload.next_try_ms END,
+    (SELECT max(CASE WHEN other.not_before_ms > :furthest THEN 0 ELSE other.not_before_ms END)
+        FROM upload AS other WHERE other.state = 'open' AND other.endpoint = upload.endpoint))";
+
+/// One that is due: those with the fewest failures first.
 pub(crate) fn due(connection: &Connection, now_ms: i64) -> rusqlite::Result<Option<Upload>> {
     let sql = format!(
         "SELECT {COLUMNS} FROM upload JOIN session ON session.id = session_id
-         WHERE state = 'open'
-            AND (next_try_ms <= :now OR next_try_ms > :furthest OR (ended_ms IS NOT NULL AND tries = 0))
-            AND NOT EXISTS (SELECT 1 FROM upload AS other WHERE other.state = 'open' AND other.endpoint = upload.endpoint
-                AND other.not_before_ms > :now AND other.not_before_ms <= :furthest)
-         ORDER BY tries, next_try_ms, session_id LIMIT 1"
+         WHERE state = 'open' AND {DUE_MS} <= :now ORDER BY tries, next_try_ms, session_id LIMIT 1"
     );
     connection
         .prepare_cached(&sql)?
@@ -118,10 +121,11 @@ pub(crate) fn due(connection: &Connection, now_ms: i64) -> rusqlite::Result<Opti
 }
 
 /// When the next one is due; `None` where nothing waits.
-pub(crate) fn next_try_ms(connection: &Connection) -> rusqlite::Result<Option<i64>> {
+pub(crate) fn next_due_ms(connection: &Connection, now_ms: i64) -> rusqlite::Result<Option<i64>> {
+    let sql = format!("SELECT min({DUE_MS}) FROM upload JOIN session ON session.id = session_id WHERE state = 'open'");
     connection
-        .prepare_cached("SELECT min(max(next_try_ms, not_before_ms)) FROM upload WHERE state = 'open'")?
-        .query_row([], |row| row.get(0))
+        .prepare_cached(&sql)?
+        .query_row(named_params! { ":furthest": now_ms.saturating_add(FURTHEST_MS) }, |row| row.get(0))
 }
 
 /// All that wait.

@@ -8,6 +8,7 @@ mod creation;
 mod export;
 mod find;
 mod findings;
+mod import;
 mod nulls;
 mod outbox;
 mod refusal;

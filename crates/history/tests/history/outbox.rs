@@ -25,7 +25,7 @@ fn at(second: i64, peer: Option<&str>, kind: EventKind) -> Event {
 }
 
 /// A minute and a half in which every table gets rows.
-fn record(recorder: &Recorder, seconds: std::ops::RangeInclusive<u64>) {
+pub(crate) fn record(recorder: &Recorder, seconds: std::ops::RangeInclusive<u64>) {
     let clock = Clock::new(START_MS);
     for second in seconds {
         recorder.snapshot(&clock.full(second));
@@ -41,7 +41,7 @@ fn record(recorder: &Recorder, seconds: std::ops::RangeInclusive<u64>) {
     }
 }
 
-fn shared(place: &Place, code: &str) -> Recorder {
+pub(crate) fn shared(place: &Place, code: &str) -> Recorder {
     let recorder = place.recorder();
     recorder.start_shared_session(start(code, START_MS), share()).unwrap();
     recorder.peer("ada", "Ada", START_MS);
@@ -124,6 +124,16 @@ fn drain(outbox: &mut Outbox, server: &mut Server, rows: usize, now_ms: i64) -> 
         let again = if batch.more { now_ms } else { now_ms + 30_000 };
         outbox.acknowledge(&batch, now_ms, again).unwrap();
         batches += 1;
+    }
+    batches
+}
+
+/// All batches of what is shared, of so many rows of each kind.
+pub(crate) fn batches_of(place: &Place, rows: usize) -> Vec<LogBatch> {
+    let (mut outbox, mut batches) = (outbox(place), Vec::new());
+    while let Some(next) = next(&mut outbox, START_MS + batches.len() as i64, rows) {
+        outbox.acknowledge(&next, START_MS, START_MS).unwrap();
+        batches.push(next.batch);
     }
     batches
 }
@@ -339,6 +349,23 @@ fn failures_wait_their_time_and_a_refusal_waits_for_another_token() {
     assert_eq!(standing.last_error.as_deref(), Some("Expired."));
     assert!(renew_token(&place.path, session, "another").unwrap());
     assert_eq!(next(&mut outbox, now + 900_000, ROWS).expect("tried again").share.token, "another");
+}
+
+/// Asked at once, the uploader would have looked fifty times a second until then.
+#[test]
+fn a_session_that_begins_while_its_server_wants_to_be_left_alone_is_due_after_that() {
+    let place = Place::new();
+    shared(&place, "c").finish("left", START_MS + 1).unwrap();
+    let mut outbox = outbox(&place);
+    let now = START_MS + 100_000;
+    let batch = next(&mut outbox, now, ROWS).expect("due");
+    outbox.postpone(&batch, false, "Too much.", now, now + 90_000, now + 60_000).unwrap();
+    let recorder = shared(&place, "d");
+    let Next::At(at) = outbox.next(now + 1, |_| ROWS, PACE).unwrap() else { panic!("not before the time it named") };
+    assert_eq!(at, now + 60_000);
+    let of_d = next(&mut outbox, now + 60_000, ROWS).expect("due");
+    assert!(of_d.live);
+    recorder.finish("left", START_MS + 2).unwrap();
 }
 
 #[test]

@@ -75,6 +75,9 @@ struct Candidate {
     layer: Option<Layer>,
 }
 
+/// No packet for so long: not a slow camera (5 pictures a second), but a path that was away.
+const SILENCE: Duration = Duration::from_millis(250);
+
 /// Reassembly of one stream.
 #[derive(Default)]
 pub struct Assembly {
@@ -91,6 +94,8 @@ pub struct Assembly {
     /// A packet of what may be a new stream; the next in its sequence proves it.
     stranger: Option<RtpPacket>,
     requests: RequestGate,
+    /// When the last packet came.
+    last_arrival: Option<Instant>,
     /// How long after the fastest picture's time the others are shown.
     shown_after: Duration,
     dropped: u64,
@@ -104,6 +109,12 @@ impl Assembly {
 
     /// Takes in a packet, in any order, any number of times.
     pub fn push(&mut self, packet: RtpPacket) {
+        let silence = self.last_arrival.map(|last| packet.arrived.saturating_duration_since(last));
+        if silence.is_some_and(|silence| silence >= SILENCE) {
+            // The path was away, and what was asked for meanwhile never got anywhere.
+            self.requests.satisfied();
+        }
+        self.last_arrival = self.last_arrival.max(Some(packet.arrived));
         let Some((newest, newest_time)) = self.newest else {
             return self.restart(packet);
         };

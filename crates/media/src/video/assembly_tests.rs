@@ -305,6 +305,29 @@ fn a_lost_base_picture_stops_output_until_the_keyframe() {
 }
 
 #[test]
+fn a_path_that_was_away_is_asked_anew_at_once() {
+    let now = Instant::now();
+    let mut sender = Sender::new(Marks::Layers, 2, 0);
+    let mut assembly = Assembly::new();
+    feed(&mut assembly, &sender.frame(now), now);
+    feed(&mut assembly, &sender.frame(now), now);
+    // The path dies with a picture, and several requests with it.
+    sender.frame(now);
+    feed(&mut assembly, &sender.frame(now), now);
+    let asked: Vec<u32> = (0..4000).filter(|ms| assembly.wants_keyframe(now + *ms * MS)).collect();
+    assert!(asked.len() >= 4, "{asked:?}");
+    let back = now + 4000 * MS;
+    assert!(!assembly.wants_keyframe(back), "the next one is more than a second away: {asked:?}");
+    let back = now + (asked[asked.len() - 1] + 300) * MS;
+    feed(&mut assembly, &sender.frame(back), back);
+    assert!(assembly.wants_keyframe(back), "the first packet shows that requests arrive again");
+    // Not so after a slow picture.
+    let slow = back + 200 * MS;
+    feed(&mut assembly, &sender.frame(slow), slow);
+    assert!(!assembly.wants_keyframe(slow));
+}
+
+#[test]
 fn joining_in_the_middle_asks_at_once_and_starts_with_the_keyframe() {
     let now = Instant::now();
     let mut sender = Sender::new(Marks::PictureId, 3, 100);

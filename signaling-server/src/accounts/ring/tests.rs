@@ -23,15 +23,14 @@ fn request(caller_device: u32, callee: AccountId, devices: &[u32]) -> Request<u3
         callee,
         room: format!("room {caller}"),
         devices: devices.to_vec(),
-        in_call: false,
         blocked: false,
     }
 }
 
 impl World {
-    fn new(busy: BusyPolicy) -> Self {
+    fn new() -> Self {
         let now = Now { at: Instant::now(), unix_ms: 1_000_000 };
-        Self { rings: Rings::new(busy, now), now, out: Vec::new() }
+        Self { rings: Rings::new(now), now, out: Vec::new() }
     }
 
     fn pass(&mut self, ms: u64) {
@@ -72,7 +71,7 @@ impl World {
 
 #[test]
 fn the_first_to_accept_has_it_and_all_others_stop() {
-    let mut world = World::new(BusyPolicy::Ring);
+    let mut world = World::new();
     let call = world.ring(request(10, BOB, &[20, 21, 22]));
     assert_eq!(world.told(), ["20 rings to room 1", "21 rings to room 1", "22 rings to room 1"]);
     assert_eq!(world.rings.count(), 1);
@@ -89,7 +88,7 @@ fn the_first_to_accept_has_it_and_all_others_stop() {
 
 #[test]
 fn declining_on_one_device_declines_for_the_person_and_nothing_is_missed() {
-    let mut world = World::new(BusyPolicy::Ring);
+    let mut world = World::new();
     let call = world.ring(request(10, BOB, &[20, 21]));
     world.told();
     world.rings.decline(call, &20, &mut world.out).expect("rings");
@@ -99,7 +98,7 @@ fn declining_on_one_device_declines_for_the_person_and_nothing_is_missed() {
 
 #[test]
 fn it_rings_for_45_seconds() {
-    let mut world = World::new(BusyPolicy::Ring);
+    let mut world = World::new();
     world.ring(request(10, BOB, &[20]));
     world.told();
     assert_eq!(world.rings.next_deadline(), Some(world.now.at + RING_FOR));
@@ -112,7 +111,7 @@ fn it_rings_for_45_seconds() {
 
 #[test]
 fn a_caller_who_gives_up_or_is_gone_leaves_a_missed_call() {
-    let mut world = World::new(BusyPolicy::Ring);
+    let mut world = World::new();
     for gone in [false, true] {
         let call = world.ring(request(10, BOB, &[20]));
         world.told();
@@ -130,37 +129,17 @@ fn a_caller_who_gives_up_or_is_gone_leaves_a_missed_call() {
 
 #[test]
 fn who_is_not_here_misses_it_and_who_blocks_never_hears_of_it() {
-    let mut world = World::new(BusyPolicy::Ring);
+    let mut world = World::new();
     world.ring(request(10, BOB, &[]));
     assert_eq!(world.told(), ["2 missed name 1 to room 1 at 1000000", "10 hears Unavailable"]);
     world.ring(Request { blocked: true, ..request(10, BOB, &[20]) });
-    assert_eq!(world.told(), ["10 hears Unavailable"]);
-    // Not even by being busy.
-    let mut world = World::new(BusyPolicy::Refuse);
-    world.ring(Request { blocked: true, in_call: true, ..request(10, BOB, &[20]) });
     assert_eq!(world.told(), ["10 hears Unavailable"]);
     assert!(world.is_empty());
 }
 
 #[test]
-fn the_policy_says_whether_a_busy_person_is_rung() {
-    let busy = || Request { in_call: true, ..request(10, BOB, &[20]) };
-    let mut world = World::new(BusyPolicy::Ring);
-    world.ring(busy());
-    assert_eq!(world.told(), ["20 rings to room 1"]);
-    let mut world = World::new(BusyPolicy::Refuse);
-    world.ring(busy());
-    assert_eq!(world.told(), ["2 missed name 1 to room 1 at 1000000", "10 hears Busy"]);
-    // Whoever is being rung is busy, too.
-    world.ring(request(10, BOB, &[20]));
-    world.ring(request(30, BOB, &[20]));
-    let expected = ["20 rings to room 1", "2 missed name 3 to room 3 at 1000000", "30 hears Busy"];
-    assert_eq!(world.told(), expected);
-}
-
-#[test]
 fn only_so_many_ring_at_one_account() {
-    let mut world = World::new(BusyPolicy::Ring);
+    let mut world = World::new();
     for caller in 3..3 + MAX_AT_ONE_ACCOUNT as u32 {
         world.ring(request(caller * 10, BOB, &[20]));
     }
@@ -171,7 +150,7 @@ fn only_so_many_ring_at_one_account() {
 
 #[test]
 fn devices_that_come_ring_and_devices_that_go_do_not() {
-    let mut world = World::new(BusyPolicy::Ring);
+    let mut world = World::new();
     let call = world.ring(request(10, BOB, &[20]));
     world.told();
     world.rings.device_gone(BOB, &20, &mut world.out);
@@ -187,7 +166,7 @@ fn devices_that_come_ring_and_devices_that_go_do_not() {
 
 #[test]
 fn two_who_call_each_other_are_in_one_call() {
-    let mut world = World::new(BusyPolicy::Refuse);
+    let mut world = World::new();
     let call = world.ring(request(10, BOB, &[20, 21]));
     world.told();
     let Ok(Started::Crossed(taken)) = world.start(request(20, ANNA, &[10])) else { panic!("not crossed") };
@@ -198,7 +177,7 @@ fn two_who_call_each_other_are_in_one_call() {
 
 #[test]
 fn what_makes_no_sense_is_refused() {
-    let mut world = World::new(BusyPolicy::Ring);
+    let mut world = World::new();
     assert_eq!(world.start(request(10, ANNA, &[11])), Err(RingError::Yourself));
     world.ring(request(10, BOB, &[20]));
     assert_eq!(world.start(request(10, AccountId(3), &[30])), Err(RingError::AlreadyCalling));
@@ -207,7 +186,7 @@ fn what_makes_no_sense_is_refused() {
 
 #[test]
 fn one_account_cannot_call_without_end() {
-    let mut world = World::new(BusyPolicy::Ring);
+    let mut world = World::new();
     let calls = (0..100).take_while(|_| world.start(request(10, BOB, &[])) != Err(RingError::TooFast));
     assert_eq!(calls.count(), 10);
     assert!(world.start(request(30, BOB, &[])).is_ok());
@@ -217,7 +196,7 @@ fn one_account_cannot_call_without_end() {
 
 #[test]
 fn nothing_rings_at_or_from_an_account_that_is_deleted() {
-    let mut world = World::new(BusyPolicy::Ring);
+    let mut world = World::new();
     world.ring(request(10, BOB, &[20]));
     world.ring(request(30, ANNA, &[10]));
     world.told();
@@ -239,7 +218,7 @@ fn nothing_rings_at_or_from_an_account_that_is_deleted() {
 fn every_call_ends_once_and_no_device_rings_on() {
     for seed in 0..6 {
         let mut rng = StdRng::seed_from_u64(seed);
-        let mut world = World::new(if seed % 2 == 0 { BusyPolicy::Ring } else { BusyPolicy::Refuse });
+        let mut world = World::new();
         let mut started = BTreeSet::new();
         let mut over = BTreeSet::new();
         let mut ringing = BTreeSet::new();

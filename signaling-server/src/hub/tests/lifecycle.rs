@@ -104,6 +104,64 @@ fn names_are_kept_as_they_are_and_made_up_where_there_are_none() {
     assert!(!one.code.to_lowercase().contains(&one.name.to_lowercase().replace(' ', "-")));
 }
 
+/// Emoji of several characters, right-to-left scripts, both directions in one name, marks in a pile.
+const NAMES: [&str; 6] =
+    ["👩‍👩‍👧‍👦 🇨🇿 🦀", "עדה לאבלייס", "عمر الخيّام", "Ada عمر 7 עדה!", "Ẑ͑̃o̴e", "'); DROP TABLE places; --"];
+
+#[test]
+fn names_and_texts_of_all_scripts_reach_everybody_as_they_were_typed() {
+    let mut world = World::new();
+    let code = world.room();
+    let script = world.connect();
+    world.say(script, watch(&code, NAMES[1]));
+    let first = world.member(&code, "Ada");
+    let people: Vec<Someone> = NAMES.iter().map(|name| world.member(&code, name)).collect();
+    for (someone, name) in people.iter().zip(NAMES) {
+        assert_eq!(world.ask(someone.conn, chat(name)).len(), 1);
+        let heard = [world.heard(first.conn), world.heard(script)];
+        for heard in heard {
+            assert!(
+                matches!(&heard[..], [ServerMessage::Chat { from, text, .. }] if *from == someone.id && text == name),
+                "{heard:?}"
+            );
+        }
+    }
+    // Who comes later has it from the list and from the chat before.
+    let (late, _) = world.hello(None);
+    let answers = world.ask(late.conn, join(&code, "Late"));
+    let Some(ServerMessage::Join { participants, room: Some(room), .. }) = answers.first() else {
+        panic!("{answers:?}")
+    };
+    let listed: Vec<&str> = participants.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!((listed[0], &listed[1..]), ("Ada", &NAMES[..]));
+    assert_eq!(room.observers[0].name, NAMES[1]);
+    let said: Vec<_> = answers[1..]
+        .iter()
+        .map(|message| match message {
+            ServerMessage::Chat { text, name: Some(name), earlier: true, .. } => (name.as_str(), text.as_str()),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(said, NAMES.map(|name| (name, name)));
+}
+
+#[test]
+fn lengths_are_those_of_characters_in_every_script() {
+    let mut world = World::new();
+    let code = world.room();
+    let (ada, _) = world.hello(None);
+    for letter in ["🦀", "ע", "ع"] {
+        assert_eq!(world.refusal(ada.conn, join(&code, &letter.repeat(65))), ErrorCode::BadMessage);
+        assert!(matches!(
+            world.ask(ada.conn, join(&code, &letter.repeat(64))).first(),
+            Some(ServerMessage::Join { .. })
+        ));
+        assert_eq!(world.refusal(ada.conn, chat(&letter.repeat(4001))), ErrorCode::TooLarge);
+        assert_eq!(world.ask(ada.conn, chat(&letter.repeat(4000))).len(), 1);
+        world.say(ada.conn, ClientMessage::Leave {});
+    }
+}
+
 #[test]
 fn wishes_that_cannot_be_are_refused() {
     let plain = RoomWish::default;

@@ -67,11 +67,11 @@ fn incoming(news: &[PeopleNews]) -> String {
 }
 
 fn over(news: &[PeopleNews]) -> Vec<&str> {
-    let outcome = |news| match news {
-        &PeopleNews::RingEnded { ref outcome, .. } => Some(outcome.as_str()),
+    let outcomes = news.iter().filter_map(|news| match news {
+        PeopleNews::RingEnded { outcome, .. } => Some(outcome.as_str()),
         _ => None,
-    };
-    news.iter().filter_map(outcome).collect()
+    });
+    outcomes.collect()
 }
 
 #[test]

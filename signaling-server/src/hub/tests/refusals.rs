@@ -1,6 +1,9 @@
 //! Each way in which a client can be refused, and that nothing happens then.
 
 use super::*;
+use crate::limiter::MAX_ADDRESSES;
+
+const MANY: u32 = 100_000;
 
 #[test]
 fn hello_comes_first_and_once() {
@@ -99,6 +102,84 @@ fn who_guesses_codes_learns_nothing() {
     assert!(matches!(world.ask(honest, join(&code, "Ada")).as_slice(), [ServerMessage::Join { .. }]));
     world.pass(guesses.every);
     assert!(matches!(world.ask(guesser.conn, join(&code, "Eve")).as_slice(), [ServerMessage::Join { .. }]));
+}
+
+/// What is answered to a join; chat that follows is left out.
+fn answer(world: &mut World, conn: ConnId, code: &str) -> ServerMessage {
+    world.ask(conn, join(code, "Eve")).into_iter().next().expect("an answer")
+}
+
+fn code_of(answer: &ServerMessage) -> ErrorCode {
+    let ServerMessage::Error { code, .. } = answer else { panic!("a guess was right: {answer:?}") };
+    *code
+}
+
+#[test]
+fn of_a_hundred_thousand_wrong_codes_hardly_any_is_looked_at() {
+    let mut world = World::new();
+    let code = world.room();
+    let (guesser, _) = world.hello(None);
+    let Limits { guesses, messages, .. } = Limits::default();
+    let typed = code.to_uppercase().replace('-', " ");
+    let (mut looked_at, mut hits_tried) = (0, 0);
+    for n in 0..MANY {
+        // Words of the right form, an id, the right code but for a letter, and garbage.
+        let wrong = match n % 4 {
+            0 => format!("amber-canoe-violet-guess{n}"),
+            1 => format!("r{n:016x}"),
+            2 => format!("{code}{n}"),
+            _ => "\u{202e}🦀'; --".repeat(20),
+        };
+        let refused = answer(&mut world, guesser.conn, &wrong);
+        match code_of(&refused) {
+            ErrorCode::UnknownRoom => looked_at += 1,
+            code => {
+                assert_eq!(code, ErrorCode::TooFast);
+                if n % 100 == 99 {
+                    // To the letter, or it would tell.
+                    assert_eq!(answer(&mut world, guesser.conn, &typed), refused);
+                    hits_tried += 1;
+                }
+            }
+        }
+        // As fast as messages of one socket are read.
+        world.pass(messages.every);
+    }
+    let time = messages.every * (MANY - 1);
+    assert_eq!(looked_at, guesses.burst + (time.as_secs() / guesses.every.as_secs()) as u32);
+    assert!(hits_tried > 900, "{hits_tried}");
+    assert_eq!((world.hub.guesses.count(), world.hub.clients.len(), world.hub.counts()), (1, 1, (1, 0)));
+    assert_eq!(world.hub.deadlines.len(), 1, "only that of the room");
+    // It is no more than a matter of time.
+    world.pass(guesses.every);
+    assert!(matches!(answer(&mut world, guesser.conn, &code), ServerMessage::Join { .. }));
+}
+
+#[test]
+fn a_hundred_thousand_addresses_guess_hardly_more_than_the_server_counts_apart() {
+    let mut world = World::new();
+    let code = world.room();
+    let ada = world.member(&code, "Ada");
+    let Limits { guesses, .. } = Limits::default();
+    let nth = |n: u32| IpAddr::from((0x0a00_0000 + n).to_be_bytes());
+    let from = |world: &mut World, address, code: &str| {
+        let conn = world.connect_from(address);
+        world.ask(conn, hello(None));
+        let answer = answer(world, conn, code);
+        world.drop_socket(conn);
+        answer
+    };
+    let looked_at = (0..MANY).filter(|n| {
+        let refused = from(&mut world, nth(*n), &format!("guess-{n}"));
+        code_of(&refused) == ErrorCode::UnknownRoom
+    });
+    assert_eq!(looked_at.count(), MAX_ADDRESSES + guesses.burst as usize);
+    assert_eq!((world.hub.guesses.count(), world.hub.clients.len()), (MAX_ADDRESSES, 1));
+    // Newcomers are refused with the rest, calls go on, and soon the door is open again.
+    assert_eq!(code_of(&from(&mut world, ELSEWHERE, &code)), ErrorCode::TooFast);
+    assert_eq!(world.ask(ada.conn, chat("still here")).len(), 1);
+    world.pass(guesses.every);
+    assert!(matches!(from(&mut world, ELSEWHERE, &code), ServerMessage::Join { .. }));
 }
 
 #[test]

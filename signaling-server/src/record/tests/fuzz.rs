@@ -1,15 +1,38 @@
 //! Batches with something odd about them, from a seed: whatever comes is stored or refused, and never more than that.
 
-use rand::{RngExt, SeedableRng, rngs::StdRng};
-use serde_json::Value;
+use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
+use serde_json::{Value, json};
 
 use super::*;
 
-const ROUNDS: u64 = 3000;
+const ROUNDS: u64 = 4000;
+
+/// What is put in place of a number in the text: what no number of JSON, or of ours, can be.
+const ODD_NUMBERS: [&str; 14] = [
+    "1e999",
+    "-1e999",
+    "1e-999",
+    "3.5e38",
+    "18446744073709551616",
+    "-9223372036854775809",
+    "123456789012345678901234567890",
+    "4294967296",
+    "007",
+    "NaN",
+    "-",
+    "\"\\ud800\"",
+    "\"1\"",
+    "0,\"seq\":0",
+];
 
 /// What is put in place of something.
 fn oddity(rng: &mut StdRng) -> Value {
-    let odd: [Value; 18] = [
+    if rng.random_ratio(1, 10) {
+        // About as deep as a parser goes, on either side of it.
+        let depth = rng.random_range(1..140);
+        return (0..depth).fold(Value::Null, |inner, n| if n % 2 == 0 { json!([inner]) } else { json!({"k": inner}) });
+    }
+    let odd: [Value; 20] = [
         Value::Null,
         true.into(),
         0.into(),
@@ -24,7 +47,9 @@ fn oddity(rng: &mut StdRng) -> Value {
         0.5.into(),
         "".into(),
         "\u{202e}\0\u{feff}💥'; --".into(),
+        "עדה عمر 👩‍👩‍👧‍👦\u{85}\u{2028}".into(),
         "x".repeat(300).into(),
+        "🦀".repeat(64).into(),
         Value::Array(vec![1.into(), 0.into(), 2.into()]),
         Value::Array(Vec::new()),
         Value::Object(serde_json::Map::new()),
@@ -65,6 +90,31 @@ fn mutate(value: &mut Value, rng: &mut StdRng) {
     }
 }
 
+/// Puts something odd in the place of some number of a text.
+fn mutate_text(json: &str, rng: &mut StdRng) -> String {
+    let numbers: Vec<_> = json.match_indices(|c: char| c.is_ascii_digit()).map(|(at, _)| at).collect();
+    let Some(&at) = numbers.choose(rng) else { return json.to_owned() };
+    let begin = json[..at].rfind(|c: char| !c.is_ascii_digit() && !"+-.eE".contains(c)).map_or(0, |before| before + 1);
+    let length = json[at..].find(|c: char| !c.is_ascii_digit() && !"+-.eE".contains(c)).unwrap_or(json.len() - at);
+    let odd = ODD_NUMBERS.choose(rng).expect("numbers");
+    format!("{}{odd}{}", &json[..begin], &json[at + length..])
+}
+
+/// As the made-up batches are, with the rows that those lack.
+fn with_all_kinds_of_rows(mut batch: Value) -> Value {
+    let (at, stay) = (batch["session"]["startedMs"].clone(), batch["stays"][0]["stay"].clone());
+    let path = json!({"kind": "path-changed", "path": {"local": "host", "remote": "srflx", "rtt": [1.5, null]}});
+    batch["events"] = json!([
+        {"seq": 0, "unixMs": at, "event": {"kind": "joined", "setup": {"ice_ms": 12.5}}},
+        {"seq": 1, "unixMs": at, "peer": "u1", "event": path},
+    ]);
+    batch["breaks"] = json!([
+        {"seq": 0, "stay": stay, "startMs": at, "endMs": at, "cause": "ice-failed"},
+        {"seq": 1, "startMs": at, "cause": "sleep"},
+    ]);
+    batch
+}
+
 #[test]
 fn odd_batches_are_stored_or_refused() {
     let mut rng = StdRng::seed_from_u64(20_261_128);
@@ -72,14 +122,17 @@ fn odd_batches_are_stored_or_refused() {
     let shape = CallShape { people: 3, windows: 3, windows_per_batch: 1, ..shape(1) };
     fixture.apply(&synthetic::entries(&shape));
     let batches: Vec<Value> =
-        synthetic::batches(&shape).iter().map(|batch| serde_json::to_value(batch).unwrap()).collect();
+        synthetic::batches(&shape).iter().map(|batch| with_all_kinds_of_rows(json!(batch))).collect();
     let (mut taken, mut refused) = (0, 0);
     for round in 0..ROUNDS {
         let mut odd = batches[rng.random_range(0..batches.len())].clone();
         for _ in 0..rng.random_range(1..4) {
             mutate(&mut odd, &mut rng);
         }
-        let mut json = serde_json::to_vec(&odd).unwrap();
+        let mut json = odd.to_string().into_bytes();
+        if rng.random_ratio(1, 5) {
+            json = mutate_text(&odd.to_string(), &mut rng).into_bytes();
+        }
         if rng.random_ratio(1, 10) {
             // Not even JSON any more.
             let at = rng.random_range(0..json.len());
@@ -106,6 +159,10 @@ fn odd_batches_are_stored_or_refused() {
     let (call, reports) = (reader.call(&shape.room_id()).unwrap(), reader.reports(&shape.room_id(), 5).unwrap());
     assert_eq!(call.sessions.len(), reports.len());
     reader.export_csv(&shape.room_id(), std::io::sink()).unwrap();
+    // And read again by whoever it is for: what one client made up spoils nobody's charts.
+    let sent = serde_json::to_vec(&reports).unwrap();
+    assert_eq!(serde_json::from_slice::<Vec<LogBatch>>(&sent).unwrap().len(), reports.len());
+    assert!(fixture.count("log_event") > 2 && fixture.count("log_break") > 2);
     let totals = reader.totals(0, i64::MAX).unwrap();
     assert_eq!(totals.calls, 1);
     serde_json::to_string(&(call, reports, totals)).unwrap();

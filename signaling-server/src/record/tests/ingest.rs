@@ -318,3 +318,31 @@ fn other_versions_and_bodies_that_are_too_long_are_refused_as_such() {
         assert!(matches!(parse(junk.as_bytes()), Err(IngestError::Invalid(_))), "{junk:.10}");
     }
 }
+
+/// What a parser takes in a batch it may not take in a list of batches, which is one level deeper.
+#[test]
+fn no_event_is_so_deep_that_the_reports_cannot_be_read_again() {
+    let mut fixture = Fixture::new();
+    let (room, batch) = a_batch(&mut fixture);
+    let mut deepest = 0;
+    for depth in 1..140 {
+        // With the event itself.
+        let deep = (1..depth).fold(json!({}), |inner, _| json!({ "in": inner }));
+        let mut event = json!({"kind": "odd"});
+        event.as_object_mut().unwrap().extend(deep.as_object().unwrap().clone());
+        let id = format!("batch-of-depth-{depth}");
+        let changed = json!([{"seq": depth, "unixMs": NOON, "event": event}]);
+        let mut value = json!(batch);
+        (value["events"], value["id"]) = (changed, json!(id));
+        let taken = parse(value.to_string().as_bytes())
+            .and_then(|batch| ingest(&mut fixture.connection, &room, &batch, NOON + 60_000));
+        match taken {
+            Ok(_) => deepest = depth,
+            Err(error) => assert!(error.is_refusal(), "{error}"),
+        }
+    }
+    assert_eq!(deepest, bounds::EVENT_DEPTH);
+    let sent = serde_json::to_vec(&fixture.reader().reports(&room, 10).unwrap()).unwrap();
+    let read: Vec<LogBatch> = serde_json::from_slice(&sent).expect("the client reads it");
+    assert_eq!(read[0].events.len(), deepest);
+}
