@@ -109,6 +109,18 @@ impl Program {
         Ok(Cpu { user: TICK * ticks(11)?, system: TICK * ticks(12)? })
     }
 
+    /// How long its threads were ready to run and had no processor, all of them together, so far.
+    pub(crate) fn waited(&self) -> Result<Duration> {
+        let mut waited = Duration::ZERO;
+        for thread in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            // A thread may end meanwhile.
+            let schedstat = fs::read_to_string(thread?.path().join("schedstat")).unwrap_or_default();
+            let nanos = schedstat.split(' ').nth(1).and_then(|field| field.parse().ok());
+            waited += Duration::from_nanos(nanos.unwrap_or_default());
+        }
+        Ok(waited)
+    }
+
     /// Asks it to end (SIGTERM), and waits until it has.
     pub(crate) fn end(mut self) -> Result<()> {
         kill(Pid::from_raw(i32::try_from(self.child.id())?), Signal::SIGTERM)?;

@@ -37,6 +37,8 @@ struct Outcome {
     worst_ms: f64,
     missing: u64,
     broken: u64,
+    /// Ready to run and without a processor, all threads together.
+    waited: Duration,
     stalled: Option<Duration>,
 }
 
@@ -49,7 +51,8 @@ impl Outcome {
         let Self { cpu, seconds, .. } = self;
         let of = |part: f64| part / seconds;
         let (all, user, system) = (of(cpu.seconds()), of(cpu.user.as_secs_f64()), of(cpu.system.as_secs_f64()));
-        format!("{all:.2} cores ({user:.2} user, {system:.2} system)")
+        let waited = of(self.waited.as_secs_f64());
+        format!("{all:.2} cores ({user:.2} user, {system:.2} system; {waited:.2} waiting for one)")
     }
 
     fn kib_per_connection(&self) -> f64 {
@@ -167,9 +170,10 @@ async fn measure(dialect: Dialect, server: Program, length: Length) -> Result<Ou
     let every = Duration::from_secs_f64(connections as f64 / f64::from(length.rate));
     crowd.send(Plan { start, begin, end, every });
     sleep_until(begin.into()).await;
-    let (watcher, before) = (Watcher::start(), server.cpu()?);
+    let (watcher, before, waited_before) = (Watcher::start(), server.cpu()?, server.waited()?);
     sleep_until(end.into()).await;
-    let (cpu, stalled, busy_mib) = (server.cpu()? - before, watcher.stop(), server.mib()?);
+    let (cpu, waited) = (server.cpu()? - before, server.waited()?.saturating_sub(waited_before));
+    let (stalled, busy_mib) = (watcher.stop(), server.mib()?);
     sleep(LAST).await;
     let seen = crowd.part().await?;
     let seconds = length.measured.as_secs_f64();
@@ -191,6 +195,7 @@ async fn measure(dialect: Dialect, server: Program, length: Length) -> Result<Ou
         worst_ms: part(1.0),
         missing: seen.sent - seen.took_us.len() as u64,
         broken: seen.broken,
+        waited,
         stalled,
     })
 }
