@@ -11,7 +11,7 @@ use sightline_charts::Input;
 use sightline_history::{Recorder, keep_for};
 use sightline_media::audio::{Speaker, play_test_tone};
 use sightline_media::device::{DeviceInfo, DeviceWatch, watch};
-use sightline_protocol::{Role, RoomWish, TokenIssued, TokenWish};
+use sightline_protocol::{ErrorCode as Refusal, Role, RoomWish, TokenIssued, TokenWish};
 use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 
@@ -353,7 +353,12 @@ impl App {
             password: (!password.is_empty()).then_some(password),
             expires_in_minutes: None,
         };
-        let issued: TokenIssued = Api::new(server, account)?.post(&format!("/rooms/{code}/token"), &wish).await?;
+        let asked = Api::new(server, account)?.post(&format!("/rooms/{code}/token"), &wish).await;
+        let issued: TokenIssued = asked.map_err(|error| match error {
+            // As joining says it.
+            CallError::Refused { code: Refusal::UnknownRoom, .. } => CallError::UnknownRoom(code.to_owned()),
+            error => error,
+        })?;
         Ok(Some(issued.token))
     }
 

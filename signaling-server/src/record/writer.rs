@@ -135,7 +135,7 @@ impl LogHandle {
     /// once, as the client keeps the batch and comes again.
     ///
     /// # Errors
-    /// As [`super::ingest`].
+    /// As [`super::ingest()`].
     pub async fn ingest(&self, room_id: String, batch: LogBatch, received_ms: i64) -> Result<LogAccepted, IngestError> {
         let rows = rows(&batch).min(QUEUE_ROWS);
         let permits = u32::try_from(rows).map_err(|_| IngestError::Busy)?;

@@ -1,6 +1,7 @@
 //! What the commands about people do: accounts over HTTP, and the calls that people outside a call lead to.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sightline_call::{Api, CallError};
 use sightline_protocol::account::{Credentials, Me, PasswordChange, SignedIn};
@@ -11,6 +12,9 @@ use crate::call::{Choice, Equipment, Order};
 use crate::ipc::{Answer, EnteredCall, ErrorCode, IpcError, PageEvent, PeopleState, Said};
 use crate::people::{Session, Surroundings, Wish};
 use crate::words;
+
+/// Until the server inside the app is tried again where it does not run.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// The server that is set, and our standing there.
 struct Place {
@@ -224,22 +228,33 @@ impl App {
         tokio::spawn(async move {
             loop {
                 let Some(app) = weak.upgrade() else { return };
-                app.find_way().await;
+                let found = app.find_way().await;
                 drop(app);
-                people.elsewhere().await;
+                match found {
+                    true => people.elsewhere().await,
+                    // Looked for again in a while, or as soon as another is wanted.
+                    false => drop(tokio::time::timeout(AGAIN, people.elsewhere()).await),
+                }
             }
         });
     }
 
-    /// Goes to the server outside a call, where that is needed.
-    async fn find_way(&self) {
+    /// Goes to the server outside a call, where that is needed; whether there is one to go to.
+    async fn find_way(&self) -> bool {
         let server = self.settings.get().server;
         if !self.people.needs_way(&server) {
-            return self.people.find_way(&server, None).await;
+            self.people.find_way(&server, None).await;
+            return true;
         }
         match self.place().await {
-            Ok(place) => self.people.find_way(&place.server, Some(&place.address)).await,
-            Err(error) => self.people.no_way(&error.message),
+            Ok(place) => {
+                self.people.find_way(&place.server, Some(&place.address)).await;
+                true
+            }
+            Err(error) => {
+                self.people.no_way(&error.message);
+                false
+            }
         }
     }
 

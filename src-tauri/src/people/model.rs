@@ -14,32 +14,27 @@
 //!                      ^ server back        ^------ next, block, partner left ---+
 //! ```
 
+mod calls;
+mod meeting;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use sightline_call::LoungeEvent;
-use sightline_protocol::{ErrorCode, MeetAction, MeetNews, PeopleAction, PeopleNews};
+use sightline_protocol::{ErrorCode, MeetAction, PeopleAction};
 
-use super::book::{Missed, same};
+use super::book::Missed;
 use crate::ipc::{
     Answer, Contact, IncomingCall, IpcError, MeetPhase, MeetState, MissedCall, OutgoingCall, PeopleState, Said,
 };
 use crate::words::people as words;
 
-/// Calls that come in at the same time: twice what the server lets ring at one account.
-const MOST_INCOMING: usize = 8;
-/// What is added to the time that the server rings, before a call is over without its word.
-const GRACE: Duration = Duration::from_secs(5);
-/// Longest that any call rings, whatever a server says.
-const LONGEST_RING: Duration = Duration::from_secs(120);
-/// A call that we make is given up after so long: the server rings 45 s, and says then what came of it.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// Who comes back into the queue may be refused, as the server has not seen that the old socket is gone, which takes it
 /// up to 15 s: asked so often, and every [`AGAIN`].
 const TRIES: u32 = 6;
 const AGAIN: Duration = Duration::from_secs(4);
-/// Who parts from a random partner leaves the call at the latest after so long: the server ends it sooner, when it is there.
-const PARTING: Duration = Duration::from_millis(500);
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -242,119 +237,6 @@ impl Model {
         }
     }
 
-    fn people(&mut self, news: PeopleNews, in_call: bool, now: Instant, out: &mut Vec<Effect>) {
-        match news {
-            PeopleNews::Presence { name, here } => {
-                if self.standing.contacts.iter().any(|contact| same(contact, &name)) {
-                    self.presence.insert(name.to_lowercase(), here);
-                }
-            }
-            PeopleNews::Ringing { ring_id, devices, .. } => match &mut self.outgoing {
-                Some(call) if call.ring.is_none() => {
-                    call.ring = Some(ring_id);
-                    call.devices = Some(devices);
-                    // Where nothing rings it is over at once, and nobody need see a call begin.
-                    if devices > 0 {
-                        let room = Room { code: call.code.clone(), token: None, partner: None };
-                        out.push(Effect::Enter(room));
-                    }
-                }
-                // Given up meanwhile.
-                _ => out.push(Effect::People(PeopleAction::Cancel { ring_id })),
-            },
-            PeopleNews::Incoming { ring_id, from, room_id, seconds } => {
-                if self.incoming.len() >= MOST_INCOMING || self.incoming.iter().any(|call| call.id == ring_id) {
-                    return;
-                }
-                let rings = Duration::from_secs(seconds.into()).saturating_add(GRACE).min(LONGEST_RING);
-                // In a call the others would hear it, and it takes nothing away from them to see it.
-                self.incoming.push(Incoming {
-                    id: ring_id,
-                    from,
-                    code: room_id,
-                    until: now + rings,
-                    silent: in_call,
-                    accepted: false,
-                });
-                out.push(Effect::Attention);
-            }
-            PeopleNews::RingEnded { ring_id, outcome } => self.ring_ended(&ring_id, &outcome, out),
-            PeopleNews::Missed { from, unix_ms } => out.push(Effect::Missed(Missed { from, unix_ms })),
-            PeopleNews::Other => {}
-        }
-    }
-
-    fn ring_ended(&mut self, ring_id: &str, outcome: &str, out: &mut Vec<Effect>) {
-        if let Some(at) = self.incoming.iter().position(|call| call.id == ring_id) {
-            let call = self.incoming.remove(at);
-            match outcome {
-                // Also where we called the caller at the same moment: then we have theirs.
-                "accepted" => {
-                    if let Some(ring_id) = self.outgoing.take().and_then(|ours| ours.ring) {
-                        out.push(Effect::People(PeopleAction::Cancel { ring_id }));
-                    }
-                    self.stop_meeting(out);
-                    out.push(Effect::Enter(Room { code: call.code, token: None, partner: None }));
-                }
-                "elsewhere" => out.push(Effect::Say(fine(words::taken_elsewhere(&call.from)))),
-                _ => {}
-            }
-            return;
-        }
-        if self.outgoing.as_ref().is_some_and(|call| call.ring.as_deref() == Some(ring_id)) {
-            match outcome {
-                "accepted" => self.outgoing = None,
-                "cancelled" => self.give_up_call(out),
-                outcome => {
-                    let name = self.outgoing.as_ref().map(|call| call.name.clone()).unwrap_or_default();
-                    self.fail_call(&words::not_answered(&name, outcome), out);
-                }
-            }
-        }
-    }
-
-    /// Calls somebody, into a room that was made for it.
-    pub(super) fn call(&mut self, name: &str, code: &str, now: Instant, out: &mut Vec<Effect>) -> Answer<()> {
-        self.may_call()?;
-        self.came_to_nothing = None;
-        let (name, code) = (name.to_owned(), code.to_owned());
-        out.push(Effect::People(PeopleAction::Ring { name: name.clone(), room_id: code.clone() }));
-        self.outgoing = Some(Outgoing { name, code, ring: None, devices: None, until: now + PATIENCE });
-        Ok(())
-    }
-
-    /// Whether somebody can be called now.
-    pub(super) fn may_call(&self) -> Answer<()> {
-        if self.standing.name.is_none() {
-            return Err(IpcError::not_now(words::SIGN_IN_FIRST));
-        }
-        if self.outgoing.is_some() {
-            return Err(IpcError::not_now(words::CALLING_ALREADY));
-        }
-        if self.meets() {
-            return Err(IpcError::not_now(words::MEETING));
-        }
-        self.is_here()
-    }
-
-    /// The user left the call: what we called in it rings no longer, and a random partner is left.
-    pub(super) fn call_left(&mut self, out: &mut Vec<Effect>) {
-        if let Some(ring_id) = self.outgoing.as_ref().and_then(|call| call.ring.clone()) {
-            out.push(Effect::People(PeopleAction::Cancel { ring_id }));
-        }
-        self.give_up_call(out);
-        if matches!(self.meet, Meet::Paired { .. }) {
-            self.stop_meeting(out);
-        }
-    }
-
-    /// The call that we make is not wanted any more; it may be about to be entered.
-    fn give_up_call(&mut self, out: &mut Vec<Effect>) {
-        if let Some(call) = self.outgoing.take() {
-            out.push(Effect::Leave { room: call.code, why: None });
-        }
-    }
-
     /// The call in this room, which we were to enter, did not come to be.
     pub(super) fn not_entered(&mut self, code: &str, why: &str, out: &mut Vec<Effect>) {
         if self.outgoing.as_ref().is_some_and(|call| call.code == code) {
@@ -364,121 +246,6 @@ impl Model {
         if self.meeting_in() == Some(code) {
             self.stop_meeting(out);
             self.meet_note = Some(why.to_owned());
-        }
-    }
-
-    /// Takes a call that comes in; it is entered when the server says that it is ours.
-    pub(super) fn accept(&mut self, id: &str, out: &mut Vec<Effect>) -> Answer<()> {
-        let call = self.incoming(id)?;
-        if !call.accepted {
-            call.accepted = true;
-            out.push(Effect::People(PeopleAction::Accept { ring_id: id.to_owned() }));
-        }
-        Ok(())
-    }
-
-    /// Declines a call that comes in, on all devices.
-    pub(super) fn decline(&mut self, id: &str, out: &mut Vec<Effect>) -> Answer<()> {
-        self.incoming(id)?;
-        self.incoming.retain(|call| call.id != id);
-        out.push(Effect::People(PeopleAction::Decline { ring_id: id.to_owned() }));
-        Ok(())
-    }
-
-    /// Calls that come in are seen, and need not be heard any more.
-    pub(super) fn silence(&mut self) {
-        self.incoming.iter_mut().for_each(|call| call.silent = true);
-    }
-
-    /// Looks for a random partner.
-    pub(super) fn enter(&mut self, name: &str, out: &mut Vec<Effect>) {
-        if self.meets() {
-            return;
-        }
-        self.meet_name = name.to_owned();
-        self.meet_note = None;
-        self.meet = Meet::Entering { again: None, tries: 0 };
-        if self.here {
-            out.push(self.enter_action());
-        }
-    }
-
-    /// Another partner.
-    pub(super) fn next(&mut self, now: Instant, out: &mut Vec<Effect>) -> Answer<()> {
-        self.part(MeetAction::Next {}, now, out)
-    }
-
-    /// Never this partner again, and another one.
-    pub(super) fn block(&mut self, now: Instant, out: &mut Vec<Effect>) -> Answer<()> {
-        self.part(MeetAction::Block {}, now, out)
-    }
-
-    fn part(&mut self, action: MeetAction, now: Instant, out: &mut Vec<Effect>) -> Answer<()> {
-        let room = self.is_paired()?;
-        self.is_here()?;
-        self.meet = Meet::Waiting { others: 0 };
-        self.meet_note = None;
-        // Leaving at once might be heard before the wish for another, and then that would come from nobody.
-        self.parting = Some((now + PARTING, room));
-        out.push(Effect::Meet(action));
-        Ok(())
-    }
-
-    /// Tells whoever runs the server about this partner.
-    pub(super) fn report(&mut self, reason: &str, out: &mut Vec<Effect>) -> Answer<()> {
-        self.is_paired()?;
-        self.is_here()?;
-        out.push(Effect::Meet(MeetAction::Report { reason: reason.to_owned() }));
-        Ok(())
-    }
-
-    /// Wants no partner any more; leaves the one there is.
-    pub(super) fn stop_meeting(&mut self, out: &mut Vec<Effect>) {
-        if !self.meets() {
-            return;
-        }
-        out.push(Effect::Meet(MeetAction::Leave {}));
-        self.leave_partner(out);
-        self.meet = Meet::Idle;
-        self.meet_note = None;
-    }
-
-    fn met(&mut self, news: MeetNews, now: Instant, out: &mut Vec<Effect>) {
-        match (news, &self.meet) {
-            // We went meanwhile.
-            (MeetNews::Queued { .. } | MeetNews::Paired { .. }, Meet::Idle) => {
-                out.push(Effect::Meet(MeetAction::Leave {}));
-            }
-            (MeetNews::Queued { others }, _) => {
-                self.leave_partner(out);
-                self.meet = Meet::Waiting { others };
-            }
-            (MeetNews::Paired { room_id, token, partner, .. }, _) => {
-                self.parting = None;
-                self.meet_note = None;
-                let partner = if partner.trim().is_empty() { crate::words::SOMEBODY.to_owned() } else { partner };
-                self.meet = Meet::Paired { partner: partner.clone(), code: room_id.clone() };
-                out.push(Effect::Enter(Room { code: room_id, token: Some(token), partner: Some(partner) }));
-            }
-            (MeetNews::PartnerLeft {}, Meet::Paired { partner, .. }) => {
-                self.meet_note = Some(words::partner_left(partner));
-                self.leave_partner(out);
-                self.meet = Meet::Waiting { others: 0 };
-            }
-            // Our leaving was heard before our wish for another partner.
-            (MeetNews::Left {}, Meet::Waiting { .. }) => {
-                self.leave_partner(out);
-                self.meet = Meet::Entering { again: Some(now), tries: 0 };
-            }
-            (MeetNews::Left {}, Meet::Paired { .. }) => {
-                self.leave_partner(out);
-                self.meet = Meet::Idle;
-                self.meet_note = Some(words::CONNECTION_TO_PARTNER_LOST.to_owned());
-            }
-            (MeetNews::Left {}, Meet::Idle | Meet::Entering { .. }) => {}
-            (MeetNews::PartnerLeft {}, Meet::Idle | Meet::Entering { .. } | Meet::Waiting { .. }) => {}
-            (MeetNews::Reported {}, _) => out.push(Effect::Say(fine(words::REPORTED.to_owned()))),
-            (MeetNews::Other, _) => {}
         }
     }
 
@@ -597,39 +364,6 @@ impl Model {
         MeetState { phase, others, partner: partner.to_owned(), note: away.or(self.meet_note.as_ref()).cloned() }
     }
 
-    /// The call that we make comes to nothing; the one we wait in is left.
-    fn fail_call(&mut self, sentence: &str, out: &mut Vec<Effect>) {
-        let Some(call) = self.outgoing.take() else { return };
-        let sentence = crate::words::sentence(sentence);
-        self.came_to_nothing = Some(sentence.clone());
-        // Before that we are in no call: whoever pressed the button is told there.
-        if call.devices.is_some_and(|devices| devices > 0) {
-            out.push(Effect::Leave { room: call.code, why: Some(sentence) });
-        }
-    }
-
-    /// The room of the two is over, or shall be for us.
-    fn leave_partner(&mut self, out: &mut Vec<Effect>) {
-        let parted = self.parting.take().map(|(_, room)| room);
-        if let Some(room) = parted.or_else(|| self.meeting_in().map(str::to_owned)) {
-            out.push(Effect::Leave { room, why: None });
-        }
-    }
-
-    fn enter_action(&self) -> Effect {
-        Effect::Meet(MeetAction::Enter { name: self.meet_name.clone() })
-    }
-
-    fn incoming(&mut self, id: &str) -> Answer<&mut Incoming> {
-        let found = self.incoming.iter_mut().find(|call| call.id == id);
-        found.ok_or_else(|| IpcError::not_now(words::RING_IS_OVER))
-    }
-
-    /// The room with the partner.
-    fn is_paired(&self) -> Answer<String> {
-        self.meeting_in().map(str::to_owned).ok_or_else(|| IpcError::not_now(words::NO_PARTNER))
-    }
-
     fn is_here(&self) -> Answer<()> {
         self.here.then_some(()).ok_or_else(|| IpcError::not_now(words::SERVER_AWAY))
     }
@@ -642,6 +376,3 @@ fn fine(sentence: String) -> Said {
 fn bad(sentence: &str) -> Said {
     Said { sentence: crate::words::sentence(sentence), bad: true }
 }
-
-#[cfg(test)]
-mod tests;

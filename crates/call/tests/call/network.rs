@@ -66,7 +66,7 @@ async fn a_server_that_is_not_there_or_silent_is_said_in_time() {
     let listens = format!("ws://{}", silent.local_addr().expect("bound"));
     let cases = [
         ("ws://127.0.0.1:9", "is sightline-server running?"),
-        ("wss://calls.example", "TLS"),
+        ("ftp://calls.example", "scheme"),
         (&listens, "within 3 s"),
     ];
     for (server, words) in cases {

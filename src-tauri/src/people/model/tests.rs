@@ -1,5 +1,8 @@
 //! The model in virtual time, with a server that does as scripted.
 
+use sightline_protocol::{MeetNews, PeopleNews};
+
+use super::meeting::PARTING;
 use super::*;
 
 struct Stage {
