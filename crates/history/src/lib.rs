@@ -1,6 +1,6 @@
 //! The SQLite record of every call: call > session > stay of a peer > track > sample, with events and breaks.
 //!
-//! [`Recorder`] writes, [`History`] reads, [`Outbox`] gives what is shared and [`import`] reads it back, [`delete_call`] and [`keep_for`] delete; several processes may do any of it at
+//! [`Recorder`] writes, [`History`] reads, [`Outbox`] gives what is shared and [`import()`] reads it back, [`delete_call`] and [`keep_for`] delete; several processes may do any of it at
 //! once. Every entry is committed as it is made. NULL is 'not measured', never 0.
 
 mod alive;
