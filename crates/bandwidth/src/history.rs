@@ -108,6 +108,11 @@ impl History {
         self.in_flight
     }
 
+    /// When the oldest of those was sent.
+    pub(crate) fn oldest_in_flight_us(&self) -> Option<i64> {
+        self.open.range(self.unreported..).next().map(|(_, open)| open.sent_us)
+    }
+
     pub(crate) fn settle(&mut self, reports: &[Report]) -> News {
         let mut news = News::default();
         let Some(newest_sent) = self.open.last_key_value().map(|(sequence, _)| *sequence) else { return news };
@@ -224,7 +229,7 @@ mod tests {
         let news = history.settle(&[received(6)]);
         assert_eq!(news.untold.iter().map(|packet| packet.sequence).collect::<Vec<_>>(), [2, 3, 4, 5]);
         assert!(news.missing.is_empty());
-        assert_eq!(history.in_flight(), 300);
+        assert_eq!((history.in_flight(), history.oldest_in_flight_us()), (300, Some(0)));
         assert!(history.settle(&[received(3)]).arrived[0].was_untold);
     }
 }

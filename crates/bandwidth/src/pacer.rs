@@ -95,6 +95,7 @@ pub struct Pacer<T> {
     debt_bits: f64,
     latest: Option<Instant>,
     is_held: bool,
+    is_paused: bool,
     /// When the last packet of a key frame left.
     key_left: Option<Instant>,
     streams: BTreeMap<u32, Stream>,
@@ -116,6 +117,7 @@ impl<T> Pacer<T> {
             debt_bits: 0.0,
             latest: None,
             is_held: false,
+            is_paused: false,
             key_left: None,
             streams: BTreeMap::new(),
             probes: VecDeque::new(),
@@ -136,6 +138,11 @@ impl<T> Pacer<T> {
             self.drop_all();
         }
         self.is_held = is_held;
+    }
+
+    /// While paused, only audio leaves; the rest waits for as long as it is worth it.
+    pub fn pause(&mut self, is_paused: bool) {
+        self.is_paused = is_paused;
     }
 
     /// Sends `cluster` as soon as there are packets for it.
@@ -218,7 +225,7 @@ impl<T> Pacer<T> {
             return Some(self.leave(packet, None));
         }
         self.drop_outdated(now);
-        if self.is_held {
+        if self.is_held || self.is_paused {
             return None;
         }
         if let Some(departure) = self.poll_probe(now, padding) {
@@ -237,7 +244,7 @@ impl<T> Pacer<T> {
         if !self.audio.is_empty() {
             return Some(latest);
         }
-        if self.is_held {
+        if self.is_held || self.is_paused {
             return None;
         }
         if let Some(probe) = self.probes.front()

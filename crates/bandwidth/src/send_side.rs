@@ -1,8 +1,9 @@
 //! The parts together: what one link sends, when, and how much it may.
 //!
 //! Invariant: every packet gets its transport-wide number as it leaves, without gaps, and is known to the estimator from that
-//! moment. After a fall of the link nothing but audio is sent until the queue of the path is empty; in an outage nothing but
-//! audio (or one packet each tenth of a second, if there is none) until feedback tells of an arrival. Neither lowers the target by itself.
+//! moment. While feedback is overdue video waits. After a fall of the link nothing but audio is sent until the queue of the path is
+//! empty; in an outage nothing but audio (or one packet each tenth of a second, if there is none) until feedback tells of an
+//! arrival. None of these lowers the target by itself.
 
 use std::time::{Duration, Instant};
 
@@ -31,6 +32,10 @@ const PACE_LOSSY: f64 = 1.3;
 const LOSSY: f64 = 0.03;
 /// No feedback for so long and a round trip: an outage.
 const SILENCE: Duration = Duration::from_millis(500);
+/// Nothing heard for so long of a packet that was sent, beyond the round trip, the queue that is known and three times what delay
+/// differs by: its feedback was due 50 ms after it, and stands in a queue or was lost with others. Where both ways have become
+/// slower, that is known long before feedback comes through and tells of it.
+const UNHEARD: Duration = Duration::from_millis(150);
 /// In an outage something is sent so often.
 const TRICKLE: Duration = Duration::from_millis(100);
 /// The path's queue counts as empty again below.
@@ -298,6 +303,8 @@ impl<T> SendSide<T> {
         let (usual, most) = if is_excess { (slow, slow) } else { (usual, most) };
         self.pacer.set_rates(usual, most);
         self.pacer.hold(self.gate != Gate::Open);
+        let overdue = UNHEARD + state.queue + 3 * state.jitter;
+        self.pacer.pause(self.heard_at.is_some() && self.estimator.unheard_for(now) > overdue);
     }
 
     fn trickle(&mut self, now: Instant, padding: &mut dyn FnMut(usize) -> Option<Packet<T>>) -> Option<Departure<T>> {

@@ -65,8 +65,8 @@ fn one_link_gets_the_size_that_its_rate_is_good_for() {
     assert_eq!((room.layers(), room.plan.rates), (vec![Some(0)], [1_400_000, 0, 0]));
     room.run(seconds(1), |_| vec![5000]);
     assert_eq!(room.plan.rates, [1_500_000, 0, 0], "never more than was asked for");
-    room.run(STEP, |_| vec![120]);
-    assert_eq!((room.layers(), room.plan.rates), (vec![Some(2)], [0, 0, 120_000]), "down at once");
+    room.run(STEP, |_| vec![110]);
+    assert_eq!((room.layers(), room.plan.rates), (vec![Some(2)], [0, 0, 110_000]), "down at once");
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod assembly;
 mod catch_up;
 mod codec;
 mod convert;
+mod effort;
 mod encoding;
 mod feed;
 mod frame;

@@ -22,6 +22,7 @@ use vpx_sys::{
 
 use super::catch_up::CatchUp;
 use super::codec::{EncodedPicture, EncoderSettings, PictureKind, VideoDecoder, VideoEncoder};
+use super::effort::{CpuUsed, cpu_used};
 use super::frame::{FrameBuffer, FramePool, MAX_SIDE, VideoFrame, check_size};
 use super::pace::Pace;
 use crate::MediaError;
@@ -29,8 +30,6 @@ use crate::MediaError;
 const ENCODER: &str = "VP8 encoder";
 const DECODER: &str = "VP8 decoder";
 
-/// Speed. -12 takes 3 to 5 ms a frame at 720p and 1.5 Mbit/s, by content (test pattern: 3.2 ms, 37.0 dB).
-const CPU_USED: c_int = -12;
 /// A keyframe takes at most this percentage of a frame's share of the rate, so that neither a cut of the rate nor a
 /// keyframe on request fills the queue of a slow link.
 const MAX_KEYFRAME_PERCENT: c_int = 300;
@@ -88,6 +87,7 @@ pub struct Vp8Encoder {
     context: Context,
     config: vpx_codec_enc_cfg_t,
     settings: EncoderSettings,
+    effort: CpuUsed,
     /// Of the next picture, in frame intervals: libvpx sees them evenly spaced.
     pts: i64,
     pace: Pace,
@@ -124,14 +124,15 @@ impl Vp8Encoder {
             return Err(refused(result, "cannot start"));
         }
         let mut context = Context { raw, codec: ENCODER };
-        context.set(vp8e_enc_control_id::VP8E_SET_CPUUSED, CPU_USED)?;
+        let effort = cpu_used(&settings);
+        context.set(vp8e_enc_control_id::VP8E_SET_CPUUSED, effort)?;
         context.set(vp8e_enc_control_id::VP8E_SET_STATIC_THRESHOLD, 1)?;
         context.set(vp8e_enc_control_id::VP8E_SET_NOISE_SENSITIVITY, 0)?;
         context.set(vp8e_enc_control_id::VP8E_SET_TOKEN_PARTITIONS, 0)?;
         context.set(vp8e_enc_control_id::VP8E_SET_MAX_INTRA_BITRATE_PCT, MAX_KEYFRAME_PERCENT)?;
         let pace = Pace::new(settings.fps);
         let catch_up = CatchUp::new(picture_bytes(&settings));
-        Ok(Self { context, config, settings, pts: 0, pace, catch_up })
+        Ok(Self { context, config, settings, effort, pts: 0, pace, catch_up })
     }
 
     /// Tells libvpx what rate makes the pictures that really come take the wanted one.
@@ -266,6 +267,11 @@ impl VideoEncoder for Vp8Encoder {
 
     fn set_bitrate(&mut self, bps: u32) -> Result<(), MediaError> {
         self.settings.bitrate_bps = bps;
+        let effort = cpu_used(&self.settings);
+        if self.effort != effort {
+            self.context.set(vp8e_enc_control_id::VP8E_SET_CPUUSED, effort)?;
+            self.effort = effort;
+        }
         self.apply_rate()
     }
 

@@ -1,7 +1,7 @@
 //! The child: a call with itself, from the default microphone to the default speaker.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -80,6 +80,16 @@ impl Call {
         events.iter().any(|event| event.kind == kind && states.contains(&event.state))
     }
 
+    /// What is known of the call, beside what was waited for in vain.
+    fn wait_for(&self, what: &str, there: impl FnMut() -> bool) -> Result<(), String> {
+        wait_for(what, there).map_err(|problem| {
+            let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+            let (sent, received) = (self.sender.counters(), self.receiver.counters());
+            let levels = (self.sender.level().now(), self.receiver.level().now());
+            format!("{problem}\n{events:#?}\n{sent:?}\n{received:?}\nlevels {levels:?}\n{}", graph())
+        })
+    }
+
     fn stop(self) -> Result<(), String> {
         let started = Instant::now();
         self.sender.stop();
@@ -88,6 +98,15 @@ impl Call {
         println!("stopped within {:?}", started.elapsed());
         Ok(())
     }
+}
+
+/// Who is there in the sound server and who is linked with whom.
+fn graph() -> String {
+    let asked = |program: &str, arguments: &[&str]| match Command::new(program).args(arguments).output() {
+        Ok(output) => String::from_utf8_lossy(&output.stdout).into_owned(),
+        Err(error) => format!("{program}: {error}"),
+    };
+    asked("wpctl", &["status"]) + &asked("pw-link", &["-l", "-I"]) + &asked("pw-top", &["-b", "-n", "2"]) + &asked("pw-dump", &[])
 }
 
 fn wait_for(what: &str, mut there: impl FnMut() -> bool) -> Result<(), String> {
@@ -110,7 +129,7 @@ fn speech() -> Result<(), String> {
         println!("{kind}s: {:?}", found.iter().map(|device| &device.id).collect::<Vec<_>>());
     }
     let call = Call::start().map_err(|e| e.to_string())?;
-    wait_for("ten seconds of sound", || call.receiver.counters().samples_played > 480_000)?;
+    call.wait_for("ten seconds of sound", || call.receiver.counters().samples_played > 480_000)?;
     let (sent, received) = (call.sender.counters(), call.receiver.counters());
     println!("{sent:?}");
     println!("{received:?}");
@@ -122,18 +141,18 @@ fn speech() -> Result<(), String> {
 
 fn gone() -> Result<(), String> {
     let call = Call::start().map_err(|e| e.to_string())?;
-    wait_for("sound", || call.receiver.counters().energy > 1e-4)?;
+    call.wait_for("sound", || call.receiver.counters().energy > 1e-4)?;
     println!("{STOP_SERVER}");
     let trouble = [DeviceState::Lost, DeviceState::Stalled];
-    wait_for("the microphone's loss", || call.saw(DeviceKind::Microphone, &trouble))?;
-    wait_for("the speaker's loss", || call.saw(DeviceKind::Speaker, &trouble))?;
+    call.wait_for("the microphone's loss", || call.saw(DeviceKind::Microphone, &trouble))?;
+    call.wait_for("the speaker's loss", || call.saw(DeviceKind::Speaker, &trouble))?;
     let played = call.receiver.counters().samples_played;
-    wait_for("playing without a speaker", || call.receiver.counters().samples_played > played + 96_000)?;
+    call.wait_for("playing without a speaker", || call.receiver.counters().samples_played > played + 96_000)?;
     println!("{START_SERVER}");
-    wait_for("the microphone", || call.saw(DeviceKind::Microphone, &[DeviceState::Back]))?;
-    wait_for("the speaker", || call.saw(DeviceKind::Speaker, &[DeviceState::Back]))?;
+    call.wait_for("the microphone", || call.saw(DeviceKind::Microphone, &[DeviceState::Back]))?;
+    call.wait_for("the speaker", || call.saw(DeviceKind::Speaker, &[DeviceState::Back]))?;
     let energy = call.receiver.counters().energy;
-    wait_for("sound again", || call.receiver.counters().energy > energy + 1e-4)?;
+    call.wait_for("sound again", || call.receiver.counters().energy > energy + 1e-4)?;
     for event in call.events.lock().unwrap_or_else(PoisonError::into_inner).iter() {
         println!("{event:?}");
     }
@@ -144,7 +163,7 @@ fn gone() -> Result<(), String> {
 fn exchange() -> Result<(), String> {
     let call = Call::start().map_err(|e| e.to_string())?;
     let speaks = || call.receiver.level().now() > 0.05;
-    wait_for("speech", speaks)?;
+    call.wait_for("speech", speaks)?;
     let before = threads()?;
     let changes = |kind| {
         let events = call.events.lock().unwrap_or_else(PoisonError::into_inner);
@@ -155,15 +174,15 @@ fn exchange() -> Result<(), String> {
         let name = Some(if turn % 2 == 0 { "default" } else { "pipewire" }.to_owned());
         call.sender.set_source(Some(AudioSource::Device(name.clone())));
         call.player.set_speaker(Speaker::Device(name));
-        wait_for("the other microphone", || changes(DeviceKind::Microphone) == turn)?;
-        wait_for("the other speaker", || changes(DeviceKind::Speaker) == turn)?;
-        wait_for("speech", speaks)?;
+        call.wait_for("the other microphone", || changes(DeviceKind::Microphone) == turn)?;
+        call.wait_for("the other speaker", || changes(DeviceKind::Speaker) == turn)?;
+        call.wait_for("speech", speaks)?;
     }
-    wait_for("as many threads as before", || threads().is_ok_and(|now| now <= before))?;
+    call.wait_for("as many threads as before", || threads().is_ok_and(|now| now <= before))?;
     call.sender.set_source(None);
     call.player.set_speaker(Speaker::None);
-    wait_for("silence", || !speaks())?;
-    wait_for("the devices closed", || threads().is_ok_and(|now| now < before))?;
+    call.wait_for("silence", || !speaks())?;
+    call.wait_for("the devices closed", || threads().is_ok_and(|now| now < before))?;
     call.stop()
 }
 

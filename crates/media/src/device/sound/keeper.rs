@@ -1,7 +1,8 @@
 //! The thread that keeps one microphone or speaker open.
 //!
 //! Invariant: a cpal stream is opened, watched and dropped on this thread alone, since drivers may block. A device that
-//! is lost or stalls is opened again every second until it is back or nobody wants it.
+//! is lost or stalls is opened again every second until it is back or nobody wants it. A microphone that gives zeros from the
+//! start is opened again as well, but only twice: it may be one that the system keeps muted.
 
 use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -19,6 +20,11 @@ use crate::device::{DeviceEvent, DeviceKind, DeviceState};
 
 /// No callback for this long: stalled.
 const STALLED_AFTER: Duration = Duration::from_secs(2);
+/// Nothing but zeros for this long since it was opened. Seen with PipeWire 0.3.65 once in 60 times that a stream took the place of
+/// another on a busy machine: linked and running, and silent for good; the next one works.
+const DEAD_AFTER: Duration = Duration::from_secs(2);
+/// So many times a microphone that gives zeros is opened again.
+const REVIVALS: u32 = 2;
 /// How often a device that is gone is looked for, and how often a stream is checked for life.
 const RETRY_EVERY: Duration = Duration::from_secs(1);
 /// More underruns or overruns than this in a second are a device that does not work.
@@ -128,6 +134,14 @@ impl Signal {
     }
 }
 
+/// Why a stream is to be opened again.
+enum Trouble {
+    /// It does not work, which the user is told.
+    Gone(DeviceState, String),
+    /// It gives nothing but zeros, which may be all that is to be had.
+    Dead,
+}
+
 /// The thread that owns the stream.
 struct Keeper {
     kind: DeviceKind,
@@ -145,14 +159,23 @@ impl Keeper {
             Err(error) => return drop(opened.send(Err(error))),
         };
         let _ = opened.send(Ok(()));
+        let mut revivals = 0;
         loop {
-            let Some((state, detail)) = self.watch() else { return };
+            let Some(trouble) = self.watch(revivals < REVIVALS) else { return };
             drop(stream);
             self.port.clear();
-            self.tell(state, detail);
+            match &trouble {
+                Trouble::Dead => revivals += 1,
+                Trouble::Gone(state, detail) => {
+                    revivals = 0;
+                    self.tell(*state, detail.clone());
+                }
+            }
             let Some(again) = self.retry() else { return };
             stream = again;
-            self.tell(DeviceState::Back, format!("the {} works again", self.kind));
+            if let Trouble::Gone(..) = trouble {
+                self.tell(DeviceState::Back, format!("the {} works again", self.kind));
+            }
         }
     }
 
@@ -161,8 +184,8 @@ impl Keeper {
         (self.events)(DeviceEvent { kind: self.kind, state, detail });
     }
 
-    /// Returns what is wrong with the stream, or `None` when it is to be closed.
-    fn watch(&self) -> Option<(DeviceState, String)> {
+    /// Returns what is wrong with the stream, or `None` when it is to be closed. Whether it is dead is looked for on demand.
+    fn watch(&self, may_be_dead: bool) -> Option<Trouble> {
         let kind = self.kind;
         let since = Instant::now();
         loop {
@@ -171,14 +194,25 @@ impl Keeper {
                 return None;
             }
             if let Some(problem) = news.failure {
-                return Some((DeviceState::Lost, format!("the {kind} is gone ({problem}); it is looked for")));
+                return Some(Trouble::Gone(
+                    DeviceState::Lost,
+                    format!("the {kind} is gone ({problem}); it is looked for"),
+                ));
             }
             if news.rerouted {
                 self.tell(DeviceState::Changed, format!("the system moved the {kind} to another device"));
             }
             let quiet = self.port.quiet_for().unwrap_or(Duration::MAX).min(since.elapsed());
             if quiet > STALLED_AFTER {
-                return Some((DeviceState::Stalled, format!("the {kind} gives no sign of life; it is opened again")));
+                return Some(Trouble::Gone(
+                    DeviceState::Stalled,
+                    format!("the {kind} gives no sign of life; it is opened again"),
+                ));
+            }
+            let is_dead = kind == DeviceKind::Microphone && !self.port.is_live() && since.elapsed() > DEAD_AFTER;
+            if may_be_dead && is_dead {
+                tracing::info!("the microphone gives nothing but zeros; it is opened again");
+                return Some(Trouble::Dead);
             }
         }
     }
@@ -211,8 +245,7 @@ impl Keeper {
         let fail = |problem: String| MediaError::Device { kind: self.kind, name: device.to_string(), problem };
         let offer = best(offers(&device, self.kind).unwrap_or_default(), self.kind)
             .ok_or_else(|| fail("it does not open or offers no usable format".into()))?;
-        self.port.clear();
-        self.port.set_rate(offer.rate);
+        self.port.opened(offer.rate);
         let period = BufferSize::Fixed(WANTED_PERIOD * offer.rate / SAMPLE_RATE);
         let stream = self
             .build(&device, offer, period)
@@ -249,7 +282,7 @@ impl Keeper {
             let mono = data
                 .chunks_exact(channels)
                 .map(|frame| frame.iter().map(|&sample| f32::from_sample(sample)).sum::<f32>() / channels as f32);
-            port.append(mono);
+            port.captured(mono);
             let times = info.timestamp();
             port.called(frames, Some(times.callback.duration_since(times.capture)));
         };

@@ -4,7 +4,7 @@
 //! waits for long and never allocates.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -28,6 +28,8 @@ pub(crate) struct Port {
     born: Instant,
     /// Microseconds from `born` to the last callback; 0 is never.
     last_callback: AtomicU64,
+    /// Anything but zeros has come from the device since it was opened.
+    is_live: AtomicBool,
 }
 
 impl Port {
@@ -40,6 +42,7 @@ impl Port {
             latency_us: AtomicU32::new(0),
             born: Instant::now(),
             last_callback: AtomicU64::new(0),
+            is_live: AtomicBool::new(false),
         }
     }
 
@@ -90,17 +93,33 @@ impl Port {
         self.append(samples.iter().copied());
     }
 
+    /// Microphone: what the device gives.
+    pub(super) fn captured(&self, samples: impl ExactSizeIterator<Item = f32>) {
+        let mut is_live = false;
+        self.append(samples.inspect(|sample| is_live |= *sample != 0.0));
+        if is_live {
+            self.is_live.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// False while all that has come since [`Port::opened`] are zeros, which no microphone gives that hears a room.
+    pub(super) fn is_live(&self) -> bool {
+        self.is_live.load(Ordering::Relaxed)
+    }
+
+    /// Another stream is about to be opened: forgets what came from the one before.
+    pub(super) fn opened(&self, rate: u32) {
+        self.clear();
+        self.rate.store(rate, Ordering::Relaxed);
+        self.is_live.store(false, Ordering::Relaxed);
+    }
+
     /// Never grows beyond what was reserved: the oldest makes room.
-    pub(super) fn append(&self, samples: impl ExactSizeIterator<Item = f32>) {
+    fn append(&self, samples: impl ExactSizeIterator<Item = f32>) {
         let mut queue = self.lock();
         let excess = (queue.len() + samples.len()).saturating_sub(PORT_CAPACITY).min(queue.len());
         queue.drain(..excess);
         queue.extend(samples.take(PORT_CAPACITY));
-    }
-
-    /// Hz.
-    pub(super) fn set_rate(&self, rate: u32) {
-        self.rate.store(rate, Ordering::Relaxed);
     }
 
     /// Forgets what is queued.
@@ -138,6 +157,18 @@ mod tests {
         assert!(!port.take(1, Duration::ZERO, &mut out));
         port.put(&vec![1.0; 2 * PORT_CAPACITY]);
         assert_eq!(port.lock().len(), PORT_CAPACITY);
+    }
+
+    #[test]
+    fn zeros_alone_are_no_sign_of_life() {
+        let port = Port::new();
+        port.captured([0.0; 480].into_iter());
+        assert!(!port.is_live());
+        port.captured([0.0, -1e-5].into_iter());
+        port.captured([0.0; 480].into_iter());
+        assert!(port.is_live());
+        port.opened(44_100);
+        assert_eq!((port.is_live(), port.rate(), port.queued()), (false, 44_100, Duration::ZERO));
     }
 
     #[test]
