@@ -95,6 +95,7 @@ impl Driver {
 
     /// Somebody needs keyframes of these layers, one bit each.
     pub(crate) fn request_keyframes(&self, layers: u8) {
+        tracing::debug!(layers, "keyframes are asked for");
         if let Some(video) = self.local.as_ref().and_then(|local| local.video.as_ref()) {
             (0..LAYERS).filter(|layer| layers & 1 << layer != 0).for_each(|layer| video.request_keyframe(layer));
         }

@@ -106,7 +106,10 @@ fn graph() -> String {
         Ok(output) => String::from_utf8_lossy(&output.stdout).into_owned(),
         Err(error) => format!("{program}: {error}"),
     };
-    asked("wpctl", &["status"]) + &asked("pw-link", &["-l", "-I"]) + &asked("pw-top", &["-b", "-n", "2"]) + &asked("pw-dump", &[])
+    asked("wpctl", &["status"])
+        + &asked("pw-link", &["-l", "-I"])
+        + &asked("pw-top", &["-b", "-n", "2"])
+        + &asked("pw-dump", &[])
 }
 
 fn wait_for(what: &str, mut there: impl FnMut() -> bool) -> Result<(), String> {

@@ -16,7 +16,7 @@ mod tests;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rtc::interceptor::{Attribute, AttributedPacket, Interceptor, Packet as Wire, StreamInfo, TaggedPacket};
 use rtc::rtcp::receiver_report::ReceiverReport;
@@ -40,6 +40,10 @@ use super::types::LinkRate;
 const RTX_HEADER: usize = 2;
 /// Rates of headers, sound and repairs beside pictures at their highest, of 1 and in bit/s.
 const HEADROOM: (f64, BitRate) = (1.25, BitRate::kbps(100));
+
+/// A report that comes so soon after the rate had to be lowered is of a time in which a queue ran over: one second, the time between
+/// reports, and what feedback takes in a full queue.
+const OVERFLOW: Duration = Duration::from_millis(1500);
 
 /// What the send side tells the rest of its link.
 #[derive(Clone)]
@@ -187,7 +191,8 @@ impl SendStage {
             let Some((sequence, departure)) = self.side.poll(now, padding) else { break };
             self.leave(now, sequence, departure);
         }
-        if self.side.wants_key_frame(now).is_some() {
+        if let Some(ssrc) = self.side.wants_key_frame(now) {
+            tracing::debug!(ssrc, "pictures were left out: a keyframe is needed");
             self.keyframe.notify_one();
         }
         self.tell(now);
@@ -237,9 +242,9 @@ impl SendStage {
         } else if let Some(nack) = any.downcast_ref::<TransportLayerNack>() {
             self.repair(now, nack);
         } else if let Some(report) = any.downcast_ref::<ReceiverReport>() {
-            self.reported(&report.reports);
+            self.reported(now, &report.reports);
         } else if let Some(report) = any.downcast_ref::<SenderReport>() {
-            self.reported(&report.reports);
+            self.reported(now, &report.reports);
         }
     }
 
@@ -259,10 +264,11 @@ impl SendStage {
         }
     }
 
-    fn reported(&mut self, blocks: &[ReceptionReport]) {
+    fn reported(&mut self, now: Instant, blocks: &[ReceptionReport]) {
+        let overflow = self.side.state(now).steady_for.is_some_and(|steady| steady < OVERFLOW);
         for block in blocks {
             if self.streams.get(&block.ssrc).is_some_and(|stream| !stream.is_video()) {
-                self.rate.reported(f32::from(block.fraction_lost) / 256.0);
+                self.rate.reported(f32::from(block.fraction_lost) / 256.0, overflow);
             }
         }
     }

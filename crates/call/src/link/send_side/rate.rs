@@ -22,7 +22,7 @@ const SOUND: [(BitRate, u32); 4] = [
     (BitRate::bps(0), 16_000),
     (BitRate::kbps(100), 20_000),
     (BitRate::kbps(150), 24_000),
-    (BitRate::kbps(290), 32_000),
+    (BitRate::kbps(330), 32_000),
 ];
 /// A rise counts for sound when it has held for so long.
 const SOUND_AFTER: Duration = Duration::from_secs(4);
@@ -100,10 +100,14 @@ impl RateMaker {
         self.payload = self.payload * SHARE_FADE + payload as f64;
     }
 
-    /// The peer reports this share of our sound lost since its last report (RFC 3550, 6.4.1: fraction lost).
-    pub(super) fn reported(&mut self, fraction: f32) {
+    /// The peer reports this share of our sound lost since its last report (RFC 3550, 6.4.1: fraction lost). `overflow`: a queue has
+    /// run over meanwhile. What was lost to it says nothing of what is lost from now on, and copies would only fill it again.
+    pub(super) fn reported(&mut self, fraction: f32, overflow: bool) {
         let part = if fraction > self.loss { LOSS_RISE } else { LOSS_FALL };
         self.loss += (fraction - self.loss) * part;
+        if overflow {
+            return;
+        }
         let part = if fraction > self.repeat_loss { LOSS_RISE } else { REPEAT_FALL };
         self.repeat_loss += (fraction - self.repeat_loss) * part;
         let (from, until) = REPEAT;
@@ -206,7 +210,7 @@ mod tests {
     #[test]
     fn sound_goes_down_to_16_kbit_and_up_again() {
         let (mut maker, mut now) = (RateMaker::new(), Instant::now());
-        assert_eq!(run(&mut maker, &mut now, 100, 300).audio_bps, 32_000);
+        assert_eq!(run(&mut maker, &mut now, 100, 400).audio_bps, 32_000);
         assert_eq!(run(&mut maker, &mut now, 50, 60).audio_bps, 16_000);
         assert_eq!(run(&mut maker, &mut now, 3_900, 400).audio_bps, 16_000);
         assert_eq!(run(&mut maker, &mut now, 300, 400).audio_bps, 32_000);
@@ -239,12 +243,12 @@ mod tests {
     fn loss_of_sound_rises_quickly_and_falls_slowly() {
         let mut maker = RateMaker::new();
         for _ in 0..5 {
-            maker.reported(0.3);
+            maker.reported(0.3, false);
         }
         let now = Instant::now();
         let high = maker.news(now, budget(300)).expect("news").audio_loss;
         assert!((0.29..=0.3).contains(&high), "{high}");
-        maker.reported(0.0);
+        maker.reported(0.0, false);
         let after = maker.news(now + 200 * MS, budget(300)).expect("news").audio_loss;
         assert!((0.27..0.29).contains(&after), "{after}");
     }
@@ -253,19 +257,21 @@ mod tests {
     fn sound_is_sent_again_while_it_is_lost_and_there_is_room() {
         let (mut maker, mut now) = (RateMaker::new(), Instant::now());
         assert_eq!(run(&mut maker, &mut now, 1_000, 1_500).audio_copies, 0, "nothing is known to be lost");
-        maker.reported(0.02);
+        maker.reported(0.02, false);
         assert_eq!(run(&mut maker, &mut now, 1_000, 1_500).audio_copies, 0, "one of fifty");
-        maker.reported(0.06);
+        maker.reported(0.5, true);
+        assert_eq!(run(&mut maker, &mut now, 1_000, 1_500).audio_copies, 0, "in a queue that ran over");
+        maker.reported(0.06, false);
         assert_eq!(run(&mut maker, &mut now, 100, 1_500).audio_copies, 2);
         assert_eq!(run(&mut maker, &mut now, 100, 300).audio_copies, 1);
         assert_eq!(run(&mut maker, &mut now, 100, 120).audio_copies, 0, "pictures need it");
         assert_eq!(run(&mut maker, &mut now, 8_000, 1_500).audio_copies, 2);
         for _ in 0..15 {
-            maker.reported(0.0);
+            maker.reported(0.0, false);
         }
         assert_eq!(run(&mut maker, &mut now, 100, 1_500).audio_copies, 2, "not at once");
         for _ in 0..15 {
-            maker.reported(0.0);
+            maker.reported(0.0, false);
         }
         assert_eq!(run(&mut maker, &mut now, 100, 1_500).audio_copies, 0);
     }
