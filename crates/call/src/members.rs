@@ -300,6 +300,11 @@ impl Driver {
         self.online = true;
         self.ice_servers = entered.ice_servers;
         self.record(None, EventKind::Reconnected);
+        // A token of another participant is none in the place of ours.
+        let token = entered.token.filter(|_| entered.resumed);
+        if let Some(room) = entered.room {
+            self.on_room(room, None, token);
+        }
         if entered.resumed {
             self.reconcile(entered.participants, now);
         } else {

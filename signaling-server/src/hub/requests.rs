@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     accounts::{Account, AccountId},
+    auth::Claims,
     config::Accounts as AccountsConfig,
     store::Entry,
     token::{self, TokenHash},
@@ -194,8 +195,9 @@ impl Hub {
         let token_hash = TokenHash::of(&token);
         let greeted = Greeted { user: user.clone(), token: token_hash, account, blocked, calls_itself: None, seat };
         self.welcome(conn, greeted, token, now, out);
+        let room_token = self.token_again(&code, &user, now);
         let Some(room) = self.rooms.get_mut(&code) else { return };
-        out.push(send(conn, &room.joined_message(code.as_str(), &user, role, None)));
+        out.push(send(conn, &room.joined_message(code.as_str(), &user, role, room_token)));
         match room.set_presence(&user, Presence::Here(conn)) {
             Some(Presence::Here(old)) => {
                 self.clients.remove(&old);
@@ -223,6 +225,17 @@ impl Hub {
             }
             None => {}
         }
+    }
+
+    /// A member's token once more, under the unique id that it has: if it is another than the member knows of, since it was
+    /// made host for example, that news was lost with the socket.
+    fn token_again(&mut self, code: &RoomCode, user: &UserId, now: Now) -> Option<String> {
+        let room = self.rooms.get(code)?;
+        let member = room.member(user)?;
+        let (terms, role, name) = (room.terms.clone(), member.role, member.name.clone());
+        let jti = member.jtis.last()?.clone();
+        let claims = self.token_for(&terms, role, &name, Some(&user.0), now).ok()?;
+        self.keys.issue(&Claims { jti, admitted: true, ..claims }).ok()
     }
 
     fn join(&mut self, conn: ConnId, wish: Wish, now: Now, out: &mut Vec<Effect>) -> Result<(), Refusal> {

@@ -206,6 +206,26 @@ fn a_host_hands_over_with_all_that_its_tokens_could_do() {
 }
 
 #[test]
+fn news_of_a_handover_that_was_lost_with_the_socket_comes_with_the_resume() {
+    let mut world = World::new();
+    let (room, host) = hosted(&mut world, RoomWish::default());
+    let grace = world.member(&room.code, "Grace");
+    world.say(host.conn, decide(HostAction::HandOver { user_id: grace.id.clone() }));
+    world.drop_socket(grace.conn);
+    let (again, resumed) = world.hello(Some(grace.token.clone()));
+    assert!(resumed);
+    let heard = world.heard(again.conn);
+    let [ServerMessage::Join { room: Some(state), token: Some(token), .. }] = &heard[..] else { panic!("{heard:?}") };
+    assert_eq!(state.role, Role::Host);
+    let claims = keys().check(token, UNIX_MS, 0).expect("signed");
+    assert_eq!((claims.role, &claims.sub), (Role::Host, &grace.id.0));
+    assert_eq!(world.hub.is_good(&room.id, &claims.jti), Ok(()));
+    // And is called back as the one was that it stands for.
+    world.say(again.conn, decide(HostAction::HandOver { user_id: host.id.clone() }));
+    assert!(world.hub.is_good(&room.id, &claims.jti).is_err());
+}
+
+#[test]
 fn a_token_is_good_for_its_room_its_time_and_nothing_else() {
     let mut world = World::new();
     let (one, two) = (world.made(NewRoom::plain()), world.made(NewRoom::plain()));
