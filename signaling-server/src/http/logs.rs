@@ -30,9 +30,10 @@ pub(super) async fn upload(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<LogAccepted>, Refused> {
-    // For good, unlike trouble with a database that there is: nobody is to try again.
-    let none = |refusal: Refusal| Refusal::new(ErrorCode::NotFound, refusal.message);
-    let records = doors.records().map_err(none)?;
+    // For good where the call began without a record, so that nobody is to try again; else there was a database, and it
+    // may be given to the server again.
+    let code = if claims.iat >= doors.started_s { ErrorCode::Gone } else { ErrorCode::NotFound };
+    let records = doors.records().map_err(|refusal| Refusal::new(code, refusal.message))?;
     let packed = match headers.get(header::CONTENT_ENCODING).map(|value| value.as_bytes()) {
         None | Some(b"identity") => false,
         Some(b"gzip") => true,
@@ -76,6 +77,7 @@ fn refused(error: IngestError) -> Refused {
         IngestError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::TooLarge),
         IngestError::Invalid(_) | IngestError::Conflict(_) => (StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::BadMessage),
         IngestError::UnknownRoom => (StatusCode::NOT_FOUND, ErrorCode::UnknownRoom),
+        IngestError::Deleted => (StatusCode::GONE, ErrorCode::Gone),
         IngestError::Busy | IngestError::Full | IngestError::Closed | IngestError::Failed(_) => {
             (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable)
         }

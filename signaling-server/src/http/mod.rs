@@ -80,6 +80,8 @@ pub(crate) struct Frame {
     people: accounts::Accounts,
     /// None without a database.
     records: Option<Records>,
+    /// When the server started, Unix seconds.
+    started_s: i64,
     /// A permit for each batch that is unpacked and read at a time.
     unpacking: Arc<Semaphore>,
     pub(crate) metrics: Arc<Metrics>,
@@ -114,6 +116,7 @@ impl Frame {
             tls: config.tls.is_some(),
             people,
             records,
+            started_s: crate::switch::now().unix_ms / 1000,
             unpacking: Arc::new(Semaphore::new(logs::AT_A_TIME)),
             metrics: Arc::default(),
         }

@@ -6,7 +6,7 @@ use sightline_protocol::{
     logs::{LogBatch, LogDirection, LogKind, LogSample, LogSession, LogSetup, LogStay, LogValues, bounds},
 };
 
-use crate::support::{ADMIN, Member, Running, gzip};
+use crate::support::{ADMIN, Member, Running, claims, gzip, now_s, signed};
 
 fn batch(member: &Member, id: &str, samples: std::ops::Range<u32>) -> LogBatch {
     let now = now_ms();
@@ -65,7 +65,7 @@ fn batch(member: &Member, id: &str, samples: std::ops::Range<u32>) -> LogBatch {
 }
 
 fn now_ms() -> i64 {
-    1000 * crate::support::now_s()
+    1000 * now_s()
 }
 
 const GZIP: &str = "Content-Encoding: gzip\r\n";
@@ -156,6 +156,34 @@ async fn uploads_go_on_after_the_end_of_room_and_token() {
     assert_eq!((answer.status, &answer.json()["stored"]), (200, &json!(2)), "{}", answer.text());
 }
 
+/// What a client keeps may be taken later, unless the server knows that it never will be.
+#[tokio::test]
+async fn a_call_that_is_not_known_here_is_not_refused_for_good() {
+    let server = Running::start();
+    let with = |change: Value| {
+        let mut said = claims("r-of-another-record", "guest");
+        said.as_object_mut().expect("an object").extend(change.as_object().expect("an object").clone());
+        signed(&said)
+    };
+    let upload = async |server: &Running, token: String| {
+        let mut nobody = server.member(&server.room(Value::Null).await.code, None).await;
+        nobody.id = "u1".into();
+        let body = serde_json::to_vec(&batch(&nobody, "batch-one", 0..1)).expect("json");
+        let answer = server.send("POST", "/api/logs", Some(&token), "", &body).await;
+        (answer.status, answer.problem().code)
+    };
+    let day = 24 * 3600;
+    let of_before = with(json!({"iat": now_s() - 20 * day, "exp": now_s() - 19 * day}));
+    assert_eq!(upload(&server, of_before.clone()).await, (404, ErrorCode::UnknownRoom));
+    let too_late = with(json!({"iat": now_s() - 32 * day, "exp": now_s() - 31 * day}));
+    assert_eq!(upload(&server, too_late).await, (410, ErrorCode::Gone));
+    let of_another_server = format!("{}x", of_before);
+    assert_eq!(upload(&server, of_another_server).await, (401, ErrorCode::Unauthorized));
+    // There was a database when the token was made.
+    let server = Running::with(|config| config.database = None);
+    assert_eq!(upload(&server, of_before).await, (404, ErrorCode::NotFound));
+}
+
 #[tokio::test]
 async fn two_admins_delete_one_call() {
     let server = Running::start();
@@ -179,7 +207,7 @@ async fn two_admins_delete_one_call() {
     assert_eq!(actions.iter().filter(|action| **action == "delete-call").count(), 1, "{actions:?}");
     // Nothing comes back for it.
     let answer = server.send("POST", "/api/logs", Some(&ada.token), "", &body).await;
-    assert_eq!((answer.status, answer.problem().code), (404, ErrorCode::UnknownRoom));
+    assert_eq!((answer.status, answer.problem().code), (410, ErrorCode::Gone));
 }
 
 #[tokio::test]
@@ -190,10 +218,10 @@ async fn without_a_database_there_is_no_record_and_that_is_said() {
         assert_eq!((answer.status, answer.problem().code), (503, ErrorCode::Unavailable), "{path}");
     }
     assert_eq!(server.ask("GET", "/rooms", Some(ADMIN), Value::Null).await.status, 200);
-    // Those who upload are told not to come again.
+    // Those who upload are told not to come again: this call never had a record.
     let room = server.room(Value::Null).await;
     let ada = server.member(&room.code, None).await;
     let body = serde_json::to_vec(&batch(&ada, "batch-one", 0..1)).expect("json");
     let answer = server.send("POST", "/api/logs", Some(&ada.token), "", &body).await;
-    assert_eq!((answer.status, answer.problem().code), (404, ErrorCode::NotFound));
+    assert_eq!((answer.status, answer.problem().code), (410, ErrorCode::Gone));
 }
