@@ -91,7 +91,7 @@ function lane(person, bar) {
   return h(
     'li',
     { class: 'lane' },
-    h('span', { class: 'lane-name' }, h('span', { class: 'clip', title: name }, name), h('span', { class: 'soft small clip' }, person.account ?? person.role)),
+    h('span', { class: 'lane-name' }, h('span', { class: 'clip', title: name }, h('bdi', {}, name)), h('span', { class: 'soft small clip' }, person.account ?? person.role)),
     h('span', { class: 'track', 'aria-hidden': 'true' }, ...bars),
     h('span', { class: 'hidden-text' }, `: ${said.join('; ')}`),
   );
