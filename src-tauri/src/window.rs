@@ -277,7 +277,10 @@ impl Page for Window {
             PageEvent::Speaking(levels) => self.emit("speaking", levels),
             PageEvent::Chat(line) => self.emit("chat", line),
             PageEvent::Link(link) => self.emit("link", link),
-            PageEvent::People(state) => self.emit("people", state),
+            PageEvent::People(state) => {
+                tray::follow_people(&self.0, &state);
+                self.emit("people", state);
+            }
             PageEvent::Enter(call) => self.emit("enter", call),
             PageEvent::Said(said) => self.emit("said", said),
             PageEvent::Calls => call_attention(&self.0),
