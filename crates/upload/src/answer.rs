@@ -89,7 +89,9 @@ pub(crate) fn judge(status: StatusCode, retry_after: Option<&str>, body: &[u8], 
         },
         // A proxy, for example, whose server is just being started again.
         (400..=499, None) => Answer::none(&format!("something else answered in its place: {status}")),
-        (410, Some("gone")) => Answer::Refused { why: format!("The server takes nothing more of this call{said}. {KEPT}") },
+        (410, Some("gone")) => {
+            Answer::Refused { why: format!("The server takes nothing more of this call{said}. {KEPT}") }
+        }
         (400..=499, Some("forbidden" | "bad-message")) => {
             Answer::Refused { why: format!("The server refused the record ({status}){said}. {KEPT}") }
         }
@@ -186,7 +188,8 @@ mod tests {
         let problem = r#"{"type":"about:blank","title":"No","status":422,"detail":"sample 3 has no end.\u0007\n","code":"bad-message"}"#;
         let Answer::Refused { why } = of(422, problem) else { panic!("refused") };
         assert!(why.contains("(422 Unprocessable Entity): sample 3 has no end. What was not sent"), "{why}");
-        let Answer::Refused { why } = of(422, &format!("{{\"code\":\"bad-message\",\"detail\":\"{}\"}}", "é".repeat(100_000)))
+        let Answer::Refused { why } =
+            of(422, &format!("{{\"code\":\"bad-message\",\"detail\":\"{}\"}}", "é".repeat(100_000)))
         else {
             panic!("refused")
         };

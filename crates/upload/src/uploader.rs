@@ -315,7 +315,10 @@ impl Worker {
         };
         let bytes = packed.len();
         if bytes > PACKED_BYTES {
-            return (Answer::TooLarge { is_ours: true, why: "One window of the record is too long to be sent.".to_owned() }, bytes);
+            return (
+                Answer::TooLarge { is_ours: true, why: "One window of the record is too long to be sent.".to_owned() },
+                bytes,
+            );
         }
         let post = match self.post.take().map_or_else(|| Post::new(self.timing.patience), Ok) {
             Ok(post) => post,

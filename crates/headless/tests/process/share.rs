@@ -72,7 +72,9 @@ fn a_server_that_was_away_in_mid_call_has_the_whole_record_at_its_end() {
         let batches = uploaded(&server, name);
         let [batch] = &batches[..] else { panic!("one session of {name}: {batches:?}") };
         assert_eq!(batch.samples.len(), rows(file), "{name}");
-        assert!(batch.session.ended_ms.is_some() && batch.events.iter().any(|event| event.event["kind"] == "reconnected"));
+        assert!(
+            batch.session.ended_ms.is_some() && batch.events.iter().any(|event| event.event["kind"] == "reconnected")
+        );
     }
 }
 

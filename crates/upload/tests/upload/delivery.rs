@@ -80,13 +80,16 @@ fn a_server_that_asks_for_time_is_left_alone_for_that_time() {
 /// A server that was put back to an older state, or another one at the same address, knows neither pass nor room.
 #[test]
 fn a_server_that_does_not_know_the_call_for_a_while_gets_all_of_it_afterwards() {
-    let (place, server) = (Place::new(), Server::acting(&[
-        Act::Say("401 Unauthorized\r\n", "{\"detail\":\"Not made by this server.\",\"code\":\"unauthorized\"}"),
-        Act::Say("404 Not Found\r\n", "{\"code\":\"unknown-room\"}"),
-        Act::Say("404 Not Found\r\n", "{\"code\":\"not-found\"}"),
-        Act::Say("422 Unprocessable Content\r\n", "{\"code\":\"unsupported-version\"}"),
-        Act::Say("413 Content Too Large\r\n", "<html>a proxy</html>"),
-    ]));
+    let (place, server) = (
+        Place::new(),
+        Server::acting(&[
+            Act::Say("401 Unauthorized\r\n", "{\"detail\":\"Not made by this server.\",\"code\":\"unauthorized\"}"),
+            Act::Say("404 Not Found\r\n", "{\"code\":\"unknown-room\"}"),
+            Act::Say("404 Not Found\r\n", "{\"code\":\"not-found\"}"),
+            Act::Say("422 Unprocessable Content\r\n", "{\"code\":\"unsupported-version\"}"),
+            Act::Say("413 Content Too Large\r\n", "<html>a proxy</html>"),
+        ]),
+    );
     place.record("a", &server.endpoint());
     let uploader = place.uploader();
     until("said", || uploader.status().last_error.is_some_and(|error| error.contains("Not made by this server")));
