@@ -10,11 +10,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sightline_call::{Api, CallError};
-use sightline_protocol::account::{Credentials, ReportLine, SignedIn};
-use sightline_protocol::admin::{AuditPage, CallDetails, CallFilter, CallPage, Totals};
+use sightline_protocol::account::{AdminWish, Credentials, ReportLine, SignedIn};
+use sightline_protocol::admin::{AccountFilter, AccountPage, AuditPage, CallDetails, CallFilter, CallPage, Totals};
 use sightline_protocol::logs::LogBatch;
 use sightline_protocol::{ErrorCode as Code, Role, RoomLine, RoomList};
 use tokio::task::spawn_blocking;
@@ -141,6 +142,22 @@ impl Admin {
     /// Puts a report about somebody away, which was seen to.
     pub(crate) async fn put_away(&self, report: i64) -> Answer<()> {
         self.delete(&format!("/api/admin/reports/{report}")).await
+    }
+
+    /// Accounts, as the filter asks.
+    pub(crate) async fn accounts(&self, filter: &AccountFilter) -> Answer<AccountPage> {
+        self.get(&with_query("/api/admin/accounts", filter)?).await
+    }
+
+    /// Makes an account an admin, or no admin any more.
+    pub(crate) async fn set_admin(&self, name: &str, admin: bool) -> Answer<()> {
+        let (number, api) = self.api()?;
+        self.told(number, api.post(&format!("{}/admin", of_account(name)), &AdminWish { admin }).await)
+    }
+
+    /// Deletes an account, whoever has it.
+    pub(crate) async fn delete_account(&self, name: &str) -> Answer<()> {
+        self.delete(&of_account(name)).await
     }
 
     /// Reads what was reported of a call, for its charts and its table; gives those who are in it.
@@ -279,6 +296,11 @@ fn id(room: &str) -> Answer<&str> {
         && room.len() <= ID_BYTES
         && room.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
     if fits { Ok(room) } else { Err(IpcError::new(ErrorCode::NotFound, words::admin::NO_SUCH_CALL)) }
+}
+
+/// The route of an account. Names have letters of all scripts.
+fn of_account(name: &str) -> String {
+    format!("/api/admin/accounts/{}", utf8_percent_encode(name, NON_ALPHANUMERIC))
 }
 
 fn with_query(route: &str, query: &impl Serialize) -> Answer<String> {

@@ -114,6 +114,14 @@ impl Api {
         self.ask(Method::DELETE, route, Vec::new()).await.map(drop)
     }
 
+    /// The same where the server wants to be handed something for it.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub async fn delete_with(&self, route: &str, body: &impl Serialize) -> Result<(), CallError> {
+        self.ask(Method::DELETE, route, json(body)?).await.map(drop)
+    }
+
     async fn ask(&self, method: Method, route: &str, body: Vec<u8>) -> Result<Bytes, CallError> {
         let url = &self.url;
         let stream = connect(url).await?;
