@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params, params_from_iter};
 use sightline_protocol::{
+    account::name_key,
     admin::{
         AuditLine, AuditPage, CallBreak, CallDetails, CallFilter, CallLine, CallPage, CallQuality, CallSession,
         CallSort, CallStay, Coverage, PathType,
@@ -71,7 +72,7 @@ fn conditions(filter: &CallFilter) -> (String, Vec<Box<dyn ToSql>>) {
         wanted.push("started_ms < ?");
         parameters.push(Box::new(to_ms));
     }
-    for word in filter.text.to_lowercase().split_whitespace().take(WORDS) {
+    for word in name_key(&filter.text).split_whitespace().take(WORDS) {
         // Not LIKE: its wildcards would have to be escaped, and it knows no case but that of ASCII.
         wanted.push("instr(search, ?)");
         parameters.push(Box::new(word.to_owned()));

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use sightline_protocol::{PeopleAction, PeopleNews};
+use sightline_protocol::{PeopleAction, PeopleNews, account::name_key};
 
 use super::super::book::{Missed, same};
 use super::{Effect, Incoming, Meet, Model, Outgoing, Room, fine};
@@ -23,7 +23,7 @@ impl Model {
         match news {
             PeopleNews::Presence { name, here } => {
                 if self.standing.contacts.iter().any(|contact| same(contact, &name)) {
-                    self.presence.insert(name.to_lowercase(), here);
+                    self.presence.insert(name_key(&name), here);
                 }
             }
             PeopleNews::Ringing { ring_id, devices, .. } => match &mut self.outgoing {
