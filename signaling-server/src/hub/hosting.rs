@@ -161,7 +161,14 @@ impl Hub {
     }
 
     /// One who watches looks away.
-    pub(super) fn stop_watching(&mut self, code: &RoomCode, user: &UserId, out: &mut Vec<Effect>) {
+    pub(super) fn stop_watching(
+        &mut self,
+        code: &RoomCode,
+        user: &UserId,
+        reason: LeaveReason,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
         let Some(room) = self.rooms.get_mut(code) else { return };
         room.observers.retain(|observer| observer.user != *user);
         room.tell_of(code, user, Change::WatchingEnded {}, out);
@@ -170,6 +177,7 @@ impl Hub {
     /// Something for one member, from another.
     pub(super) fn relay_text(
         &mut self,
+        out.push(room.stay_ended(user, reason, now));
         code: &RoomCode,
         from: &UserId,
         to: &UserId,

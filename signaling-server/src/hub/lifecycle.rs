@@ -229,6 +229,7 @@ impl Hub {
         for observer in &room.observers {
             self.set_seat(observer.conn, Seat::Nowhere);
             out.push(send(observer.conn, &ended(&observer.calls_it)));
+            out.push(room.stay_ended(&observer.user, LeaveReason::Ended, now));
         }
         if room.terms.pair && reason != EndReason::Partner {
             self.pair_came_to_nothing(code, now, out);

@@ -208,7 +208,7 @@ impl Hub {
                 if away.since_restart
                     && let Some(member) = room.member(&user)
                 {
-                    out.push(Effect::Store(Entry::StayResumed {
+                    out.push(Effect::Store(Entry::StayBegan {
                         room: room.terms.id.clone(),
                         user: user.clone(),
                         name: member.name.clone(),
@@ -274,7 +274,7 @@ impl Hub {
         // The partner who offers is answered when the other one is there.
         let early = claims.as_ref().is_some_and(|claims| claims.offers == Some(true)) && room.members().is_empty();
         if role == Role::Observer {
-            return self.watch(conn, &code, wish.room_id, name, out);
+            return self.watch(conn, &code, wish.room_id, name, now, out);
         }
         if (terms.waiting_room && !admitted) || early {
             return self.wait(
@@ -372,6 +372,7 @@ impl Hub {
         room.waiting.push(waiter);
         self.set_seat(conn, Seat::Waiting(code.clone()));
         Ok(())
+        now: Now,
     }
 
     /// Looks into a room.
@@ -395,7 +396,15 @@ impl Hub {
         out.push(send(conn, &room.joined_message(&calls_it, &shown_id, Role::Observer, None)));
         out.extend(room.chat_so_far().map(|line| send(conn, &line)));
         room.observers.push(Observer { conn, user: greeted.user.clone(), name: name.clone(), calls_it });
-        room.tell_of(code, &greeted.user, Change::Watching { name }, out);
+        room.tell_of(code, &greeted.user, Change::Watching { name: name.clone() }, out);
+        out.push(Effect::Store(Entry::StayBegan {
+            room: room.terms.id.clone(),
+            user: greeted.user,
+            name,
+            role: Role::Observer,
+            account: greeted.account.map(|account| account.name),
+            unix_ms: now.unix_ms,
+        }));
         self.set_seat(conn, Seat::Observer(code.clone()));
         Ok(())
     }
@@ -418,7 +427,7 @@ impl Hub {
                 let room = self.rooms.get(&code);
                 let observer = room.and_then(|room| room.observers.iter().find(|observer| observer.user == user));
                 calls_it = observer.map(|observer| observer.calls_it.clone());
-                self.stop_watching(&code, &user, out);
+                self.stop_watching(&code, &user, LeaveReason::Left, now, out);
                 code
             }
         };
