@@ -144,12 +144,12 @@ pub(crate) fn router(doors: Doors) -> Router {
         .route("/j/{room}", get(rooms::invitation))
         .route("/ws", get(open_socket))
         .layer(DefaultBodyLimit::max(BODY_BYTES))
-        .route_layer(axum::middleware::from_fn_with_state(metrics, metrics::measure))
+        .route_layer(axum::middleware::from_fn_with_state(metrics.clone(), metrics::measure))
         .layer(axum::middleware::map_request(async |request: axum::extract::Request| {
             // What a browser asks before it lets a page ask.
             if request.method() == Method::OPTIONS { Err(StatusCode::NO_CONTENT) } else { Ok(request) }
         }))
-        .layer(axum::middleware::map_response(finish))
+        .layer(axum::middleware::map_response_with_state(metrics, finish))
         .with_state(doors)
 }
 
@@ -273,10 +273,11 @@ fn described() -> Router<Doors> {
 /// What every answer has. Any web page may be a client: there are no cookies, and whoever has a token may use it from
 /// anywhere. Nobody keeps a connection that is not a WebSocket: clients ask one thing and are done. And what axum itself
 /// refuses (an unknown path or method, a request to `/ws` that is no upgrade) gets a body as everything else that is
-/// refused.
-async fn finish(mut response: Response) -> Response {
+/// refused. All refusals are counted here.
+async fn finish(State(metrics): State<Arc<Metrics>>, mut response: Response) -> Response {
     let status = response.status();
-    if (status.is_client_error() || status.is_server_error()) && response.extensions().get::<Explained>().is_none() {
+    let is_refused = status.is_client_error() || status.is_server_error();
+    if is_refused && response.extensions().get::<Explained>().is_none() {
         let code = if status == StatusCode::NOT_FOUND { ErrorCode::NotFound } else { ErrorCode::BadMessage };
         let message = "This request does not fit. The routes and what they take are in /openapi.json.";
         response = Refused::with_status(status, Refusal::new(code, message)).into_response();
@@ -294,6 +295,9 @@ async fn finish(mut response: Response) -> Response {
     }
     if status != StatusCode::SWITCHING_PROTOCOLS {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    if let Some(Explained(code)) = response.extensions().get() {
+        metrics.refused(*code);
     }
     response
 }

@@ -144,3 +144,30 @@ async fn where_accounts_are_required_nothing_goes_without_one() {
     assert_eq!(server.ask("POST", &path, None, json!({"role": "guest"})).await.status, 401);
     assert_eq!(server.ask("POST", &path, Some(&ada), json!({"role": "guest"})).await.status, 200);
 }
+
+#[tokio::test]
+async fn refusals_are_counted_by_their_code() {
+    let server = Running::start();
+    let rejected = async |code: &str| {
+        let metrics = server.ask("GET", "/metrics", None, Value::Null).await.text();
+        let name = format!("sightline_rejected_total{{code=\"{code}\"}} ");
+        let count =
+            metrics.lines().find_map(|line| line.strip_prefix(&name)).map(|count| count.parse().expect("a count"));
+        count.unwrap_or(0u32)
+    };
+    let ask = |method, path, body| server.ask(method, path, None, body);
+    for _ in 0..2 {
+        ask("GET", "/api/admin/calls", Value::Null).await.problem();
+    }
+    ask("GET", "/rooms/no-such-room-here", Value::Null).await.problem();
+    ask("POST", "/rooms", json!({"expiresInMinutes": 0})).await.problem();
+    // What no route of ours refuses is a refusal as well.
+    ask("GET", "/no-such-path", Value::Null).await.problem();
+    ask("PUT", "/healthz", Value::Null).await.problem();
+    ask("GET", "/healthz", Value::Null).await;
+    for (code, count) in
+        [("unauthorized", 2), ("unknown-room", 1), ("not-found", 1), ("bad-message", 2), ("too-fast", 0)]
+    {
+        assert_eq!(rejected(code).await, count, "{code}");
+    }
+}
