@@ -1,11 +1,13 @@
 //! What admins read and delete. Each action that changes something is in the audit log, under the name of who did it.
 
 use axum::{
-    Json,
+    Extension, Json,
+    body::Body as AnswerBody,
     extract::{Path, Query, State},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use futures_util::{TryStreamExt, stream};
 use serde::Deserialize;
 use sightline_protocol::{
     EndReason, ErrorCode, Refusal,
@@ -16,9 +18,10 @@ use sightline_protocol::{
 
 use super::{Doors, body::Body, guard::Caller, problem::Refused};
 use crate::{
-    accounts::AccountError,
+    accept::Progress,
+    accounts::{AccountError, AccountId, lists::Listed},
     hub::Effect,
-    record::{Deleted, RecordEntry, RecordError, RecordReader},
+    record::{Deleted, Export, RecordEntry, RecordError, RecordReader},
     store::Entry,
     switch,
 };
@@ -94,16 +97,26 @@ pub(super) async fn export(
     State(doors): State<Doors>,
     caller: Caller,
     Path(room): Path<String>,
+    Extension(progress): Extension<Progress>,
 ) -> Result<Response, Refused> {
     caller.admin()?;
-    let csv = read(&doors, move |reader| {
-        let mut csv = Vec::new();
-        reader.export_csv(&room, &mut csv)?;
-        Ok(csv)
-    })
-    .await?;
+    // The first part before the head: an unknown call is a refusal, and not an answer that breaks off.
+    let first = export_part(doors.clone(), Export::new(&room)).await?;
+    let parts = stream::try_unfold((doors, first), move |(doors, part)| {
+        progress.made();
+        async move {
+            let Some((export, bytes)) = part else { return Ok::<_, Refused>(None) };
+            let next = export_part(doors.clone(), export).await?;
+            Ok(Some((bytes, (doors, next))))
+        }
+    });
+    let parts = parts.map_err(|refused| std::io::Error::other(format!("{refused:?}")));
     let kind = HeaderValue::from_static("text/csv; charset=utf-8");
-    Ok(([(header::CONTENT_TYPE, kind)], csv).into_response())
+    Ok(([(header::CONTENT_TYPE, kind)], AnswerBody::from_stream(parts)).into_response())
+}
+
+async fn export_part(doors: Doors, mut export: Export) -> Result<Option<(Export, Vec<u8>)>, Refused> {
+    read(&doors, move |reader| Ok(reader.export_part(&mut export)?.map(|part| (export, part)))).await
 }
 
 /// Deletes a call and everything that was uploaded of it. One that goes on is ended first.
@@ -269,9 +282,7 @@ fn refused(error: RecordError) -> Refused {
     let code = match error {
         RecordError::UnknownCall => ErrorCode::NotFound,
         RecordError::Closed => ErrorCode::ShuttingDown,
-        RecordError::Busy | RecordError::Full | RecordError::Output(_) | RecordError::Failed(_) => {
-            ErrorCode::Unavailable
-        }
+        RecordError::Busy | RecordError::Full | RecordError::Failed(_) => ErrorCode::Unavailable,
     };
     Refusal::new(code, error.to_string()).into()
 }

@@ -169,7 +169,12 @@ fn stays(connection: &Connection, room: i64) -> rusqlite::Result<Vec<CallStay>> 
 
 pub(super) const SESSION: &str = "SELECT number, id, user, name, client_version, platform, started_ms, ended_ms,
     end_reason, signaling_ms, ice_ms, dtls_ms, first_frame_ms, windows, good, worst, path, clock_ms, last_ms
-    FROM log_session WHERE room = ?1 ORDER BY started_ms, number";
+    FROM log_session";
+
+/// Of a room, in the order of their start.
+pub(super) fn sessions_of_room() -> String {
+    format!("{SESSION} WHERE room = ?1 ORDER BY started_ms, number")
+}
 
 /// A row of [`SESSION`], from its second column on.
 pub(super) fn session(row: &Row<'_>) -> rusqlite::Result<LogSession> {
@@ -195,7 +200,7 @@ pub(super) fn session(row: &Row<'_>) -> rusqlite::Result<LogSession> {
 }
 
 fn sessions(connection: &Connection, room: i64) -> rusqlite::Result<Vec<CallSession>> {
-    let mut statement = connection.prepare_cached(SESSION)?;
+    let mut statement = connection.prepare_cached(&sessions_of_room())?;
     let rows = statement.query_map([room], |row| {
         let session = session(row)?;
         Ok(CallSession {
