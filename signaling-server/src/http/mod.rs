@@ -24,8 +24,8 @@ use axum::{
 use sightline_protocol::{
     ErrorCode, Refusal, RoomCreated, RoomInfo, RoomList, RoomWish, TokenIssued, TokenWish,
     account::{AdminWish, Credentials, Me, Named, Names, PasswordChange, PasswordProof, ReportLine, SignedIn},
-    admin::{AuditPage, CallDetails, CallPage, Totals},
-    logs::{LogAccepted, LogBatch, bounds},
+    admin::{AccountPage, AuditPage, CallDetails, CallPage, Totals},
+    logs::{LogAccepted, LogBatch},
 };
 use tokio::sync::Semaphore;
 
@@ -82,6 +82,8 @@ pub(crate) struct Frame {
     records: Option<Records>,
     /// A permit for each batch that is unpacked and read at a time.
     unpacking: Arc<Semaphore>,
+    /// A permit for each byte of uploads in memory.
+    upload_bytes: Arc<Semaphore>,
     pub(crate) metrics: Arc<Metrics>,
 }
 
@@ -115,6 +117,7 @@ impl Frame {
             people,
             records,
             unpacking: Arc::new(Semaphore::new(logs::AT_A_TIME)),
+            upload_bytes: Arc::new(Semaphore::new(config.limits.upload_bytes)),
             metrics: Arc::default(),
         }
     }
@@ -184,7 +187,7 @@ fn described() -> Router<Doors> {
         )
         .add::<LogBatch, LogAccepted>(
             route("post", "/api/logs", For::Room, 200, "Takes a part of a session's record, plain or packed by gzip."),
-            post(logs::upload).layer(DefaultBodyLimit::max(bounds::PACKED_BYTES)),
+            post(logs::upload),
         )
         .add::<Credentials, SignedIn>(
             route("post", "/accounts", For::Everybody, 201, "A new account, signed in."),
