@@ -213,6 +213,9 @@ impl Driver {
     }
 
     pub(crate) fn on_room(&self, state: RoomState, seconds_left: Option<u32>, token: Option<String>) {
+        // A token uploads what bears its own id. One for a later id would be refused for the record of this call, and the first
+        // one stays good for it.
+        let token = token.filter(|_| self.own == self.began_as);
         self.tell_of_room(RoomNews::State { state: Box::new(state), seconds_left, token });
     }
 
