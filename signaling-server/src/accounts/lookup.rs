@@ -75,15 +75,15 @@ impl Accounts {
         Ok(Device { account, blocked, missed })
     }
 
-    /// Keeps what the hub wants kept, in the background; what cannot be kept is logged.
-    pub(crate) fn follow(&self, deed: Deed, now: Now) {
+    /// Keeps what the hub wants kept, in the background, and calls `then` with what came of it.
+    pub(crate) fn follow(&self, deed: Deed, now: Now, then: impl FnOnce(Result<(), AccountError>) + Send + 'static) {
         let accounts = self.clone();
         tokio::task::spawn_blocking(move || {
-            let kept = match deed {
+            then(match deed {
                 Deed::Missed { callee, caller, room, unix_ms } => accounts.missed(callee, &caller, &room, unix_ms),
                 Deed::MissedSeen { account, up_to } => accounts.missed_seen(account, up_to).map(drop),
                 Deed::Block { who, whom } => accounts.block(who, whom),
-                Deed::Report { who, whom, room, reason, address } => {
+                Deed::Report { conn: _, who, whom, room, reason, address } => {
                     accounts.report(&who, &whom, &room, &reason, address, now)
                 }
             };
