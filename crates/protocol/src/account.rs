@@ -110,7 +110,7 @@ pub struct Named {
     pub name: String,
 }
 
-/// Body of `POST /api/admin/accounts/{name}`.
+/// Body of `POST /api/admin/accounts/{name}/admin`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AdminWish {

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use sightline_protocol::{
     EndReason, ErrorCode, Refusal,
     account::{AdminWish, Me, ReportLine},
-    admin::{AuditPage, CallDetails, CallFilter, CallPage, Totals},
+    admin::{AccountFilter, AccountPage, AccountRow, AuditPage, CallDetails, CallFilter, CallPage, Totals},
     logs::LogBatch,
 };
 
@@ -205,6 +205,28 @@ pub(super) async fn put_away(
     }
     audit_of(&doors, who, "put-away-report", report.to_string(), None).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Accounts by name, filtered and in pages.
+pub(super) async fn accounts(
+    State(doors): State<Doors>,
+    caller: Caller,
+    Query(filter): Query<AccountFilter>,
+) -> Result<Json<AccountPage>, Refused> {
+    caller.admin()?;
+    let people = doors.people.clone();
+    let (listed, total) = super::people::blocking(move || people.list(&filter)).await?;
+    let ids: Vec<AccountId> = listed.iter().map(|listed| listed.account.id).collect();
+    let online =
+        doors.switch.ask(move |hub, _, _| Ok(ids.into_iter().map(|id| hub.is_here(id)).collect::<Vec<_>>())).await?;
+    let row = |(listed, online): (Listed, bool)| AccountRow {
+        name: listed.account.name,
+        admin: listed.account.admin,
+        created_ms: listed.created_ms,
+        last_seen_ms: listed.last_seen_ms,
+        online,
+    };
+    Ok(Json(AccountPage { accounts: listed.into_iter().zip(online).map(row).collect(), total }))
 }
 
 /// Makes an account an admin, or no admin any more.

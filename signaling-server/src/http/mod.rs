@@ -258,8 +258,18 @@ fn described() -> Router<Doors> {
             route("delete", "/api/admin/reports/{report}", For::Admin, 204, "Puts a report away."),
             delete(admin::put_away),
         )
+        .add::<Nothing, AccountPage>(
+            route("get", "/api/admin/accounts", For::Admin, 200, "Accounts by name, filtered and in pages."),
+            get(admin::accounts),
+        )
         .add::<AdminWish, Me>(
-            route("post", "/api/admin/accounts/{name}", For::Admin, 200, "Makes an account an admin, or no admin."),
+            route(
+                "post",
+                "/api/admin/accounts/{name}/admin",
+                For::Admin,
+                200,
+                "Makes an account an admin, or no admin.",
+            ),
             post(admin::set_admin),
         )
         .add::<Nothing, Nothing>(

@@ -214,6 +214,11 @@ impl Hub {
         let greeted = self.clients.get(&conn).and_then(|client| client.greeted.as_ref());
         greeted.and_then(|greeted| greeted.account.clone()).ok_or_else(|| {
             Refusal::new(
+    /// Whether an account has a device connected.
+    pub(crate) fn is_here(&self, account: AccountId) -> bool {
+        self.presence.is_here(account)
+    }
+
                 ErrorCode::Unauthorized,
                 "This is for those who are signed in. Say hello with an account's token.",
             )

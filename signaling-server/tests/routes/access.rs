@@ -90,10 +90,15 @@ async fn only_those_who_may_are_let_in() {
         ("GET", "/api/admin/audit".to_owned()),
         ("GET", "/api/admin/reports".to_owned()),
         ("DELETE", "/api/admin/calls/r0000000000000000".to_owned()),
+        ("GET", "/api/admin/accounts".to_owned()),
+        ("DELETE", "/api/admin/accounts/nobody".to_owned()),
+        ("DELETE", "/api/admin/reports/1".to_owned()),
     ];
     for (method, path) in &admins_only {
         assert_eq!(let_in(&server, &callers, method, path, &null).await, ["admin"], "{method} {path}");
     }
+    let make_admin = "/api/admin/accounts/nobody/admin";
+    assert_eq!(let_in(&server, &callers, "POST", make_admin, &json!({"admin": true})).await, ["admin"]);
     let in_rooms = ["other room's host", "observer", "guest", "host", hosts[1], "admin"];
     for path in ["/rooms", "/api/meetings"] {
         assert_eq!(let_in(&server, &callers, "GET", path, &null).await, in_rooms, "GET {path}");
