@@ -92,7 +92,7 @@ pub(super) async fn reports(
     Ok(Json(read(&doors, move |reader| reader.reports(&room, points)).await?))
 }
 
-/// A call's samples as CSV.
+/// A call's samples as CSV. It is read as fast as the caller takes it; where it breaks off, so does the answer.
 pub(super) async fn export(
     State(doors): State<Doors>,
     caller: Caller,
@@ -261,8 +261,8 @@ pub(super) async fn delete_account(
     let id = account.id;
     doors
         .switch
-        .ask(move |hub, _, out| {
-            hub.account_gone(id, out);
+        .ask(move |hub, now, out| {
+            hub.account_gone(id, now, out);
             Ok(())
         })
         .await?;

@@ -295,6 +295,9 @@ async fn finish(State(metrics): State<Arc<Metrics>>, mut response: Response) -> 
         let message = "This request does not fit. The routes and what they take are in /openapi.json.";
         response = Refused::with_status(status, Refusal::new(code, message)).into_response();
     }
+    if let Some(Explained(code)) = response.extensions().get() {
+        metrics.refused(*code);
+    }
     let headers = response.headers_mut();
     for (name, value) in [
         (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
@@ -308,9 +311,6 @@ async fn finish(State(metrics): State<Arc<Metrics>>, mut response: Response) -> 
     }
     if status != StatusCode::SWITCHING_PROTOCOLS {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    if let Some(Explained(code)) = response.extensions().get() {
-        metrics.refused(*code);
     }
     response
 }

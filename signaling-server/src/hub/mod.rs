@@ -116,6 +116,8 @@ struct Greeted {
     token: TokenHash,
     /// The account that this is a device of.
     account: Option<Account>,
+    /// By which session of it.
+    session: Option<TokenHash>,
     /// Whom that account blocks.
     blocked: HashSet<AccountId>,
     /// A program that said no hello has a name of its own for itself.

@@ -2,8 +2,6 @@
 //!
 //! Invariant: a request is either followed whole or refused with nothing changed.
 
-use std::collections::HashSet;
-
 use axum::extract::ws::Utf8Bytes;
 use sightline_protocol::{
     Change, ClientMessage, ErrorCode, LeaveReason, MediaState, Refusal, Role, RoomCode, ServerMessage, UserId, VERSION,
@@ -16,7 +14,6 @@ use super::{
     send,
 };
 use crate::{
-    accounts::{Account, AccountId},
     config::Accounts as AccountsConfig,
     store::Entry,
     token::{self, TokenHash},
@@ -115,9 +112,7 @@ impl Hub {
         } else {
             let (user, token) = token::issue(&mut self.rng);
             let token_hash = TokenHash::of(&token);
-            let (account, blocked) = of_device(device.as_ref());
-            let greeted =
-                Greeted { user, token: token_hash, account, blocked, calls_itself: None, seat: Seat::Nowhere };
+            let greeted = Greeted::new(user, token_hash, device.as_ref(), Seat::Nowhere);
             self.welcome(conn, greeted, token, now, out);
         }
         if let Some(device) = device {
@@ -144,9 +139,8 @@ impl Hub {
         // No token has this hash: such a program cannot resume, it joins again.
         let token = TokenHash::of("");
         if let Some(client) = self.clients.get_mut(&conn) {
-            let calls_itself = Some(calls_itself);
-            let blocked = HashSet::new();
-            client.greeted = Some(Greeted { user, token, account: None, blocked, calls_itself, seat: Seat::Nowhere });
+            let greeted = Greeted::new(user, token, None, Seat::Nowhere);
+            client.greeted = Some(Greeted { calls_itself: Some(calls_itself), ..greeted });
         }
         Ok(())
     }
@@ -189,10 +183,7 @@ impl Hub {
     ) {
         let member = self.rooms.get(&code).and_then(|room| room.member(&user));
         let Some(role) = member.map(|member| member.role) else { return };
-        let (account, blocked) = of_device(device);
-        let seat = Seat::Member(code.clone());
-        let token_hash = TokenHash::of(&token);
-        let greeted = Greeted { user: user.clone(), token: token_hash, account, blocked, calls_itself: None, seat };
+        let greeted = Greeted::new(user.clone(), TokenHash::of(&token), device, Seat::Member(code.clone()));
         self.welcome(conn, greeted, token, now, out);
         let Some(room) = self.rooms.get_mut(&code) else { return };
         out.push(send(conn, &room.joined_message(code.as_str(), &user, role, None)));
@@ -372,7 +363,6 @@ impl Hub {
         room.waiting.push(waiter);
         self.set_seat(conn, Seat::Waiting(code.clone()));
         Ok(())
-        now: Now,
     }
 
     /// Looks into a room.
@@ -382,6 +372,7 @@ impl Hub {
         code: &RoomCode,
         calls_it: String,
         name: String,
+        now: Now,
         out: &mut Vec<Effect>,
     ) -> Result<(), Refusal> {
         let Some(greeted) = self.clients.get(&conn).and_then(|client| client.greeted.clone()) else { return Ok(()) };
@@ -509,9 +500,18 @@ impl Hub {
     }
 }
 
-/// Whose device it is, and whom that account blocks.
-fn of_device(device: Option<&Device>) -> (Option<Account>, HashSet<AccountId>) {
-    device.map(|device| (Some(device.account.clone()), device.blocked.clone())).unwrap_or_default()
+impl Greeted {
+    fn new(user: UserId, token: TokenHash, device: Option<&Device>, seat: Seat) -> Self {
+        Self {
+            user,
+            token,
+            account: device.map(|device| device.account.clone()),
+            session: device.map(|device| device.session),
+            blocked: device.map(|device| device.blocked.clone()).unwrap_or_default(),
+            calls_itself: None,
+            seat,
+        }
+    }
 }
 
 /// What one asks for who wants to come in.

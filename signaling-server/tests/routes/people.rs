@@ -1,10 +1,10 @@
 //! Accounts over HTTP.
 
 use serde_json::{Value, json};
-use sightline_protocol::ErrorCode;
+use sightline_protocol::{ErrorCode, MeetNews, PeopleNews, ServerMessage};
 use sightline_server::Accounts;
 
-use crate::support::Running;
+use crate::support::{ADMIN, Running, now_s};
 
 #[tokio::test]
 async fn somebody_registers_signs_in_changes_the_password_and_goes() {

@@ -57,6 +57,9 @@ impl Model {
             }
             PeopleNews::RingEnded { ring_id, outcome } => self.ring_ended(&ring_id, &outcome, out),
             PeopleNews::Missed { from, unix_ms } => out.push(Effect::Missed(Missed { from, unix_ms })),
+            // Who signs out here knows it, and hears of it all the same.
+            PeopleNews::SignedOut {} if self.standing.name.is_none() => {}
+            PeopleNews::SignedOut {} => out.push(Effect::SignedOut),
             PeopleNews::Other => {}
         }
     }
