@@ -684,6 +684,7 @@ export const t = {
       span: (/** @type {string} */ from, /** @type {string} */ to) => `${from}–${to}`,
       now: 'now',
       legendStay: 'in the call',
+      watched: (/** @type {string | undefined} */ account) => (account === undefined ? 'watched' : `watched, ${account}`),
       reported: 'reported',
       legendReported: 'reported, by quality',
       legendBreak: 'break',

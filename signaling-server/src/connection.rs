@@ -126,8 +126,23 @@ async fn read(
                 Message::Ping(_) | Message::Pong(_) | Message::Close(_) => continue,
             }
         };
+        let device = match &message {
+            Ok((_, Some(known))) => known.device.as_ref().map(|device| (device.account.id, device.session)),
+            _ => None,
+        };
         if let Err(Gone) = switch.message(conn, message).await {
             return End::Farewell(Farewell::ShuttingDown);
+        }
+        if let Some((account, session)) = device
+            && lookup.is_over(session).await
+        {
+            let sign_out = switch.ask(move |hub, now, out| {
+                hub.signed_out(account, |other| other.as_bytes() == session.as_bytes(), now, out);
+                Ok(())
+            });
+            if sign_out.await.is_err() {
+                return End::Farewell(Farewell::ShuttingDown);
+            }
         }
     }
 }

@@ -100,8 +100,8 @@ pub enum RoomNews {
         state: Box<RoomState>,
         /// Set in a warning: it ends in so many seconds.
         seconds_left: Option<u32>,
-        /// A token for the room, of the participant that [`CallEvent::Joined`] names, in the place of the one that we had: our
-        /// role has changed, or may have while the server was lost.
+        /// A token for the room in the place of the one that we had: our role has changed, or may have while the server was lost.
+        /// Only while our id is that of [`CallEvent::Joined`], under which the call is recorded.
         token: Option<String>,
     },
     /// Somebody waits to be let in. Told to hosts.

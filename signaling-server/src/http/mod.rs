@@ -24,8 +24,8 @@ use axum::{
 use sightline_protocol::{
     ErrorCode, Refusal, RoomCreated, RoomInfo, RoomList, RoomWish, TokenIssued, TokenWish,
     account::{AdminWish, Credentials, Me, Named, Names, PasswordChange, PasswordProof, ReportLine, SignedIn},
-    admin::{AuditPage, CallDetails, CallPage, Totals},
-    logs::{LogAccepted, LogBatch, bounds},
+    admin::{AccountPage, AuditPage, CallDetails, CallPage, Totals},
+    logs::{LogAccepted, LogBatch},
 };
 use tokio::sync::Semaphore;
 
@@ -84,6 +84,8 @@ pub(crate) struct Frame {
     started_s: i64,
     /// A permit for each batch that is unpacked and read at a time.
     unpacking: Arc<Semaphore>,
+    /// A permit for each byte of uploads in memory.
+    upload_bytes: Arc<Semaphore>,
     pub(crate) metrics: Arc<Metrics>,
 }
 
@@ -118,6 +120,7 @@ impl Frame {
             records,
             started_s: crate::switch::now().unix_ms / 1000,
             unpacking: Arc::new(Semaphore::new(logs::AT_A_TIME)),
+            upload_bytes: Arc::new(Semaphore::new(config.limits.upload_bytes)),
             metrics: Arc::default(),
         }
     }
@@ -147,12 +150,12 @@ pub(crate) fn router(doors: Doors) -> Router {
         .route("/j/{room}", get(rooms::invitation))
         .route("/ws", get(open_socket))
         .layer(DefaultBodyLimit::max(BODY_BYTES))
-        .route_layer(axum::middleware::from_fn_with_state(metrics, metrics::measure))
+        .route_layer(axum::middleware::from_fn_with_state(metrics.clone(), metrics::measure))
         .layer(axum::middleware::map_request(async |request: axum::extract::Request| {
             // What a browser asks before it lets a page ask.
             if request.method() == Method::OPTIONS { Err(StatusCode::NO_CONTENT) } else { Ok(request) }
         }))
-        .layer(axum::middleware::map_response(finish))
+        .layer(axum::middleware::map_response_with_state(metrics, finish))
         .with_state(doors)
 }
 
@@ -187,7 +190,7 @@ fn described() -> Router<Doors> {
         )
         .add::<LogBatch, LogAccepted>(
             route("post", "/api/logs", For::Room, 200, "Takes a part of a session's record, plain or packed by gzip."),
-            post(logs::upload).layer(DefaultBodyLimit::max(bounds::PACKED_BYTES)),
+            post(logs::upload),
         )
         .add::<Credentials, SignedIn>(
             route("post", "/accounts", For::Everybody, 201, "A new account, signed in."),
@@ -258,8 +261,18 @@ fn described() -> Router<Doors> {
             route("delete", "/api/admin/reports/{report}", For::Admin, 204, "Puts a report away."),
             delete(admin::put_away),
         )
+        .add::<Nothing, AccountPage>(
+            route("get", "/api/admin/accounts", For::Admin, 200, "Accounts by name, filtered and in pages."),
+            get(admin::accounts),
+        )
         .add::<AdminWish, Me>(
-            route("post", "/api/admin/accounts/{name}", For::Admin, 200, "Makes an account an admin, or no admin."),
+            route(
+                "post",
+                "/api/admin/accounts/{name}/admin",
+                For::Admin,
+                200,
+                "Makes an account an admin, or no admin.",
+            ),
             post(admin::set_admin),
         )
         .add::<Nothing, Nothing>(
@@ -276,13 +289,17 @@ fn described() -> Router<Doors> {
 /// What every answer has. Any web page may be a client: there are no cookies, and whoever has a token may use it from
 /// anywhere. Nobody keeps a connection that is not a WebSocket: clients ask one thing and are done. And what axum itself
 /// refuses (an unknown path or method, a request to `/ws` that is no upgrade) gets a body as everything else that is
-/// refused.
-async fn finish(mut response: Response) -> Response {
+/// refused. All refusals are counted here.
+async fn finish(State(metrics): State<Arc<Metrics>>, mut response: Response) -> Response {
     let status = response.status();
-    if (status.is_client_error() || status.is_server_error()) && response.extensions().get::<Explained>().is_none() {
+    let is_refused = status.is_client_error() || status.is_server_error();
+    if is_refused && response.extensions().get::<Explained>().is_none() {
         let code = if status == StatusCode::NOT_FOUND { ErrorCode::NotFound } else { ErrorCode::BadMessage };
         let message = "This request does not fit. The routes and what they take are in /openapi.json.";
         response = Refused::with_status(status, Refusal::new(code, message)).into_response();
+    }
+    if let Some(Explained(code)) = response.extensions().get() {
+        metrics.refused(*code);
     }
     let headers = response.headers_mut();
     for (name, value) in [

@@ -87,9 +87,6 @@ pub enum RecordError {
     /// The thread that writes is gone.
     #[error("The server is going down.")]
     Closed,
-    /// What is written to does not take it.
-    #[error("The export could not be written: {0}.")]
-    Output(#[from] std::io::Error),
     /// Something else about the file.
     #[error("The server's record cannot be used: {0}. Its operator must look at the database.")]
     Failed(String),

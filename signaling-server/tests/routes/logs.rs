@@ -6,6 +6,11 @@ use sightline_protocol::{
     logs::{LogBatch, LogDirection, LogKind, LogSample, LogSession, LogSetup, LogStay, LogValues, bounds},
 };
 
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
 use crate::support::{ADMIN, Member, Running, claims, gzip, now_s, signed};
 
 fn batch(member: &Member, id: &str, samples: std::ops::Range<u32>) -> LogBatch {
@@ -224,4 +229,46 @@ async fn without_a_database_there_is_no_record_and_that_is_said() {
     let body = serde_json::to_vec(&batch(&ada, "batch-one", 0..1)).expect("json");
     let answer = server.send("POST", "/api/logs", Some(&ada.token), "", &body).await;
     assert_eq!((answer.status, answer.problem().code), (410, ErrorCode::Gone));
+}
+
+#[tokio::test]
+async fn uploads_that_are_on_their_way_have_so_many_bytes_together() {
+    let server = Running::with(|config| config.limits.upload_bytes = 100_000);
+    let room = server.room(Value::Null).await;
+    let ada = server.member(&room.code, None).await;
+    // Spaces around JSON are JSON.
+    let padded = |id: &str| {
+        let mut body = serde_json::to_vec(&batch(&ada, id, 0..1)).expect("json");
+        body.resize(60_000, b' ');
+        body
+    };
+    let mut slow = TcpStream::connect(server.address).await.expect("connects");
+    let head = format!(
+        "POST /api/logs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Length: 60000\r\n\r\n",
+        ada.token
+    );
+    let body = padded("batch-one");
+    slow.write_all(&[head.as_bytes(), &body[..59_999]].concat()).await.expect("sent");
+    // When the server has read that is not told: asked until it has.
+    let patience = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let send = |id: String| {
+        let (server, token, body) = (&server, ada.token.clone(), padded(&id));
+        async move { server.send("POST", "/api/logs", Some(&token), "", &body).await }
+    };
+    let mut number = 0;
+    let busy = loop {
+        let answer = send(format!("batch-of-many-{number}")).await;
+        if answer.status != 200 {
+            break answer;
+        }
+        assert!(std::time::Instant::now() < patience, "never too much");
+        number += 1;
+    };
+    assert_eq!((busy.status, busy.problem().code), (503, ErrorCode::Unavailable));
+    // The last byte makes room again, and the first one was none the worse for it.
+    slow.write_all(&body[59_999..]).await.expect("sent");
+    let mut answer = String::new();
+    slow.read_to_string(&mut answer).await.expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(send("batch-at-last".into()).await.status, 200);
 }

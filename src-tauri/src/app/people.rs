@@ -90,12 +90,13 @@ impl App {
     /// Signs out here. Where the server does not hear of it, the session ends there by itself.
     pub(crate) async fn sign_out(&self) -> Answer<PeopleState> {
         let place = self.place().await?;
+        // First, so that what the server then says of it is no news.
+        self.people.signed_out(None)?;
         if place.session.is_some()
             && let Err(error) = place.api()?.post::<()>("/accounts/sign-out", &()).await
         {
             tracing::warn!("the server was not told that somebody signed out: {error}");
         }
-        self.people.signed_out(None)?;
         Ok(self.people())
     }
 

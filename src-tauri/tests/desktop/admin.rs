@@ -1,7 +1,6 @@
 //! The admin mode in a window, over a call that the same window shared.
 
 use anyhow::{Context, Result, ensure};
-use serde_json::{Value, json};
 
 use crate::guest::{Guest, PICTURE};
 use crate::page::{Page, until};
@@ -26,11 +25,7 @@ async fn desktop_app_shows_an_admin_a_call_that_was_shared_and_deletes_it() -> R
     page.button("Leave").await?;
     guest.is_alone().await?;
     guest.leave().await;
-    until("all of it is at the server", async || {
-        let sharing = page.invoke("sharing", json!({})).await?;
-        Ok((sharing["waitingRows"] == 0 && sharing["lastSuccessMs"] != Value::Null).then_some(()))
-    })
-    .await?;
+    until("all of it is at the server", async || Ok(place.has_all_of("Ada").await?.then_some(()))).await?;
 
     page.button("Settings").await?;
     page.button("Admin mode").await?;

@@ -5,6 +5,8 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use sightline_call::{Api, Lounge, LoungeEvent};
 use sightline_protocol::account::{Credentials, SignedIn};
+use sightline_protocol::admin::CallPage;
+use sightline_protocol::logs::LogBatch;
 use sightline_protocol::{MeetAction, MeetNews, PeopleAction, PeopleNews, RoomWish};
 use sightline_server::{Accounts, Config, Secret, Server};
 use tempfile::TempDir;
@@ -38,6 +40,20 @@ impl Place {
         let (stop, stopped) = oneshot::channel::<()>();
         tokio::spawn(server.run_until(async move { drop(stopped.await) }));
         Ok(Self { url, _stop: stop, _folder: folder })
+    }
+
+    /// Whether somebody of this name has uploaded a call to its end.
+    pub(crate) async fn has_all_of(&self, name: &str) -> Result<bool> {
+        let admin = Api::new(&self.url, Some(ADMIN.to_owned()))?;
+        let page: CallPage = admin.get("/api/admin/calls?limit=10").await?;
+        for call in page.calls {
+            let reports: Vec<LogBatch> = admin.get(&format!("/api/admin/calls/{}/reports", call.room_id)).await?;
+            let is_whole = |batch: &LogBatch| batch.session.ended_ms.is_some() && !batch.samples.is_empty();
+            if reports.iter().any(|batch| batch.session.name == name && is_whole(batch)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Code of a new room.
@@ -137,7 +153,7 @@ impl Visitor {
 
     /// Waits until the account is not known any more.
     pub(crate) async fn is_signed_out(&mut self) -> Result<()> {
-        let is_it = |event| matches!(event, LoungeEvent::Here { account: None }).then_some(());
+        let is_it = |event| matches!(event, LoungeEvent::People(PeopleNews::SignedOut {})).then_some(());
         self.hears("the account is gone", is_it).await
     }
 

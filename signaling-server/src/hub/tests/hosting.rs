@@ -1,6 +1,6 @@
 //! What hosts decide, doors, and those who watch.
 
-use sightline_protocol::{HostAction, HostRequest, RoomState, RoomWish};
+use sightline_protocol::{EndReason, HostAction, HostRequest, RoomState, RoomWish};
 
 use super::*;
 use crate::hub::{MadeBy, TokenOrder};
@@ -308,4 +308,58 @@ fn a_door_with_a_password_or_a_host_is_closed_to_scripts_without_a_token() {
     let with_token = ClientMessage::Join { room_id, name, media, user_id, token: Some(token) };
     assert!(matches!(world.ask(script, with_token).as_slice(), [ServerMessage::Join { .. }]));
     assert_eq!(world.heard(host.conn).len(), 1);
+}
+
+#[test]
+fn who_watches_has_a_stay_in_the_record() {
+    let mut world = World::new();
+    let ends: [(LeaveReason, &dyn Fn(&mut World, ConnId, &str)); 5] = [
+        (LeaveReason::Left, &|world, conn, _| world.say(conn, ClientMessage::Leave {})),
+        (LeaveReason::Lost, &|world, conn, _| world.drop_socket(conn)),
+        (LeaveReason::TooSlow, &|world, conn, _| world.with_effects(|hub, now, out| hub.too_slow(conn, now, out))),
+        (LeaveReason::Ended, &|world, _, room| {
+            world.with_effects(|hub, now, out| hub.end_room_named(room, EndReason::Admin, now, out)).expect("ends");
+        }),
+        (LeaveReason::Shutdown, &|world, _, _| world.with_effects(|hub, now, out| hub.shut_down(now, out))),
+    ];
+    for (number, (reason, end)) in ends.into_iter().enumerate() {
+        let (room, conn) = (world.made(NewRoom::plain()), world.connect());
+        world.say(conn, watch(&room.code, "lobby-display"));
+        world.pass(secs(1));
+        world.entries.retain(|entry| matches!(entry, Entry::StayBegan { .. }));
+        end(&mut world, conn, &room.id);
+        let [Entry::StayBegan { room: id, user, name, role: Role::Observer, account: None, unix_ms }, rest @ ..] =
+            &world.entries[..]
+        else {
+            panic!("{:?}", world.entries)
+        };
+        let began = UNIX_MS + 1000 * number as i64;
+        assert_eq!((id, name.as_str(), *unix_ms), (&room.id, "lobby-display", began));
+        let ended = rest.iter().find_map(|entry| match entry {
+            Entry::StayEnded { room, user, reason, unix_ms } => Some((room, user, *reason, *unix_ms)),
+            _ => None,
+        });
+        assert_eq!(ended, Some((id, user, reason, began + 1000)));
+        world.entries.clear();
+    }
+}
+
+#[test]
+fn a_room_is_handed_over_to_those_who_are_here_only() {
+    let mut world = World::new();
+    let (room, host) = hosted(&mut world, RoomWish::default());
+    let grace = world.member(&room.code, "Grace");
+    world.drop_socket(grace.conn);
+    let hand_over = decide(HostAction::HandOver { user_id: grace.id.clone() });
+    assert_eq!(world.refusal(host.conn, hand_over.clone()), ErrorCode::NotHere);
+    // The host is one still, and she is one when she is back and asked again.
+    assert!(world.heard(host.conn).is_empty());
+    world.say(host.conn, decide(HostAction::Lock { locked: true }));
+    let (grace, resumed) = world.hello(Some(grace.token));
+    assert!(resumed);
+    world.heard(grace.conn);
+    world.say(host.conn, hand_over);
+    let heard = world.heard(grace.conn);
+    let is_host = |message: &ServerMessage| matches!(message, ServerMessage::Room { room, token: Some(_), .. } if room.role == Role::Host);
+    assert!(heard.iter().any(is_host), "{heard:?}");
 }

@@ -9,8 +9,7 @@ const DAY: i64 = 86_400_000;
 /// All that is read of a call but its audit.
 fn seen(fixture: &Fixture, shape: &CallShape) -> impl PartialEq + std::fmt::Debug + use<> {
     let reader = fixture.reader();
-    let mut csv = Vec::new();
-    reader.export_csv(&shape.room_id(), &mut csv).unwrap();
+    let csv = csv_of(&reader, &shape.room_id()).unwrap();
     (reader.call(&shape.room_id()).unwrap(), reader.reports(&shape.room_id(), 1000).unwrap(), csv)
 }
 
