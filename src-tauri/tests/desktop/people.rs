@@ -76,7 +76,7 @@ async fn desktop_app_meets_strangers_one_after_the_other() -> Result<()> {
     page.click(".meet .primary").await?;
     page.sees_text(".meet", "Looking for somebody").await?;
 
-    let mut eve = Visitor::looks_for_somebody(&place, "Eve")?;
+    let mut eve = Visitor::looks_for_somebody(&place, "Eve").await?;
     let (code, token) = eve.is_paired().await?;
     let guest = Guest::enter(&place.url, &code, Some(token), page.clip(), PICTURE).await?;
     page.sees_text(".meeting-bar", "With Eve").await?;
@@ -89,7 +89,7 @@ async fn desktop_app_meets_strangers_one_after_the_other() -> Result<()> {
     eve.stops_meeting();
     page.sees_text(".meet", "Looking for somebody").await?;
 
-    let mut mallory = Visitor::looks_for_somebody(&place, "Mallory")?;
+    let mut mallory = Visitor::looks_for_somebody(&place, "Mallory").await?;
     let (code, token) = mallory.is_paired().await?;
     let guest = Guest::enter(&place.url, &code, Some(token), page.clip(), PICTURE).await?;
     page.sees_text(".meeting-bar", "With Mallory").await?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use sightline_call::{Api, Lounge, LoungeEvent};
 use sightline_protocol::account::{Credentials, SignedIn};
 use sightline_protocol::admin::CallPage;
@@ -73,25 +73,28 @@ impl Visitor {
     pub(crate) async fn sign_up(place: &Place, name: &str) -> Result<Self> {
         let credentials = Credentials { name: name.to_owned(), password: PASSWORD.to_owned() };
         let SignedIn { token, .. } = Api::new(&place.url, None)?.post("/accounts", &credentials).await?;
-        let mut visitor = Self::come(place, Some(token))?;
-        visitor
-            .hears("the account is there", |event| {
-                matches!(event, LoungeEvent::Here { account: Some(_) }).then_some(())
-            })
-            .await?;
-        Ok(visitor)
+        Self::come(place, Some(token)).await
     }
 
     /// Looks for a random partner, under a name.
-    pub(crate) fn looks_for_somebody(place: &Place, name: &str) -> Result<Self> {
-        let visitor = Self::come(place, None)?;
+    pub(crate) async fn looks_for_somebody(place: &Place, name: &str) -> Result<Self> {
+        let visitor = Self::come(place, None).await?;
         visitor.lounge.meet(MeetAction::Enter { name: name.to_owned() });
         Ok(visitor)
     }
 
-    fn come(place: &Place, token: Option<String>) -> Result<Self> {
+    /// Nothing that is said before one is there is heard.
+    async fn come(place: &Place, token: Option<String>) -> Result<Self> {
+        let has_account = token.is_some();
         let (lounge, events) = Lounge::open(&place.url, token)?;
-        Ok(Self { lounge, events })
+        let mut visitor = Self { lounge, events };
+        let is_here = |event| match event {
+            LoungeEvent::Here { account } => Some(account.is_some()),
+            _ => None,
+        };
+        let is_known = visitor.hears("the server is there", is_here).await?;
+        ensure!(is_known == has_account, "the account is not known");
+        Ok(visitor)
     }
 
     /// Takes a call; gives the code of its room.

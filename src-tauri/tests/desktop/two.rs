@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use serde_json::json;
 use sightline_history::History;
 use sightline_media::audio::{similarity_of_files, write_test_speech};
 use sightline_media::video::VideoFrame;

@@ -47,14 +47,13 @@ async fn until_news(who: &Participant, what: &str, holds: impl Fn(&RoomNews) -> 
     who.until(what, |events| news(events).any(&holds)).await;
 }
 
-fn own_id(who: &Participant) -> UserId {
-    who.events(|events| {
-        let id = events.iter().find_map(|event| match event {
-            CallEvent::Joined { user_id, .. } => Some(UserId(user_id.clone())),
-            _ => None,
-        });
-        id.expect("joined")
-    })
+async fn own_id(who: &Participant) -> UserId {
+    let joined = |event: &CallEvent| match event {
+        CallEvent::Joined { user_id, .. } => Some(UserId(user_id.clone())),
+        _ => None,
+    };
+    who.until("joined", |events| events.iter().any(|event| joined(event).is_some())).await;
+    who.events(|events| events.iter().find_map(joined)).expect("seen above")
 }
 
 /// Whether a token is a host's that is good.
@@ -85,7 +84,7 @@ async fn a_host_is_told_who_is_at_the_door_and_all_are_told_what_it_decides() {
     });
     ada.call.host(HostAction::Admit { user_id: waiting.expect("seen above") });
     let grace = knocking.await.expect("no panic").expect("let in");
-    let id = own_id(&grace);
+    let id = own_id(&grace).await;
     until_news(&ada, "nobody waits", |news| *news == RoomNews::WaitingEnded { id: id.0.clone() }).await;
     until_news(&grace, "who the host is", |news| matches!(news, RoomNews::Role { role: Role::Host, .. })).await;
 
@@ -142,7 +141,7 @@ async fn a_resume_brings_what_was_lost_with_the_socket() {
     let alan = tokio::spawn(Call::join(silent(&server.url(), &room, "Alan", None)));
     until_news(&ada, "somebody waits", |news| matches!(news, RoomNews::Waiting { .. })).await;
     ada.call.host(HostAction::Lock { locked: true });
-    ada.call.host(HostAction::HandOver { user_id: own_id(&grace) });
+    ada.call.host(HostAction::HandOver { user_id: own_id(&grace).await });
     until_state(&ada, "handed over", |state| state.role == Role::Guest).await;
     let told = grace.events(|events| state(events).map(|(state, _)| (state.role, state.locked)));
     assert_eq!(told, Some((Role::Guest, false)), "nothing of it arrives");
