@@ -98,10 +98,14 @@ impl Api {
     /// # Errors
     /// As [`Self::get`]; and the answer broke off.
     pub async fn download(&self, route: &str, pieces: mpsc::Sender<Bytes>) -> Result<(), CallError> {
+        self.download_from(connect(&self.url).await?, route, pieces).await
+    }
+
+    async fn download_from(&self, stream: Stream, route: &str, pieces: mpsc::Sender<Bytes>) -> Result<(), CallError> {
         let url = &self.url;
         let late = |patience: Duration| strange(url, format!("no answer within {} s", patience.as_secs()));
         let broken = |error: hyper::Error| strange(url, format!("its answer broke off: {error}"));
-        let (mut sender, connection) = self.handshake().await?;
+        let (mut sender, connection) = self.handshake(stream).await?;
         let request = self.request(Method::GET, route, Vec::new()).map_err(|error| strange(url, error.to_string()))?;
         let exchange = async {
             let response = timeout(ANSWER_PATIENCE, sender.send_request(request)).await;
@@ -154,7 +158,7 @@ impl Api {
 
     async fn ask(&self, method: Method, route: &str, body: Vec<u8>) -> Result<Bytes, CallError> {
         let url = &self.url;
-        let (sender, connection) = self.handshake().await?;
+        let (sender, connection) = self.handshake(connect(url).await?).await?;
         let answer = drive(connection, self.exchange(sender, method, route, body));
         let (status, body) = match timeout(ANSWER_PATIENCE, answer).await {
             Ok(answer) => answer.map_err(|error| strange(url, error.to_string()))?,
@@ -163,8 +167,7 @@ impl Api {
         if status.is_success() { Ok(body) } else { Err(refused(url, status, &body)) }
     }
 
-    async fn handshake(&self) -> Result<(SendRequest<Full<Bytes>>, Connection), CallError> {
-        let stream = connect(&self.url).await?;
+    async fn handshake(&self, stream: Stream) -> Result<(SendRequest<Full<Bytes>>, Connection), CallError> {
         let shaken = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
         shaken.map_err(|error| strange(&self.url, error.to_string()))
     }
@@ -360,27 +363,26 @@ mod tests {
         }
     }
 
-    /// A server whose answer begins with `head` and goes on with `pieces`, one at each pause.
-    async fn sending(head: &'static str, pieces: usize, pause: Duration) -> Api {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("bound");
-        tokio::spawn(async move {
-            let (mut stream, _) = listener.accept().await.expect("a client");
-            stream.read(&mut [0; 1024]).await.expect("a request");
-            stream.write_all(head.as_bytes()).await.expect("sent");
-            let piece = [b"100000\r\n".as_slice(), &vec![b'x'; 0x10_0000], b"\r\n"].concat();
+    const PIECE: usize = 0x10_0000;
+
+    /// What is downloaded from a server whose answer begins with `head` and goes on with so many pieces, one after each pause;
+    /// in virtual time, over a pipe.
+    async fn downloaded(head: &'static str, pieces: usize, pause: Duration) -> (Result<(), CallError>, usize) {
+        let (client, mut server) = tokio::io::duplex(PIECE);
+        let serve = async {
+            server.read(&mut [0; 1024]).await.expect("a request");
+            server.write_all(head.as_bytes()).await.expect("sent");
+            let piece = [format!("{PIECE:x}\r\n").as_bytes(), &vec![b'x'; PIECE], b"\r\n"].concat();
             for _ in 0..pieces {
                 tokio::time::sleep(pause).await;
-                if stream.write_all(&piece).await.is_err() {
+                if server.write_all(&piece).await.is_err() {
                     return;
                 }
             }
-            stream.write_all(b"0\r\n\r\n").await.ok();
-        });
-        Api::new(&format!("ws://{address}"), None).expect("an address")
-    }
-
-    async fn downloaded(api: &Api) -> (Result<(), CallError>, usize) {
+            server.write_all(b"0\r\n\r\n").await.ok();
+            drop(server);
+        };
+        let api = Api::new("ws://server.example", None).expect("an address");
         let (pieces, mut taken) = mpsc::channel::<Bytes>(1);
         let count = async {
             let mut bytes = 0;
@@ -389,33 +391,29 @@ mod tests {
             }
             bytes
         };
-        tokio::join!(api.download("/export", pieces), count)
+        let download = async { api.download_from(Box::new(client), "/export", pieces).await };
+        let (done, bytes, ()) = tokio::join!(download, count, serve);
+        (done, bytes)
     }
 
     const CHUNKED: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
 
-    #[tokio::test]
-    async fn a_download_may_be_longer_than_any_other_answer() {
-        let api = sending(CHUNKED, 80, Duration::ZERO).await;
-        let (done, bytes) = downloaded(&api).await;
+    #[tokio::test(start_paused = true)]
+    async fn a_download_may_be_longer_and_take_longer_than_any_other_answer() {
+        let (done, bytes) = downloaded(CHUNKED, 80, ANSWER_PATIENCE).await;
         done.expect("complete");
-        assert!(bytes == 80 << 20 && bytes > ANSWER_BYTES);
+        assert!(bytes == 80 * PIECE && bytes > ANSWER_BYTES);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_download_may_take_long_but_not_stand_still_nor_break_off() {
-        let api = sending(CHUNKED, 5, ANSWER_PATIENCE * 3 / 2).await;
-        let (done, bytes) = downloaded(&api).await;
-        done.expect("complete");
-        assert_eq!(bytes, 5 << 20);
-        let api = sending(CHUNKED, 5, STALL_PATIENCE * 2).await;
-        let error = downloaded(&api).await.0.expect_err("it stands still").to_string();
+    async fn a_download_may_not_stand_still_nor_break_off() {
+        let error = downloaded(CHUNKED, 5, STALL_PATIENCE * 2).await.0.expect_err("it stands still").to_string();
         assert!(error.contains("no answer within 30 s"), "{error}");
-        let api = sending("HTTP/1.1 200 OK\r\ncontent-length: 9999\r\n\r\n", 0, Duration::ZERO).await;
-        let error = downloaded(&api).await.0.expect_err("half of it").to_string();
+        let half = "HTTP/1.1 200 OK\r\ncontent-length: 9999\r\n\r\n";
+        let error = downloaded(half, 0, Duration::ZERO).await.0.expect_err("half of it").to_string();
         assert!(error.contains("broke off"), "{error}");
-        let api = sending("HTTP/1.1 404 Not Found\r\ncontent-length: 6\r\n\r\nnobody", 0, Duration::ZERO).await;
-        assert!(downloaded(&api).await.0.is_err());
+        let refused = "HTTP/1.1 404 Not Found\r\ncontent-length: 6\r\n\r\nnobody";
+        assert!(downloaded(refused, 0, Duration::ZERO).await.0.is_err());
     }
 
     #[tokio::test]

@@ -243,8 +243,10 @@ async fn accounts_are_found_and_sessions_end_where_they_are_told_to() {
 
     assert!(ada.app.change_password("not this one".into(), PASSWORD.into()).await.is_err());
     ada.app.change_password(PASSWORD.into(), "another password".into()).await.unwrap();
-    let state = other.app.look_for_accounts().await.unwrap();
-    assert!(state.name.is_none() && state.note.is_some_and(|note| note.contains("signed out")));
+    // The server says so at once.
+    let state = other.shows(|state| state.name.is_none()).await;
+    assert!(state.note.is_some_and(|note| note.contains("signed out")));
+    assert_eq!(other.app.look_for_accounts().await.unwrap().name, None);
     assert!(!other.app.folders.session().exists());
     assert_eq!(ada.app.look_for_accounts().await.unwrap().name.as_deref(), Some("ada"));
 
