@@ -93,7 +93,7 @@ impl Api {
     }
 
     /// Hands out what is under a route piece by piece, however long it is and takes, until it is complete or nobody takes the
-    /// pieces any more. Only a server that sends nothing for [`STALL_PATIENCE`] is given up.
+    /// pieces any more. Only a server that sends nothing for 30 s is given up.
     ///
     /// # Errors
     /// As [`Self::get`]; and the answer broke off.
@@ -370,7 +370,8 @@ mod tests {
     async fn downloaded(head: &'static str, pieces: usize, pause: Duration) -> (Result<(), CallError>, usize) {
         let (client, mut server) = tokio::io::duplex(PIECE);
         let serve = async {
-            server.read(&mut [0; 1024]).await.expect("a request");
+            let length = server.read(&mut [0; 1024]).await.expect("a request");
+            assert!(length > 0);
             server.write_all(head.as_bytes()).await.expect("sent");
             let piece = [format!("{PIECE:x}\r\n").as_bytes(), &vec![b'x'; PIECE], b"\r\n"].concat();
             for _ in 0..pieces {

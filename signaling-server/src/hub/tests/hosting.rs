@@ -313,21 +313,25 @@ fn a_door_with_a_password_or_a_host_is_closed_to_scripts_without_a_token() {
 #[test]
 fn who_watches_has_a_stay_in_the_record() {
     let mut world = World::new();
-    let ends: [(LeaveReason, &dyn Fn(&mut World, ConnId, &str)); 5] = [
-        (LeaveReason::Left, &|world, conn, _| world.say(conn, ClientMessage::Leave {})),
-        (LeaveReason::Lost, &|world, conn, _| world.drop_socket(conn)),
-        (LeaveReason::TooSlow, &|world, conn, _| world.with_effects(|hub, now, out| hub.too_slow(conn, now, out))),
-        (LeaveReason::Ended, &|world, _, room| {
+    let end = |world: &mut World, reason: LeaveReason, conn: ConnId, room: &str| match reason {
+        LeaveReason::Left => world.say(conn, ClientMessage::Leave {}),
+        LeaveReason::Lost => world.drop_socket(conn),
+        LeaveReason::TooSlow => world.with_effects(|hub, now, out| hub.too_slow(conn, now, out)),
+        LeaveReason::Ended => {
             world.with_effects(|hub, now, out| hub.end_room_named(room, EndReason::Admin, now, out)).expect("ends");
-        }),
-        (LeaveReason::Shutdown, &|world, _, _| world.with_effects(|hub, now, out| hub.shut_down(now, out))),
-    ];
-    for (number, (reason, end)) in ends.into_iter().enumerate() {
+        }
+        LeaveReason::Shutdown => world.with_effects(|hub, now, out| hub.shut_down(now, out)),
+        other => panic!("{other:?}"),
+    };
+    // The last one is the end of all.
+    let reasons =
+        [LeaveReason::Left, LeaveReason::Lost, LeaveReason::TooSlow, LeaveReason::Ended, LeaveReason::Shutdown];
+    for (number, reason) in reasons.into_iter().enumerate() {
         let (room, conn) = (world.made(NewRoom::plain()), world.connect());
         world.say(conn, watch(&room.code, "lobby-display"));
         world.pass(secs(1));
         world.entries.retain(|entry| matches!(entry, Entry::StayBegan { .. }));
-        end(&mut world, conn, &room.id);
+        end(&mut world, reason, conn, &room.id);
         let [Entry::StayBegan { room: id, user, name, role: Role::Observer, account: None, unix_ms }, rest @ ..] =
             &world.entries[..]
         else {
