@@ -277,6 +277,43 @@ admin('a call that another admin deleted meanwhile goes from the list, with its 
   await says('133 calls');
 });
 
+admin('accounts are found, made admins and deleted, when one is sure', 'admin=in', async () => {
+  await press('Accounts');
+  await says('75 accounts');
+  assert.equal(await count('.account-row'), 50);
+  const chips = (number) =>
+    browser.run("return [...document.querySelectorAll(arguments[0] + ' .chip')].map((one) => one.innerText)", `.account-row:nth-child(${number})`);
+  assert.deepEqual([await chips(1), await chips(2)], [['here now', 'admin'], []]);
+  await press('Next');
+  await says('51 to 75 of 75');
+  await choose('Part of a name', 'AMA');
+  await says('1 account');
+  await browser.click('[aria-label="What to do about amara"]');
+  await press('Make an admin');
+  await says('Make amara an admin?');
+  await press('Cancel');
+  assert.equal((await calls('adminSetAdmin')).length, 0);
+  await browser.click('[aria-label="What to do about amara"]');
+  await press('Make an admin');
+  await browser.click('dialog .stop');
+  await says('amara is an admin');
+  assert.deepEqual(await chips(1), ['admin']);
+  assert.equal(await browser.run("return document.activeElement.getAttribute('aria-label')"), 'What to do about amara');
+  await browser.click('[aria-label="What to do about amara"]');
+  await press('Delete the account');
+  await says('anybody can take the name');
+  await browser.click('dialog .stop');
+  await says('No account matches');
+  assert.deepEqual(await calls('adminDeleteAccount'), [{ name: 'amara' }]);
+  await choose('Part of a name', 'ada');
+  await says('1 account');
+  await browser.click('[aria-label="What to do about Ada"]');
+  await press('Take the admin rights');
+  await browser.click('dialog .stop');
+  await says('This is the last admin; make another one first.');
+  assert.deepEqual(await chips(1), ['here now', 'admin'], 'and is one still');
+});
+
 admin('totals over a range, by version and path, the worst calls first', 'admin=in', async () => {
   await press('Totals');
   await until('.sum', 7);
@@ -323,6 +360,7 @@ admin('a server without calls says what will be there', 'admin=none', async () =
   for (const [tab, words] of [
     ['Calls', 'No calls yet'],
     ['Totals', 'Nobody reported any figures in this range.'],
+    ['Accounts', 'No accounts yet'],
     ['Audit log', 'Nothing was done yet'],
     ['Reports', 'No reports'],
   ]) {
@@ -332,7 +370,7 @@ admin('a server without calls says what will be there', 'admin=none', async () =
 });
 
 admin('a server that does not answer is said in every piece, with a way to try again', 'admin=broken', async () => {
-  for (const tab of ['Live', 'Calls', 'Totals', 'Audit log', 'Reports']) {
+  for (const tab of ['Live', 'Calls', 'Totals', 'Accounts', 'Audit log', 'Reports']) {
     await press(tab);
     await says('is sightline-server running?');
     await press('Try again');
@@ -354,9 +392,9 @@ for (const [width, query] of [
       };
       await until('.room', 3);
       await fits('Live');
-      for (const tab of ['Calls', 'Totals', 'Audit log', 'Reports']) {
+      for (const tab of ['Calls', 'Totals', 'Accounts', 'Audit log', 'Reports']) {
         await press(tab);
-        await browser.until("return !!document.querySelector('.call-rows li, .sum, .audit, .report')");
+        await browser.until("return !!document.querySelector('.call-rows li, .sum, .account-row, .audit, .report')");
         await fits(tab);
       }
       await openCall(6);
@@ -373,7 +411,7 @@ admin('every control has a name and can be reached by keyboard', 'admin=in', asy
   const nameless = `return [...document.querySelectorAll('.admin button, .admin input, .admin select')].filter((one) => one.checkVisibility())
     .filter((one) => !(one.getAttribute('aria-label') || one.innerText?.trim() || one.labels?.length)).map((one) => one.outerHTML)`;
   const unreachable = `return [...document.querySelectorAll('.admin button, .admin input, .admin select')].filter((one) => one.tabIndex < 0).length`;
-  for (const tab of ['Live', 'Calls', 'Totals', 'Audit log', 'Reports']) {
+  for (const tab of ['Live', 'Calls', 'Totals', 'Accounts', 'Audit log', 'Reports']) {
     await press(tab);
     await browser.until("return !document.querySelector('.admin .spinner')");
     assert.deepEqual(await browser.run(nameless), [], tab);

@@ -13,7 +13,7 @@ import {
   reasonWord,
   worstWords,
 } from '../ui/admin/format.js';
-import { extent, marks, persons } from '../ui/admin/persons.js';
+import { extent, marks, persons, watched } from '../ui/admin/persons.js';
 import { queued } from '../ui/history/input.js';
 
 const stay = (userId, name, joinedMs, leftMs, account) => ({
@@ -66,6 +66,22 @@ test('who came back has one row: by account, by id, or by a name that was there 
       [1, 0, 0],
       [1, 0, 0],
       [1, 0, 0],
+    ],
+  );
+});
+
+test('who watched and who took part are two, also under one account or name', () => {
+  const observer = (userId, name, joinedMs, account) => ({ ...stay(userId, name, joinedMs, joinedMs + 10, account), role: 'observer' });
+  const all = persons(
+    call([stay('u1', 'Ada', 0, 5, 'ada'), observer('o1', 'Ada', 10, 'ada'), stay('u2', 'Ben', 0, 5), observer('o2', 'Ben', 10), observer('o3', 'Ben', 30)]),
+  );
+  assert.deepEqual(
+    all.map((person) => [person.name, watched(person), person.stays.length]),
+    [
+      ['Ada', false, 1],
+      ['Ada', true, 1],
+      ['Ben', false, 1],
+      ['Ben', true, 2],
     ],
   );
 });

@@ -166,6 +166,17 @@ export function fakeAdmin(query, charts, table) {
         { id: 2, who: 'Priya Nair', whoId: 'a7', whom: 'Guest', whomId: 'v12', roomId: calls[4].roomId, reason: 'Was rude from the first second on, and would not stop.', unixMs: now - 3 * HOUR },
         { id: 1, who: 'Guest', whoId: 'v3', whom: 'Bořek 🌊', whomId: 'a11', roomId: 'r-gone', reason: '', unixMs: now - 40 * HOUR },
       ];
+  let accounts = none
+    ? []
+    : ['Ada', 'amara', 'bořek', 'jonas.ekstroem', 'li-wei', 'wolfeschlegelsteinhausenbergerd', 'عمر', ...Array.from({ length: 68 }, (_, n) => `person-${n + 1}`)].map(
+        (name, n) => ({
+          name,
+          admin: n === 0 || n === 4,
+          createdMs: now - (400 - n) * 20 * HOUR,
+          ...(n % 5 !== 3 && { lastSeenMs: now - n * 11 * HOUR }),
+          online: n % 4 === 0,
+        }),
+      );
   const audit = none
     ? []
     : Array.from({ length: 64 }, (_, n) => ({
@@ -252,6 +263,15 @@ export function fakeAdmin(query, charts, table) {
     adminAudit: answers(({ limit, offset }) => ({ entries: audit.slice(offset, offset + limit), total: audit.length })),
     adminComplaints: answers(({ limit, offset }) => reports.slice(offset, offset + limit)),
     adminPutAway: answers(({ report }) => void (reports = reports.filter((one) => one.id !== report))),
+    adminAccounts: answers(({ filter }) => {
+      const found = accounts.filter((one) => one.name.toLowerCase().includes(filter.text.toLowerCase()));
+      return { accounts: found.slice(filter.offset, filter.offset + filter.limit), total: found.length };
+    }),
+    adminSetAdmin: answers(({ name, admin }) => {
+      if (name === 'Ada' && !admin) throw { code: 'refused', message: 'This is the last admin; make another one first.' };
+      accounts = accounts.map((one) => (one.name === name ? { ...one, admin } : one));
+    }),
+    adminDeleteAccount: answers(({ name }) => void (accounts = accounts.filter((one) => one.name !== name))),
     adminReports: answers(({ room }) => {
       const { names, reporters } = find(room);
       return names.map((name, n) => ({ name, reported: n < reporters, ids: n === 1 ? ['u1', 'u1b'] : [`u${n}`] }));

@@ -1,9 +1,10 @@
 /**
  * People outside a call of the fake native side. The query chooses what is there: ?accounts=1 there are some, ?me=ada signed in,
- * &contacts=4&missed=2, and ?meet=waiting. What the server would say is done by a test: `window.fake.people.change({...})`.
+ * &contacts=4&missed=2&blocks=2, and ?meet=waiting. What the server would say is done by a test: `window.fake.people.change({...})`.
  */
 
 const NAMES = ['amara', 'jonas.ekstroem', 'li-wei', 'wolfeschlegelsteinhausenbergerd', 'sofia'];
+const STRANGERS = ['eve', 'عمر', 'mallory-of-the-long-name-of-32ch'];
 const HERE = [true, false, true, null, false];
 const HOUR = 3_600_000;
 
@@ -30,6 +31,7 @@ export function fakePeople(query, call) {
     outgoing: null,
     meet: { phase: query.get('meet') ?? 'idle', others: 0, partner: '', note: null },
   };
+  let blocked = Array.from({ length: Number(query.get('blocks') ?? 0) }, (_, n) => STRANGERS[n]);
   const copy = () => structuredClone(state);
   const change = (what) => (Object.assign(state, what), call.emit('people', copy()), copy());
   const meet = (what) => change({ meet: { ...state.meet, ...what } });
@@ -66,6 +68,20 @@ export function fakePeople(query, call) {
       signOut: () => change({ name: null, here: false, contacts: [], missed: [] }),
       changePassword: ({ old }) => {
         if (old.startsWith('wrong')) throw { code: 'refused', message: 'The name or the password is wrong.' };
+      },
+      blockedNames: () => {
+        if (query.has('blocks-broken')) throw { code: 'no-server', message: 'No signaling server answers at ws://192.168.1.23:7788.' };
+        return [...blocked];
+      },
+      setBlocked: ({ name, blocked: is }) => {
+        if (is && ![...NAMES, ...STRANGERS].includes(name)) throw { code: 'refused', message: 'No account has this name.' };
+        blocked = blocked.filter((one) => one !== name);
+        if (is) blocked = [...blocked, name].sort();
+        return [...blocked];
+      },
+      deleteAccount: ({ password }) => {
+        if (password.startsWith('wrong')) throw { code: 'refused', message: 'The name or the password is wrong.' };
+        return change({ name: null, here: false, contacts: [], missed: [] });
       },
       addContact: ({ name }) => {
         if (name.length > 20) throw { code: 'bad-input', message: 'A name has 1 to 20 characters.' };

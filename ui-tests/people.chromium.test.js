@@ -79,14 +79,16 @@ view('an account is made, its password changed, and left, by the keyboard', 'acc
   await browser.keys(...'long enough', TAB, TAB, ENTER);
   await hears('Signed in as ada');
   await sees('Others can call you now.', '.account');
-  assert.equal(await browser.run("return document.querySelectorAll('.account form').length"), 1, 'the other form is gone');
-  await browser.click('.change-password summary');
-  await browser.type('.change-password [autocomplete=current-password]', 'wrong one');
-  await browser.type('.change-password [autocomplete=new-password]', 'another one');
+  assert.equal(await browser.run("return document.querySelectorAll('.account form').length"), 0, 'the form is gone');
+  await press('Your account');
+  await sees('Change the password');
+  const old = '[aria-label="Change the password"] [autocomplete=current-password]';
+  await browser.type(old, 'wrong one');
+  await browser.type('[autocomplete=new-password]', 'another one');
   await press('Change');
-  await sees('The name or the password is wrong.', '.account');
-  await browser.run("document.querySelector('.change-password [autocomplete=current-password]').value = ''");
-  await browser.type('.change-password [autocomplete=current-password]', 'long enough');
+  await sees('The name or the password is wrong.');
+  await browser.run('document.querySelector(arguments[0]).value = ""', old);
+  await browser.type(old, 'long enough');
   await press('Change');
   await sees('Password changed.', '.toasts');
   assert.deepEqual((await calls('changePassword')).at(-1), { old: 'long enough', new: 'another one' });
@@ -96,7 +98,79 @@ view('an account is made, its password changed, and left, by the keyboard', 'acc
   assert.equal(kept, '{}', 'no password is left anywhere');
   await press('Sign out');
   await hears('Signed out');
-  assert.equal(await browser.run("return document.activeElement.closest('.account') !== null"), true);
+  await sees('With an account on this server');
+  assert.equal(await browser.run("return document.activeElement.tagName"), 'H1', 'back in Settings');
+});
+
+view('who is blocked is seen, let go, and blocked again', 'me=ada&blocks=2', async () => {
+  await place('Settings');
+  await press('Your account');
+  await sees('eve');
+  const names = () => browser.run("return [...document.querySelectorAll('.own-account .person bdi')].map((one) => one.innerText)");
+  assert.deepEqual(await names(), ['eve', 'عمر']);
+  await press('Unblock eve');
+  await sees('eve is not blocked any more', '.toasts');
+  assert.deepEqual(await names(), ['عمر']);
+  assert.equal(await browser.run("return document.activeElement.getAttribute('aria-label')"), 'Unblock \u2068عمر\u2069');
+  await press('Undo', '.toasts');
+  await browser.until("return document.querySelectorAll('.own-account .person').length === 2");
+  await browser.type('.add-contact input', 'nobody-has-this');
+  await browser.keys(ENTER);
+  await sees('No account has this name.');
+  await browser.run("document.querySelector('.add-contact input').value = ''");
+  await browser.type('.add-contact input', 'sofia');
+  await browser.keys(ENTER);
+  await hears('sofia is blocked');
+  assert.deepEqual(await names(), ['eve', 'sofia', 'عمر']);
+  assert.equal(await browser.run("return document.activeElement.closest('.add-contact') !== null"), true);
+});
+
+view('a server that does not say who is blocked can be asked again', 'me=ada&blocks-broken=1', async () => {
+  await place('Settings');
+  await press('Your account');
+  await sees('No signaling server answers');
+  await press('Try again');
+  await browser.until("return window.fake.calls.filter(([name]) => name === 'blockedNames').length === 2");
+});
+
+view('an account is deleted by its password, when one is sure', 'me=ada', async () => {
+  await place('Settings');
+  await press('Your account');
+  await sees('You block nobody.');
+  const password = '[aria-label="Delete the account"] [type=password]';
+  await press('Delete the account');
+  assert.equal(await browser.run('return document.activeElement === document.querySelector(arguments[0])', password), true);
+  await browser.type(password, 'wrong one');
+  await browser.keys(ENTER);
+  await sees('Delete the account ada?', 'dialog');
+  await press('Cancel', 'dialog');
+  assert.equal((await calls('deleteAccount')).length, 0);
+  await press('Delete the account', '#view');
+  await press('Delete the account', 'dialog');
+  await sees('The name or the password is wrong.');
+  await browser.run('document.querySelector(arguments[0]).value = ""', password);
+  await browser.type(password, 'long enough');
+  await browser.keys(ENTER);
+  await press('Delete the account', 'dialog');
+  await sees('The account ada is deleted', '.toasts');
+  await sees('With an account on this server');
+  assert.deepEqual(await calls('deleteAccount'), [{ password: 'wrong one' }, { password: 'long enough' }]);
+});
+
+view('a name that is written from right to left leaves its surroundings where they are', 'me=ada&calls=none', async () => {
+  await people('change', { contacts: [{ name: 'עמר 1', here: true }] });
+  await people('ring', 'עמר 1', {});
+  await sees('is calling', 'dialog.incoming');
+  const title = await browser.run(`
+    const node = document.querySelector('dialog.incoming h2').firstChild;
+    const at = (text) => {
+      const range = document.createRange();
+      range.setStart(node, node.data.indexOf(text));
+      range.setEnd(node, node.data.indexOf(text) + text.length);
+      return range.getBoundingClientRect();
+    };
+    return [at('עמר').left, at('1').left, at('is calling').left]`);
+  assert.ok(title[1] < title[0] && title[0] < title[2], `the number belongs to the name: ${title}`);
 });
 
 view('who was signed out by the server reads why', 'accounts=1', async () => {
@@ -311,7 +385,7 @@ view('a partner who went on before the call began is not shown', 'meet=waiting',
   assert.equal(await visible('.call'), false);
 });
 
-view('all of it fits into a small window', 'me=ada&contacts=4&missed=3', async () => {
+view('all of it fits into a small window', 'me=ada&contacts=4&missed=3&blocks=3', async () => {
   await browser.size(480, 800);
   await sees('amara');
   await fits('home');
@@ -319,7 +393,9 @@ view('all of it fits into a small window', 'me=ada&contacts=4&missed=3', async (
   await sees('Missed call');
   await fits('history');
   await place('Settings');
-  await browser.click('.change-password summary');
+  await fits('settings');
+  await press('Your account');
+  await sees('mallory');
   await fits('account');
   await people('ring', 'wolfeschlegelsteinhausenbergerd', { others: 2 });
   await fits('a call that comes in');

@@ -10,6 +10,7 @@ import { stateBox } from './lib/parts.js';
 import { mountToasts, toast } from './lib/toast.js';
 import { IncomingDialog } from './people/incoming.js';
 import { Rail } from './views/rail.js';
+import { AccountView } from './views/account.js';
 import { AdminView } from './views/admin.js';
 import { CallView } from './views/call.js';
 import { HistoryView } from './views/history.js';
@@ -33,6 +34,7 @@ import { t } from './strings.js';
 /** @typedef {import('./generated/ipc.js').PeopleState} PeopleState */
 
 /** @typedef {'home' | 'history' | 'meet' | 'admin' | 'settings'} Place a view that the rail leads to */
+/** @typedef {Place | 'account'} Goal */
 
 export class App {
   /** @type {View | null} */
@@ -81,15 +83,16 @@ export class App {
     this.call({ invitation, microphoneOn: microphone, cameraOn: camera, running: state, partner });
   }
 
-  /** @param {Place} place @param {import('./generated/ipc.js').CallLine['id']} [call] to open in the history */
+  /** @param {Goal} place @param {import('./generated/ipc.js').CallLine['id']} [call] to open in the history */
   go(place, call) {
     if (place === 'home') this.#show(new HomeView(this));
     else if (place === 'history') this.#show(new HistoryView(this, call));
     // Showing it anew would leave the queue.
     else if (place === 'meet') this.#view instanceof MeetView || this.#show(new MeetView(this));
     else if (place === 'admin') this.#show(new AdminView(this));
+    else if (place === 'account' && this.people.name !== null) this.#show(new AccountView(this));
     else this.#show(new SettingsView(this));
-    this.#rail.mark(place);
+    this.#rail.mark(place === 'account' ? 'settings' : place);
   }
 
   /** The rail leads to the admin mode while somebody is signed in there. @param {boolean} is */

@@ -1,9 +1,19 @@
 //! From a connection that the system has to an answer, and what time each step of it is given.
 //!
 //! Invariant: a connection that is no WebSocket (yet) holds one of [`Limits::max_requests`] places, and gives it back after
-//! a bounded time whatever its client does or leaves undone: during the handshake, the head, the body and the answer.
+//! a bounded time whatever its client does or leaves undone: during the handshake, the head, the body and the answer. An answer
+//! that is made in parts, for admins only, has that time for each of them.
 
-use std::{cell::Cell, net::IpAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    cell::Cell,
+    net::IpAddr,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::{Router, body::Body, extract::Request};
 use hyper::{
@@ -28,6 +38,22 @@ const REQUEST_BUFFER_BYTES: usize = 8192;
 
 /// After the system could not accept a connection, mostly for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Whether an answer goes on: with each part of a long one that the client has taken there is time for the next.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Progress(Arc<AtomicBool>);
+
+impl Progress {
+    /// A part was taken.
+    pub(crate) fn made(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether one was since this was last asked.
+    fn was_made(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
+    }
+}
 
 /// What all connections share.
 #[derive(Debug)]
@@ -94,6 +120,8 @@ impl Gate {
     {
         let (arrived, mut head) = oneshot::channel();
         let arrived = Cell::new(Some(arrived));
+        let progress = Progress::default();
+        let told = progress.clone();
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             if let Some(arrived) = arrived.take() {
                 // It is polled by us, just below.
@@ -102,6 +130,7 @@ impl Gate {
             let mut request: Request = request.map(Body::new);
             let address = proxy::client(peer, request.headers(), &self.trust_proxy);
             request.extensions_mut().insert(Address(address));
+            request.extensions_mut().insert(told.clone());
             self.router.clone().call(request)
         });
         let connection = http1::Builder::new()
@@ -131,9 +160,12 @@ impl Gate {
         if slow_body.is_some() {
             time += self.limits.body;
         }
-        match timeout(time, connection).await {
-            Ok(end) => ended(end),
-            Err(_) => tracing::debug!("a request or its answer was too slow"),
+        loop {
+            match timeout(time, connection.as_mut()).await {
+                Ok(end) => return ended(end),
+                Err(_) if progress.was_made() => time = self.limits.answer,
+                Err(_) => return tracing::debug!("a request or its answer was too slow"),
+            }
         }
     }
 }

@@ -216,6 +216,9 @@ pub struct Limits {
     pub max_requests: usize,
     /// Requests at a time that have [`Self::body`] for their body; further ones have [`Self::answer`] for it.
     pub max_slow_bodies: usize,
+    /// Bytes of uploads that are in memory at a time as they were sent, of all clients together; who sends more then is told to
+    /// come again.
+    pub upload_bytes: usize,
     /// From a connection to the end of its TLS handshake.
     pub handshake: Duration,
     /// From there to the end of a request's head.
@@ -259,6 +262,8 @@ impl Default for Limits {
             max_requests: 1024,
             // Half a MiB each: 32 MiB. Who uploads slowly, on purpose or not, keeps nobody from joining a call.
             max_slow_bodies: 64,
+            // 128 of the longest kind; there may be 1024 requests, which would be half a GiB.
+            upload_bytes: 64 * 1024 * 1024,
             // Two round trips over the slowest line that can carry a call, and one packet lost in each.
             handshake: Duration::from_secs(5),
             // A head fits into a few packets.

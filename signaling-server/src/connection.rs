@@ -5,6 +5,7 @@
 
 use std::{
     net::IpAddr,
+    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -15,17 +16,18 @@ use futures_util::{
     stream::{SplitSink, SplitStream},
 };
 use sightline_protocol::{ClientMessage, ErrorCode, Refusal, ServerMessage, close, limits};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite;
 
 use crate::{
-    accounts::{Accounts, lookup::Lookup},
+    accounts::{AccountId, Accounts, lookup::Lookup},
     config::Limits,
     hub::{ConnId, Farewell},
     limiter::Meter,
     metrics::Metrics,
     outbox::{Next, Outbox},
     switch::{Gone, Switch},
+    token::TokenHash,
 };
 
 /// Messages up to this length are read, so that they can be answered with `too-large`; a client that sends longer ones is
@@ -95,16 +97,31 @@ async fn read(
     let mut lookup = Lookup::new(accounts);
     let mut meter = Meter::new(Instant::now());
     let mut told_at: Option<Instant> = None;
+    let mut heard_at = Instant::now();
+    // Moved only when it is due: a timer for each message would cost more than the rest of this.
+    let mut silence = pin!(sleep(limits.silence));
     loop {
-        let message = match timeout(limits.silence, stream.next()).await {
-            Err(_) => return End::Silent,
-            Ok(Some(Ok(message))) => message,
-            Ok(Some(Err(error))) => return if is_too_big(error) { End::TooBig } else { End::Gone },
-            Ok(None) => return End::Gone,
+        let next = tokio::select! {
+            biased;
+            next = stream.next() => next,
+            () = silence.as_mut() => {
+                let until = heard_at + limits.silence;
+                if until <= Instant::now() {
+                    return End::Silent;
+                }
+                silence.as_mut().reset(until.into());
+                continue;
+            }
+        };
+        let message = match next {
+            Some(Ok(message)) => message,
+            Some(Err(error)) => return if is_too_big(error) { End::TooBig } else { End::Gone },
+            None => return End::Gone,
         };
         let now = Instant::now();
+        heard_at = now;
         let message = if !meter.take(limits.messages, now) {
-            tokio::time::sleep(FLOOD_PAUSE).await;
+            sleep(FLOOD_PAUSE).await;
             if told_at.is_some_and(|at| now.duration_since(at) < TOO_FAST_EVERY) {
                 continue;
             }
@@ -116,7 +133,8 @@ async fn read(
         } else {
             match message {
                 Message::Text(text) => match ClientMessage::parse(&text) {
-                    Ok(message) => lookup.known(&message).await.map(|known| (message, known)),
+                    // Boxed, as is what is seldom below: the task of an idle connection is as large as what it might do.
+                    Ok(message) => Box::pin(lookup.known(&message)).await.map(|known| (message, known)),
                     Err(refusal) => Err(refusal),
                 },
                 Message::Binary(_) => {
@@ -126,10 +144,37 @@ async fn read(
                 Message::Ping(_) | Message::Pong(_) | Message::Close(_) => continue,
             }
         };
+        let device = match &message {
+            Ok((_, Some(known))) => known.device.as_ref().map(|device| (device.account.id, device.session)),
+            _ => None,
+        };
         if let Err(Gone) = switch.message(conn, message).await {
             return End::Farewell(Farewell::ShuttingDown);
         }
+        if let Some((account, session)) = device
+            && Box::pin(signed_out_meanwhile(&lookup, switch, account, session)).await.is_err()
+        {
+            return End::Farewell(Farewell::ShuttingDown);
+        }
     }
+}
+
+/// Signs a device out whose session ended while its hello was on its way to the hub.
+async fn signed_out_meanwhile(
+    lookup: &Lookup,
+    switch: &Switch,
+    account: AccountId,
+    session: TokenHash,
+) -> Result<(), Refusal> {
+    if !lookup.is_over(session).await {
+        return Ok(());
+    }
+    switch
+        .ask(move |hub, now, out| {
+            hub.signed_out(account, |other| other.as_bytes() == session.as_bytes(), now, out);
+            Ok(())
+        })
+        .await
 }
 
 async fn write(sink: &mut SplitSink<WebSocket, Message>, outbox: &Outbox, ping_interval: Duration) -> End {

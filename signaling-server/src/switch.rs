@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use sightline_protocol::{ClientMessage, ErrorCode, Refusal};
+use sightline_protocol::{ClientMessage, ErrorCode, MeetNews, Refusal, ServerMessage};
 use tokio::{
     sync::{mpsc, oneshot},
     time::timeout,
@@ -23,7 +23,7 @@ use tokio::{
 
 use crate::{
     accounts::Accounts,
-    hub::{ConnId, Effect, Hub, Known, Now},
+    hub::{ConnId, Deed, Effect, Hub, Known, Now},
     metrics::Metrics,
     outbox::Outbox,
     store::{Entry, StoreWriter},
@@ -245,7 +245,7 @@ impl Task {
                         }
                     }
                     Effect::Store(_) | Effect::Refused(_) => {}
-                    Effect::Deed(deed) => self.accounts.follow(deed, now),
+                    Effect::Deed(deed) => self.keep(deed, now),
                 }
             }
             // What came of those who were too slow; and the allocation is kept.
@@ -269,6 +269,34 @@ impl Task {
         self.metrics.rooms.set(rooms);
         self.metrics.participants.set(participants);
         self.metrics.connections.set(self.outboxes.len());
+    }
+
+    /// Has something about accounts kept, and then tells who asked for it; nobody waits for it here.
+    fn keep(&self, deed: Deed, now: Now) {
+        let asker = match &deed {
+            Deed::Report { conn, .. } => self.outboxes.get(conn).cloned(),
+            Deed::Missed { .. } | Deed::MissedSeen { .. } | Deed::Block { .. } => None,
+        };
+        let metrics = self.metrics.clone();
+        self.accounts.follow(deed, now, move |kept| {
+            let Some(asker) = asker else {
+                if let Err(error) = kept {
+                    tracing::error!(%error, "something about accounts was not kept");
+                }
+                return;
+            };
+            let news = match kept {
+                Ok(()) => ServerMessage::Meet(MeetNews::Reported {}),
+                Err(error) => {
+                    let refusal = Refusal::from(error);
+                    metrics.refused(refusal.code);
+                    refusal.into()
+                }
+            };
+            if asker.push(news.to_json().into()).is_err() {
+                asker.cut();
+            }
+        });
     }
 
     /// Writes what is to be written, and waits for it: nobody is told of a place that a crash would forget.

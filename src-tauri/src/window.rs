@@ -78,6 +78,9 @@ pub fn run(options: Options) -> Result<()> {
             commands::people::sign_in,
             commands::people::sign_out,
             commands::people::change_password,
+            commands::people::blocked_names,
+            commands::people::set_blocked,
+            commands::people::delete_account,
             commands::people::add_contact,
             commands::people::remove_contact,
             commands::people::missed_seen,
@@ -103,6 +106,9 @@ pub fn run(options: Options) -> Result<()> {
             commands::admin::admin_audit,
             commands::admin::admin_complaints,
             commands::admin::admin_put_away,
+            commands::admin::admin_accounts,
+            commands::admin::admin_set_admin,
+            commands::admin::admin_delete_account,
             commands::admin::admin_reports,
             commands::admin::admin_table,
             commands::admin::admin_chart_open,
@@ -277,7 +283,10 @@ impl Page for Window {
             PageEvent::Speaking(levels) => self.emit("speaking", levels),
             PageEvent::Chat(line) => self.emit("chat", line),
             PageEvent::Link(link) => self.emit("link", link),
-            PageEvent::People(state) => self.emit("people", state),
+            PageEvent::People(state) => {
+                tray::follow_people(&self.0, &state);
+                self.emit("people", state);
+            }
             PageEvent::Enter(call) => self.emit("enter", call),
             PageEvent::Said(said) => self.emit("said", said),
             PageEvent::Calls => call_attention(&self.0),

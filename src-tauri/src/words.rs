@@ -9,7 +9,7 @@ use std::path::Path;
 
 use jiff::{Timestamp, tz::TimeZone};
 use sightline_media::device::DeviceKind;
-use sightline_quality::{Direction, EventKind, Headline, Kind, Unclassified};
+use sightline_quality::{Direction, EventKind, Headline, Kind, Unclassified, isolated};
 
 /// The entries of the tray.
 pub(crate) mod tray {
@@ -17,6 +17,16 @@ pub(crate) mod tray {
     pub(crate) const MUTE: &str = "Mute the microphone";
     pub(crate) const LEAVE: &str = "Leave the call";
     pub(crate) const QUIT: &str = "Quit";
+    pub(crate) const DECLINE: &str = "Decline the call";
+
+    pub(crate) fn accept(from: &str) -> String {
+        format!("Accept the call from {}", super::isolated(from))
+    }
+
+    /// Beside the icon, or where the pointer rests on it.
+    pub(crate) fn calling(from: &str) -> String {
+        format!("{} is calling", super::isolated(from))
+    }
 }
 
 /// Who gave no name.
@@ -70,6 +80,7 @@ pub(crate) fn role_changed(role: sightline_protocol::Role) -> &'static str {
 
 /// A host asked us to be silent, and we are.
 pub(crate) fn asked_to_mute(by: &str) -> String {
+    let by = isolated(by);
     format!("{by} asked you to mute: your microphone is off. Switch it on again when you want to speak.")
 }
 
@@ -89,7 +100,7 @@ pub(crate) fn sentence(text: &str) -> String {
 
 /// A further picture of a peer.
 pub(crate) fn further_picture(name: &str, number: usize) -> String {
-    format!("{name} ({number})")
+    format!("{} ({number})", isolated(name))
 }
 
 pub(crate) fn not_recorded(why: &str) -> String {
@@ -137,12 +148,13 @@ pub(crate) mod admin {
     pub(crate) const NOBODY: &str = "nobody of that number is in the reports of this call";
 
     pub(crate) fn not_an_admin(name: &str) -> String {
+        let name = super::isolated(name);
         format!("{name} is not an admin of this server; whoever runs it can make the account one")
     }
 
     pub(crate) fn did_not_report(name: &str) -> String {
         let name = if name.is_empty() { super::SOMEBODY } else { name };
-        format!("{name} did not share any figures of this call")
+        format!("{} did not share any figures of this call", super::isolated(name))
     }
 }
 
@@ -213,6 +225,7 @@ pub(crate) mod people {
 
     /// How a call by name ended that nobody took. Names are written as their owners do, so no sentence begins with one.
     pub(crate) fn not_answered(name: &str, outcome: &str) -> String {
+        let name = isolated(name);
         match outcome {
             "declined" => format!("Your call was declined by {name}."),
             "busy" => format!("You reach nobody: {name} is in a call."),
@@ -222,11 +235,11 @@ pub(crate) mod people {
     }
 
     pub(crate) fn taken_elsewhere(from: &str) -> String {
-        format!("The call from {from} was answered on another device.")
+        format!("The call from {} was answered on another device.", isolated(from))
     }
 
     pub(crate) fn partner_left(name: &str) -> String {
-        format!("You are alone again: {name} went on. Looking for somebody else.")
+        format!("You are alone again: {} went on. Looking for somebody else.", isolated(name))
     }
 
     pub(crate) fn too_many_contacts(most: usize) -> String {
@@ -320,7 +333,7 @@ pub(crate) fn break_words(cause: &str, about: Option<&str>) -> String {
         ("left", _) => "You left and came back".to_owned(),
         ("replaced", _) => "The call went on elsewhere".to_owned(),
         ("connection-lost", _) => "The server was lost".to_owned(),
-        (_, Some(name)) => format!("The connection to {name} was lost"),
+        (_, Some(name)) => format!("The connection to {} was lost", isolated(name)),
         (_, None) => "The server could not be reached; media may have gone on".to_owned(),
     }
 }

@@ -1,5 +1,6 @@
 /** Calls as lines that open: in the list of calls and among the worst. */
 import { h } from '../lib/dom.js';
+import { listed } from '../lib/bidi.js';
 import { when } from '../lib/format.js';
 import { dot } from '../lib/parts.js';
 import { lengthWords, qualityClass, qualityWords, reasonWord, roomWords, worstWords } from './format.js';
@@ -23,7 +24,7 @@ export function columnNames() {
 export function callLine(call, now, open) {
   const worst = worstWords(call.worst);
   const why = call.endedMs === undefined ? words.underWay : call.reasons.map(reasonWord).join(', ');
-  const names = call.names.join(', ');
+  const names = listed(call.names);
   const button = h(
     'button',
     { type: 'button', class: 'plain call-row', 'data-room': call.roomId, onclick: () => open(call.roomId) },

@@ -9,7 +9,7 @@ import { saved } from '../history/detail.js';
 import { icon } from '../icons.js';
 import { breakWord, lengthWords, pathWord, qualityClass, qualityWords, reasonWord, roomWords, span, worstWords } from './format.js';
 import { Figures } from './figures.js';
-import { extent, persons } from './persons.js';
+import { extent, persons, watched } from './persons.js';
 import { timeline } from './timeline.js';
 import { t } from '../strings.js';
 
@@ -93,7 +93,7 @@ export class Call {
 
   #coverage() {
     const { coverage, leftOut } = this.call;
-    const silent = persons(this.call).filter((person) => person.sessions.length === 0);
+    const silent = persons(this.call).filter((person) => person.sessions.length === 0 && !watched(person));
     const all = coverage.of > 0 && coverage.reported >= coverage.of;
     return h(
       'div',

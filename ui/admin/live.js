@@ -161,7 +161,7 @@ function person({ name, host, away, microphone, camera }) {
   return h(
     'li',
     { class: away ? 'chip away' : 'chip' },
-    h('span', { class: 'clip' }, name),
+    h('span', { class: 'clip' }, h('bdi', {}, name)),
     host && h('span', { class: 'tag' }, words.host),
     away && h('span', { class: 'tag' }, words.away),
     on(microphone, 'microphone', words.microphone),

@@ -2,7 +2,7 @@
  * Who is who among the stays of a call.
  *
  * Invariant: a person has one row, however often it came: by its account, by its participant id, or by its name where that was
- * never there twice at a time. Charts and the history go by the same rule.
+ * never there twice at a time. Charts and the history go by the same rule. Who only watched has another row than who took part.
  */
 
 /** @typedef {import('../generated/ipc.js').AdminCallDetails} AdminCallDetails */
@@ -38,8 +38,14 @@ export function persons(call) {
   return all;
 }
 
+/** Whether somebody only watched. @param {{role: string}} one */
+export function watched(one) {
+  return one.role === 'observer';
+}
+
 /** @param {Person} person @param {AdminCallDetails['stays'][number]} stay */
 function isSame(person, stay) {
+  if (watched(person) !== watched(stay)) return false;
   if (person.ids.has(stay.userId)) return true;
   if (person.account !== undefined || stay.account !== undefined) return person.account === stay.account;
   const end = (/** @type {{leftMs?: number}} */ of) => of.leftMs ?? Infinity;

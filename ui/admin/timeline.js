@@ -6,7 +6,7 @@
 import { h } from '../lib/dom.js';
 import { timeOfDay } from '../lib/format.js';
 import { breakWord, qualityClass, reasonWord, span } from './format.js';
-import { extent, marks, persons } from './persons.js';
+import { extent, marks, persons, watched } from './persons.js';
 import { t } from '../strings.js';
 
 /** @typedef {import('./persons.js').Person} Person */
@@ -88,10 +88,11 @@ function lane(person, bar) {
     add(betweenStays ? 'gap away' : 'gap', startMs, endMs, title);
   }
   const name = person.name || words.somebody;
+  const what = watched(person) ? words.watched(person.account) : (person.account ?? person.role);
   return h(
     'li',
     { class: 'lane' },
-    h('span', { class: 'lane-name' }, h('span', { class: 'clip', title: name }, name), h('span', { class: 'soft small clip' }, person.account ?? person.role)),
+    h('span', { class: 'lane-name' }, h('span', { class: 'clip', title: name }, h('bdi', {}, name)), h('span', { class: 'soft small clip' }, what)),
     h('span', { class: 'track', 'aria-hidden': 'true' }, ...bars),
     h('span', { class: 'hidden-text' }, `: ${said.join('; ')}`),
   );

@@ -93,10 +93,10 @@ function chatLine(message, before) {
       h(
         'p',
         { class: 'chat-from' },
-        h('b', {}, message.own ? t.chat.you : message.from),
+        h('b', {}, h('bdi', {}, message.own ? t.chat.you : message.from)),
         ' ',
         h('time', { class: 'soft num' }, timeOfDay(message.atMs)),
       ),
-    h('p', { class: 'chat-text' }, message.text),
+    h('p', { class: 'chat-text' }, h('bdi', {}, message.text)),
   );
 }

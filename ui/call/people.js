@@ -228,7 +228,7 @@ function personParts(tile, host) {
   const state = tile.connection === 'connected' ? quality : t.people.connection[tile.connection];
   return [
     h('span', { class: 'avatar small', 'aria-hidden': 'true' }, initials(tile.name)),
-    h('span', { class: 'grow clip', title: tile.name }, tile.self ? t.call.you(tile.name) : tile.name),
+    h('span', { class: 'grow clip', title: tile.name }, tile.self ? t.call.you(tile.name) : h('bdi', {}, tile.name)),
     host && h('span', { class: 'chip' }, t.room.host),
     state !== '' && h('span', { class: 'chip' }, dot(tile.connection === 'connected' ? tile.class : 'bad'), state),
     mark(tile.audio, 'microphone', 'microphoneOff', t.people.microphoneOn, t.people.microphoneOff),
@@ -238,7 +238,7 @@ function personParts(tile, host) {
 
 /** @param {string} name */
 function watcherLine(name) {
-  return h('li', { class: 'person' }, icon('eye', 'small'), h('span', { class: 'grow clip', title: name }, name));
+  return h('li', { class: 'person' }, icon('eye', 'small'), h('span', { class: 'grow clip', title: name }, h('bdi', {}, name)));
 }
 
 /**

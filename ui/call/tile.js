@@ -68,7 +68,7 @@ export class TileView {
     fill(
       this.name,
       !tile.audio && icon('microphoneOff', 'small'),
-      h('span', { class: 'clip' }, tile.self ? t.call.you(tile.name) : tile.name),
+      h('span', { class: 'clip' }, tile.self ? t.call.you(tile.name) : h('bdi', {}, tile.name)),
     );
     if (!tile.audio) this.name.append(h('span', { class: 'hidden-text' }, t.call.isMuted));
     this.#showQuality(tile);

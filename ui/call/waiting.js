@@ -94,7 +94,7 @@ export class WaitingList {
       'li',
       { class: 'person waiting-person' },
       h('span', { class: 'avatar small', 'aria-hidden': 'true' }, initials(person.name)),
-      h('span', { class: 'grow clip', title: person.name }, person.name),
+      h('span', { class: 'grow clip', title: person.name }, h('bdi', {}, person.name)),
       h('span', { class: 'row' }, ...decisions(person, this.decide)),
     );
   }

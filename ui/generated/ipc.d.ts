@@ -1917,3 +1917,58 @@ reason: string,
  * Milliseconds since the Unix epoch.
  */
 unixMs: number, };
+
+/**
+ * Which accounts are wanted: a query string. The default is the first page of all.
+ */
+export type AdminAccountFilter = { 
+/**
+ * Part of the name, in any case.
+ */
+text: string, 
+/**
+ * Accounts on a page; 0 is as many as the server gives by default.
+ */
+limit: number, 
+/**
+ * Accounts to skip.
+ */
+offset: number, };
+
+/**
+ * A page of the list of accounts, by name.
+ */
+export type AdminAccountPage = { 
+/**
+ * The page.
+ */
+accounts: Array<AdminAccount>, 
+/**
+ * Accounts that the filter asks for, on all pages.
+ */
+total: number, };
+
+/**
+ * An account in a list.
+ */
+export type AdminAccount = { 
+/**
+ * As it is shown.
+ */
+name: string, 
+/**
+ * May do what admins may.
+ */
+admin: boolean, 
+/**
+ * When it was made.
+ */
+createdMs: number, 
+/**
+ * When it was last used, by the sessions that it has, to a day; absent when none is left.
+ */
+lastSeenMs?: number, 
+/**
+ * Has a device connected.
+ */
+online: boolean, };

@@ -7,6 +7,7 @@ import { toast } from '../lib/toast.js';
 import { icon } from '../icons.js';
 import { Charts, ofCall } from './charts.js';
 import { Table } from './table.js';
+import { say } from '../lib/bidi.js';
 import { t } from '../strings.js';
 
 /** @typedef {import('../generated/ipc.js').CallDetail} CallDetail */
@@ -217,7 +218,7 @@ export class Detail {
       ...this.call.peers.map((peer) =>
         entry(
           span(peer.joinedMs, peer.leftMs),
-          h('span', {}, peer.name, peer.reason && h('span', { class: 'soft' }, `, ${peer.reason}`)),
+          h('span', {}, h('bdi', {}, peer.name), peer.reason && h('span', { class: 'soft' }, `, ${peer.reason}`)),
         ),
       ),
     );
@@ -230,7 +231,7 @@ export class Detail {
       .map((event) =>
         entry(
           timeOfDay(event.atMs, undefined, true),
-          h('span', {}, event.who && h('b', {}, `${event.who}: `), event.words),
+          h('span', {}, event.who && h('b', {}, say`${event.who}: `), event.words),
         ),
       );
     return part(t.history.events, ...(lines.length > 0 ? lines : [h('li', { class: 'soft' }, t.history.noEvents)]));

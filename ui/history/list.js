@@ -5,6 +5,7 @@
  */
 import { backend, problem } from '../lib/backend.js';
 import { announce } from '../lib/announce.js';
+import { listed } from '../lib/bidi.js';
 import { fill, h, set, setText } from '../lib/dom.js';
 import { duration, when } from '../lib/format.js';
 import { dot, headlineWord, stateBox } from '../lib/parts.js';
@@ -213,7 +214,7 @@ export class CallList {
    * @param {number} now
    */
   #line(call, now) {
-    const who = call.peers.length > 0 ? call.peers.join(', ') : call.code;
+    const who = call.peers.length > 0 ? listed(call.peers) : call.code;
     const button = h(
       'button',
       { type: 'button', class: 'plain call-line', 'data-call': call.id, onclick: () => this.on.open(call.id) },

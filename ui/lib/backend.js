@@ -161,6 +161,12 @@ export const backend = {
   signOut: () => call('signOut'),
   /** @param {string} old @param {string} next @returns {Promise<void>} */
   changePassword: (old, next) => call('changePassword', { old, new: next }),
+  /** Whom the account blocks. @returns {Promise<string[]>} */
+  blockedNames: () => call('blockedNames'),
+  /** Gives whom the account blocks from now on. @param {string} name @param {boolean} blocked @returns {Promise<string[]>} */
+  setBlocked: (name, blocked) => call('setBlocked', { name, blocked }),
+  /** @param {string} password @returns {Promise<PeopleState>} */
+  deleteAccount: (password) => call('deleteAccount', { password }),
   /** @param {string} name @returns {Promise<PeopleState>} */
   addContact: (name) => call('addContact', { name }),
   /** @param {string} name @returns {Promise<PeopleState>} */
@@ -225,6 +231,15 @@ export const backend = {
   adminComplaints: (limit, offset) => call('adminComplaints', { limit, offset }),
   /** @param {number} report @returns {Promise<void>} */
   adminPutAway: (report) => call('adminPutAway', { report }),
+  /**
+   * @param {import('../generated/ipc.js').AdminAccountFilter} filter
+   * @returns {Promise<import('../generated/ipc.js').AdminAccountPage>}
+   */
+  adminAccounts: (filter) => call('adminAccounts', { filter }),
+  /** @param {string} name @param {boolean} admin @returns {Promise<void>} */
+  adminSetAdmin: (name, admin) => call('adminSetAdmin', { name, admin }),
+  /** @param {string} name @returns {Promise<void>} */
+  adminDeleteAccount: (name) => call('adminDeleteAccount', { name }),
   /**
    * Reads what was reported of a call: for the two below.
    * @param {string} room

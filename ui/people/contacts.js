@@ -117,7 +117,7 @@ class ContactLine {
       'li',
       { class: 'person' },
       h('span', { class: 'avatar small', 'aria-hidden': 'true' }, initials(name)),
-      h('span', { class: 'grow clip', title: name }, name),
+      h('span', { class: 'grow clip', title: name }, h('bdi', {}, name)),
       this.dot,
       this.call,
       iconButton(t.contacts.remove(name), 'close', () => void this.#remove()),

@@ -32,7 +32,7 @@ export function withMissed(calls, missed, more) {
  */
 export function missedHomeLine(missed, callBack, able) {
   const parts = [
-    h('span', { class: 'who clip', title: missed.from }, missed.from),
+    h('span', { class: 'who clip', title: missed.from }, h('bdi', {}, missed.from)),
     h('span', { class: 'soft when' }, when(missed.atMs, Date.now())),
     h('span', { class: 'length' }),
     h('span', { class: 'headline' }, h('span', { class: 'chip missed' }, icon('missed', 'small'), t.contacts.missed)),
@@ -52,7 +52,7 @@ export function missedHistoryLine(missed, callBack, able) {
     h(
       'span',
       { class: 'grow' },
-      h('span', { class: 'call-who clip', title: missed.from }, missed.from),
+      h('span', { class: 'call-who clip', title: missed.from }, h('bdi', {}, missed.from)),
       h('span', { class: 'soft small clip num' }, `${when(missed.atMs, Date.now())} · ${t.contacts.missedCall}`),
     ),
     h('span', { class: 'soft small call-quality' }, icon('missed', 'small'), able ? t.contacts.callBack : t.contacts.missed),

@@ -8,6 +8,7 @@ import { announce } from '../lib/announce.js';
 import { backend, problem } from '../lib/backend.js';
 import { fill, h, set } from '../lib/dom.js';
 import { stateBox } from '../lib/parts.js';
+import { Accounts } from '../admin/accounts.js';
 import { Audit } from '../admin/audit.js';
 import { Call } from '../admin/call.js';
 import { Calls } from '../admin/calls.js';
@@ -21,7 +22,7 @@ import { t } from '../strings.js';
 /** @typedef {import('../admin/parts.js').Part} Part */
 /** @typedef {import('../generated/ipc.js').AdminSession} AdminSession */
 
-const PARTS = /** @type {const} */ (['live', 'calls', 'totals', 'audit', 'reports']);
+const PARTS = /** @type {const} */ (['live', 'calls', 'totals', 'accounts', 'audit', 'reports']);
 /** @typedef {typeof PARTS[number]} PartName */
 
 export class AdminView {
@@ -136,7 +137,7 @@ export class AdminView {
       const tab = this.tabs[index];
       if (tab) set(tab, 'aria-pressed', String(one === name));
     });
-    const make = { live: Live, calls: Calls, totals: Totals, audit: Audit, reports: Reports }[name];
+    const make = { live: Live, calls: Calls, totals: Totals, accounts: Accounts, audit: Audit, reports: Reports }[name];
     this.#part = new make(this.around);
     fill(this.box, this.#part.element);
     this.element.scrollTop = 0;

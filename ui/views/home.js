@@ -5,6 +5,7 @@
  */
 import { backend, problem } from '../lib/backend.js';
 import { announce } from '../lib/announce.js';
+import { listed } from '../lib/bidi.js';
 import { fill, h, set, setText } from '../lib/dom.js';
 import { duration, when } from '../lib/format.js';
 import { dot, field, headlineChip, iconButton, notice, stateBox } from '../lib/parts.js';
@@ -218,7 +219,7 @@ export class HomeView {
 
   /** @param {import('../generated/ipc.js').CallLine} call */
   #recentLine(call) {
-    const who = call.peers.length > 0 ? call.peers.join(', ') : call.code;
+    const who = call.peers.length > 0 ? listed(call.peers) : call.code;
     return h(
       'li',
       {},

@@ -81,6 +81,8 @@ pub(crate) struct Driver {
     /// It relays hints; an older one does not.
     pub(crate) hints: bool,
     pub(crate) own: UserId,
+    /// Our id when the call began. The record of the call goes under it.
+    pub(crate) began_as: UserId,
     own_name: String,
     pub(crate) ice_servers: Vec<IceServer>,
     pub(crate) peers: BTreeMap<UserId, Peer>,
@@ -121,6 +123,7 @@ impl Driver {
             online: true,
             hints: true,
             own: entered.user_id.clone(),
+            began_as: entered.user_id.clone(),
             own_name: setup.name,
             ice_servers: entered.ice_servers.clone(),
             peers: BTreeMap::new(),

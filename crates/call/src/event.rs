@@ -94,13 +94,14 @@ pub enum CallEvent {
 /// What is told about the room itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RoomNews {
-    /// What it is like: when we come in, and whenever that changes.
+    /// What it is like: when we come in or come back, and whenever that changes.
     State {
         /// All of it.
         state: Box<RoomState>,
         /// Set in a warning: it ends in so many seconds.
         seconds_left: Option<u32>,
-        /// A token for the room in the place of the one that we had, which is good no more: our role has changed.
+        /// A token for the room in the place of the one that we had: our role has changed, or may have while the server was lost.
+        /// Only while our id is that of [`CallEvent::Joined`], under which the call is recorded.
         token: Option<String>,
     },
     /// Somebody waits to be let in. Told to hosts.

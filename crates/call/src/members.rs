@@ -213,6 +213,9 @@ impl Driver {
     }
 
     pub(crate) fn on_room(&self, state: RoomState, seconds_left: Option<u32>, token: Option<String>) {
+        // A token uploads what bears its own id. One for a later id would be refused for the record of this call, and the first
+        // one stays good for it.
+        let token = token.filter(|_| self.own == self.began_as);
         self.tell_of_room(RoomNews::State { state: Box::new(state), seconds_left, token });
     }
 
@@ -300,11 +303,14 @@ impl Driver {
         self.online = true;
         self.ice_servers = entered.ice_servers;
         self.record(None, EventKind::Reconnected);
+        self.own = entered.user_id;
+        if let Some(room) = entered.room {
+            self.on_room(room, None, entered.token);
+        }
         if entered.resumed {
             self.reconcile(entered.participants, now);
         } else {
             // All ids are new, ours too. Links that are up go on until their peer is in again.
-            self.own = entered.user_id;
             let old: Vec<_> = self.peers.keys().cloned().collect();
             for id in old {
                 self.on_left(&id, LeaveReason::Lost);

@@ -71,6 +71,9 @@ pub struct JoinArgs {
     /// Keep the call's samples in this SQLite file
     #[arg(long, value_name = "FILE")]
     pub history: Option<PathBuf>,
+    /// Send the samples to the call's server too, for its admins; what does not arrive waits in the history's file
+    #[arg(long, requires = "history")]
+    pub share: bool,
     /// Leave after so many seconds; without it, at Ctrl-C
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=604_800))]
     pub seconds: Option<u64>,
@@ -141,8 +144,10 @@ mod tests {
     fn the_documented_command_line_parses() {
         let line = "sightline-headless join a-b-c-d --server ws://127.0.0.1:7788 --name N --camera pattern \
                     --size 1280x720 --fps 30 --max-kbps 1500 --tile 320x180 --microphone tone --speaker none --record out \
-                    --history h.sqlite --seconds 5 --report -";
+                    --history h.sqlite --share --seconds 5 --report -";
         assert!(Cli::try_parse_from(line.split_whitespace()).is_ok());
+        let nowhere_to_wait = "sightline-headless join a-b-c-d --server ws://127.0.0.1:7788 --name N --share";
+        assert_eq!(Cli::try_parse_from(nowhere_to_wait.split_whitespace()).unwrap_err().exit_code(), 2);
         let no_name = "sightline-headless join a-b-c-d --server ws://127.0.0.1:7788";
         assert_eq!(Cli::try_parse_from(no_name.split_whitespace()).unwrap_err().exit_code(), 2);
     }

@@ -9,6 +9,7 @@ pub mod record;
 pub mod report;
 pub mod run;
 pub mod series;
+mod share;
 mod usage;
 pub mod verify;
 pub mod watch;

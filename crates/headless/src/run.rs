@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
-use sightline_call::{Call, CallConfig, CallEvent, CallSummary, EndReason, Entry, LinkOptions, PeerInfo};
+use sightline_call::{Call, CallConfig, CallEvent, CallSummary, EndReason, Entry, LinkOptions, PeerInfo, RoomNews};
 use sightline_history::{Recorder, SessionStart};
 use sightline_media::audio::AudioSettings;
 use sightline_media::video::VideoSettings;
@@ -17,6 +17,7 @@ use crate::measure::Totals;
 use crate::record::{CameraLog, Sinks};
 use crate::report::{Break, PeerReport, Quantiles, Report, track};
 use crate::series::Series;
+use crate::share::Sharing;
 use crate::usage;
 use crate::watch::Verify;
 
@@ -32,12 +33,15 @@ const MAX_BREAKS: usize = 200;
 pub async fn run(args: &JoinArgs, stop: impl Future<Output = ()>) -> Result<Report> {
     let sinks = Arc::new(Sinks::new(args.record.as_deref(), verify(args))?);
     let history = args.history.as_deref().map(Recorder::open).transpose()?;
+    let shared = args.history.as_deref().filter(|_| args.share);
+    let sharing = shared.map(Sharing::start).transpose()?;
     let started = Instant::now();
     let (call, mut events) = Call::join(config(args, Arc::clone(&sinks))?).await?;
 
     let mut watch = Watch {
         args,
         history,
+        sharing,
         sinks: Arc::clone(&sinks),
         warm_from: started + Duration::from_secs(args.warm_up),
         warm: args.warm_up == 0,
@@ -54,7 +58,7 @@ pub async fn run(args: &JoinArgs, stop: impl Future<Output = ()>) -> Result<Repo
     while let Ok(event) = events.try_recv() {
         watch.event(event)?;
     }
-    watch.finish(&ended?, &summary)
+    watch.finish(&ended?, &summary).await
 }
 
 fn verify(args: &JoinArgs) -> Verify {
@@ -173,6 +177,7 @@ fn ended_by_itself(reason: EndReason) -> String {
 struct Watch<'a> {
     args: &'a JoinArgs,
     history: Option<Recorder>,
+    sharing: Option<Sharing>,
     sinks: Arc<Sinks>,
     /// Figures count from here on.
     warm_from: Instant,
@@ -187,17 +192,20 @@ struct Watch<'a> {
 impl Watch<'_> {
     fn event(&mut self, event: CallEvent) -> Result<()> {
         match event {
-            CallEvent::Joined { user_id, room_id, server, peers, .. } => {
+            CallEvent::Joined { user_id, room_id, server, peers, token } => {
                 self.report.code = room_id.clone();
-                if let Some(history) = &self.history {
-                    history.start_session(SessionStart {
-                        code: room_id,
-                        server,
-                        own_name: self.args.name.clone(),
-                        own_id: user_id,
-                        client_version: env!("CARGO_PKG_VERSION").to_owned(),
-                        unix_ms: unix_ms(),
-                    })?;
+                let session = SessionStart {
+                    code: room_id,
+                    server,
+                    own_name: self.args.name.clone(),
+                    own_id: user_id,
+                    client_version: env!("CARGO_PKG_VERSION").to_owned(),
+                    unix_ms: unix_ms(),
+                };
+                match (&self.history, &mut self.sharing) {
+                    (Some(history), Some(sharing)) => sharing.begin(history, session, token)?,
+                    (Some(history), None) => drop(history.start_session(session)?),
+                    (None, _) => {}
                 }
                 for peer in peers {
                     self.peer(peer);
@@ -247,6 +255,11 @@ impl Watch<'_> {
                     (false, false) => format!("the pictures of {name} go on"),
                 });
             }
+            CallEvent::Room(RoomNews::State { token: Some(token), .. }) => {
+                if let Some(Err(error)) = self.sharing.as_ref().map(|sharing| sharing.renew(&token)) {
+                    self.warn(format!("the rest of the record will not reach the server: {error:#}"));
+                }
+            }
             CallEvent::Chat { .. } | CallEvent::MediaState { .. } | CallEvent::Room(_) | CallEvent::Ended { .. } => {}
         }
         Ok(())
@@ -289,7 +302,7 @@ impl Watch<'_> {
         }
     }
 
-    fn finish(mut self, ended: &str, summary: &CallSummary) -> Result<Report> {
+    async fn finish(mut self, ended: &str, summary: &CallSummary) -> Result<Report> {
         self.report.wall_seconds = summary.duration.as_secs_f64();
         self.report.call_took_place = summary.took_place;
         self.report.ended = ended.to_owned();
@@ -328,6 +341,11 @@ impl Watch<'_> {
         self.report.warnings.extend(self.sinks.finish());
         if let Some(history) = self.history.take() {
             history.finish(ended, unix_ms())?;
+        }
+        if let Some(sharing) = self.sharing.take()
+            && let Some(problem) = sharing.finish().await?
+        {
+            self.warn(problem);
         }
         Ok(self.report)
     }

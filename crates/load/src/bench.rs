@@ -34,7 +34,7 @@ const FULL: Length = Length {
     // Two pings of our server.
     quiet: Duration::from_secs(10),
     warm_up: Duration::from_secs(5),
-    measured: Duration::from_secs(20),
+    measured: Duration::from_secs(15),
     rows: 10_000_000,
     live_rows: 500_000,
     kills: 20,

@@ -34,9 +34,16 @@ pub(crate) struct Plan {
     pub(crate) begin: Instant,
     /// ... to here, where sending ends.
     pub(crate) end: Instant,
-    /// From one message of a client to its next.
+    /// From one time that a client sends to its next.
     pub(crate) every: Duration,
+    /// Messages that it sends at a time.
+    pub(crate) burst: u32,
+    /// Which of what is measured this is, from 0.
+    pub(crate) load: usize,
 }
+
+/// How much is measured with one crowd.
+pub(crate) const LOADS: usize = 2;
 
 impl Plan {
     fn counts(&self, at: Instant) -> bool {
@@ -47,21 +54,29 @@ impl Plan {
 /// What one client, or all together, saw.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
+    pub(crate) loads: [Traffic; LOADS],
+    /// Connections that broke.
+    pub(crate) broken: u64,
+}
+
+/// Messages under one plan.
+#[derive(Debug, Default)]
+pub(crate) struct Traffic {
     /// Messages sent while they counted.
     pub(crate) sent: u64,
     /// Messages that came while messages counted, whenever they were sent.
     pub(crate) came: u64,
     /// How long those that counted took, in microseconds; those that never came are not in it.
     pub(crate) took_us: Vec<u32>,
-    /// Connections that broke.
-    pub(crate) broken: u64,
 }
 
 impl Seen {
     fn add(&mut self, other: Self) {
-        self.sent += other.sent;
-        self.came += other.came;
-        self.took_us.extend(other.took_us);
+        for (all, one) in self.loads.iter_mut().zip(other.loads) {
+            all.sent += one.sent;
+            all.came += one.came;
+            all.took_us.extend(one.took_us);
+        }
         self.broken += other.broken;
     }
 }
@@ -122,7 +137,7 @@ impl Crowd {
         for client in self.clients {
             all.add(client.await?);
         }
-        all.took_us.sort_unstable();
+        all.loads.iter_mut().for_each(|load| load.took_us.sort_unstable());
         Ok(all)
     }
 }
@@ -175,10 +190,14 @@ impl Task {
                         sends = None;
                         continue;
                     }
-                    seen.sent += u64::from(plan.counts(now));
+                    if plan.counts(now) {
+                        seen.loads[plan.load].sent += u64::from(plan.burst);
+                    }
                     let stamp = u64::try_from((now - self.epoch).as_nanos())?;
-                    let text = self.client.message(stamp);
-                    self.client.socket.send(Message::text(text)).await?;
+                    for _ in 0..plan.burst {
+                        self.client.socket.feed(Message::text(self.client.message(stamp))).await?;
+                    }
+                    self.client.socket.flush().await?;
                 }
                 () = due(heartbeat.as_mut().map(|(_, beats)| beats)) => {
                     if let Some((text, _)) = heartbeat {
@@ -196,6 +215,7 @@ impl Task {
         let (Some(plan), Some(stamp)) = (plan, stamp_ns(text)) else { return Ok(()) };
         let now = Instant::now();
         let sent = self.epoch + Duration::from_nanos(stamp);
+        let seen = &mut seen.loads[plan.load];
         seen.came += u64::from(plan.counts(now));
         if plan.counts(sent) {
             seen.took_us.push(u32::try_from((now - sent).as_micros()).unwrap_or(u32::MAX));

@@ -5,7 +5,7 @@
 
 use std::net::SocketAddr;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use sightline_protocol::{ClientMessage, IceCandidate, UserId};
 
 use crate::signaling::{self, Socket, hear, open, say};
@@ -39,8 +39,12 @@ impl Client {
     /// The message that is sent at this time.
     pub(crate) fn message(&self, stamp_ns: u64) -> String {
         let (before, after) = &self.envelope;
-        format!("{before}{stamp_ns:0STAMP_DIGITS$}{after}")
+        stamped(before, stamp_ns, after)
     }
+}
+
+fn stamped(before: &str, stamp_ns: u64, after: &str) -> String {
+    format!("{before}{stamp_ns:0STAMP_DIGITS$}{after}")
 }
 
 /// When a message was sent; `None` for what is no message of the other's.
@@ -108,20 +112,24 @@ async fn peer_server(at: SocketAddr, number: usize) -> Result<[Client; 2]> {
         ensure!(hello.contains("OPEN"), "PeerServer said {hello}");
         anyhow::Ok(socket)
     };
-    let message = |to: &str, text: &str| {
-        serde_json::json!({
-            "type": "CANDIDATE",
-            "payload": {
-                "candidate": { "candidate": text, "sdpMLineIndex": 0, "sdpMid": "0" },
-                "connectionId": "mc_bench",
-                "type": "media",
-            },
-            "dst": format!("{to}{number}"),
-        })
-        .to_string()
-    };
     let (first, second) = (open("a").await?, open("b").await?);
-    Ok([client(first, |text| message("b", text))?, client(second, |text| message("a", text))?])
+    Ok([
+        client(first, |text| peer_message("b", number, text))?,
+        client(second, |text| peer_message("a", number, text))?,
+    ])
+}
+
+fn peer_message(to: &str, number: usize, text: &str) -> String {
+    let message = serde_json::json!({
+        "type": "CANDIDATE",
+        "payload": {
+            "candidate": { "candidate": text, "sdpMLineIndex": 0, "sdpMid": "0" },
+            "connectionId": "mc_bench",
+            "type": "media",
+        },
+        "dst": format!("{to}{number}"),
+    });
+    message.to_string()
 }
 
 async fn socket_io(at: SocketAddr, number: usize) -> Result<[Client; 2]> {
@@ -138,21 +146,63 @@ async fn socket_io(at: SocketAddr, number: usize) -> Result<[Client; 2]> {
         }
         anyhow::Ok(socket)
     };
-    let message = |text: &str| {
-        let candidate = serde_json::json!({ "candidate": text, "sdpMLineIndex": 0, "sdpMid": "0" });
-        format!("42{}", serde_json::json!(["candidate", candidate]))
-    };
-    Ok([client(open().await?, message)?, client(open().await?, message)?])
+    Ok([client(open().await?, socket_io_message)?, client(open().await?, socket_io_message)?])
 }
 
-/// A client whose messages are made by `message` of a candidate.
+fn socket_io_message(text: &str) -> String {
+    let candidate = serde_json::json!({ "candidate": text, "sdpMLineIndex": 0, "sdpMid": "0" });
+    format!("42{}", serde_json::json!(["candidate", candidate]))
+}
+
 fn client(socket: Socket, message: impl Fn(&str) -> String) -> Result<Client> {
+    Ok(Client { socket, envelope: envelope(message)? })
+}
+
+/// What is before and after the time of sending in messages that are made by `message` of a candidate.
+fn envelope(message: impl Fn(&str) -> String) -> Result<(String, String)> {
     let stamp = "#".repeat(STAMP_DIGITS);
     let whole = |filling: usize| message(&format!("{CANDIDATE}{stamp} {}", "x".repeat(filling)));
     let least = whole(0).len();
     ensure!(least <= MESSAGE_BYTES, "a message has {least} bytes without filling");
     let text = whole(MESSAGE_BYTES - least);
-    let at = text.find(&stamp).unwrap_or_default();
-    let envelope = (text[..at].to_owned(), text[at + STAMP_DIGITS..].to_owned());
-    Ok(Client { socket, envelope })
+    let (before, after) = text.split_once(&stamp).context("the message has no place for the time of sending")?;
+    Ok((before.to_owned(), after.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use sightline_protocol::ServerMessage;
+
+    use super::*;
+
+    #[test]
+    fn messages_have_the_same_length_and_bear_their_time_whatever_the_server() {
+        let user = UserId("u0123456789abcdef".to_owned());
+        let long = 9_999_999_999_999_999;
+        for stamp in [0, 1, 1_234_567_890, long] {
+            for envelope in [
+                envelope(|text| candidate(&user, text)),
+                envelope(|text| peer_message("b", 4999, text)),
+                envelope(socket_io_message),
+            ] {
+                let (before, after) = envelope.expect("it fits");
+                let text = stamped(&before, stamp, &after);
+                assert_eq!((text.len(), stamp_ns(&text)), (MESSAGE_BYTES, Some(stamp)), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_message_has_no_time() {
+        let pong = ServerMessage::Pong { nonce: 1_234_567_890_123_456 }.to_json();
+        for text in ["", "2", pong.as_str(), MARK, "ufrag EsAw sent 12", "ufrag EsAw sent 0000žluťoučký kůň"] {
+            assert_eq!(stamp_ns(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_message_that_does_not_fit_is_refused() {
+        assert!(envelope(|text| format!("{text}{}", "y".repeat(MESSAGE_BYTES))).is_err());
+        assert!(envelope(|_| "no time".to_owned()).is_err());
+    }
 }

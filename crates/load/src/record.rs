@@ -43,8 +43,9 @@ const IN_CALL_WINDOWS: u32 = 2;
 /// Rows whose bodies wait in memory: some 30 MB.
 const CHUNK_ROWS: u64 = 250_000;
 
-/// Uploads at a time; a server that has enough of them answers that it is busy, and they come again.
-const UPLOADING: usize = 16;
+/// Uploads at a time: as many as the server reads at a time. One that has enough of them answers that it is busy, and they come
+/// again.
+const UPLOADING: usize = 8;
 const AGAIN: Duration = Duration::from_millis(20);
 
 /// Each is looked up so often.

@@ -7,7 +7,7 @@ use tokio::time::{sleep, sleep_until};
 
 use crate::{
     bench::{Length, progress},
-    crowd::{Crowd, Plan},
+    crowd::{Crowd, Plan, Traffic},
     dialect::{Dialect, MESSAGE_BYTES},
     machine::Watcher,
     peers::Peers,
@@ -18,6 +18,10 @@ use crate::{
 
 /// Until all clients know when they begin.
 const NOTICE: Duration = Duration::from_millis(500);
+
+/// Messages that a client sends at a time in the second measurement: so many candidates are found at once by one that has a few
+/// interfaces, in IPv4 and IPv6, and a STUN server.
+const BURST: u32 = 8;
 
 /// What is still on its way when sending ends may take so long.
 const LAST: Duration = Duration::from_secs(2);
@@ -40,6 +44,8 @@ struct Outcome {
     /// Ready to run and without a processor, all threads together.
     waited: Duration,
     stalled: Option<Duration>,
+    /// Messages per CPU second where they come in bursts.
+    in_bursts: f64,
 }
 
 impl Outcome {
@@ -127,10 +133,17 @@ fn comparison(ours: &Outcome, others: &[(Dialect, &Outcome)]) -> Vec<Line> {
             ),
         ));
     }
+    for (dialect, outcome) in &all {
+        let what = format!("{}: messages per CPU second, in bursts of {BURST}", dialect.name());
+        lines.push(stated(what, format!("{:.0}", outcome.in_bursts)));
+    }
     for (dialect, outcome) in others {
-        let ratio = ours.per_cpu_second() / outcome.per_cpu_second();
-        let what = format!("messages per CPU second, times those of {}", dialect.name());
-        lines.push(at_least(what, ratio, format!("{ratio:.2}"), 5.0, "times"));
+        let even = ours.per_cpu_second() / outcome.per_cpu_second();
+        let bursts = ours.in_bursts / outcome.in_bursts;
+        for (ratio, how) in [(even, "one at a time".to_owned()), (bursts, format!("in bursts of {BURST}"))] {
+            let what = format!("messages per CPU second, times those of {}, {how}", dialect.name());
+            lines.push(at_least(what, ratio, format!("{ratio:.2}"), 5.0, "times"));
+        }
     }
     for (dialect, outcome) in &all {
         lines.push(stated(
@@ -164,38 +177,60 @@ async fn measure(dialect: Dialect, server: Program, length: Length) -> Result<Ou
     crowd.all_there()?;
 
     progress(&format!("{name}: {} messages/s", length.rate));
-    let start = Instant::now() + NOTICE;
-    let begin = start + length.warm_up;
-    let end = begin + length.measured;
-    let every = Duration::from_secs_f64(connections as f64 / f64::from(length.rate));
-    crowd.send(Plan { start, begin, end, every });
-    sleep_until(begin.into()).await;
-    let (watcher, before, waited_before) = (Watcher::start(), server.cpu()?, server.waited()?);
-    sleep_until(end.into()).await;
-    let (cpu, waited) = (server.cpu()? - before, server.waited()?.saturating_sub(waited_before));
-    let (stalled, busy_mib) = (watcher.stop(), server.mib()?);
+    let even = load(&crowd, &server, length, 0).await?;
+    sleep(LAST).await;
+    progress(&format!("{name}: the same in bursts of {BURST}"));
+    let bursts = load(&crowd, &server, length, 1).await?;
     sleep(LAST).await;
     let seen = crowd.part().await?;
     let seconds = length.measured.as_secs_f64();
+    let [seen_even, seen_bursts] = seen.loads;
     let part = |of: f64| {
-        let at = (seen.took_us.len() as f64 * of) as usize;
-        seen.took_us.get(at.min(seen.took_us.len().saturating_sub(1))).map_or(f64::NAN, |us| f64::from(*us) / 1000.0)
+        let took_us = &seen_even.took_us;
+        let at = (took_us.len() as f64 * of) as usize;
+        took_us.get(at.min(took_us.len().saturating_sub(1))).map_or(f64::NAN, |us| f64::from(*us) / 1000.0)
     };
+    let missing = |seen: &Traffic| seen.sent - seen.took_us.len() as u64;
     Ok(Outcome {
         connections,
         empty_mib,
         quiet_mib,
-        busy_mib,
-        cpu,
+        busy_mib: even.mib,
+        cpu: even.cpu,
         seconds,
-        offered: seen.sent as f64 / seconds,
-        relayed: seen.came as f64 / seconds,
+        offered: seen_even.sent as f64 / seconds,
+        relayed: seen_even.came as f64 / seconds,
         p50_ms: part(0.5),
         p99_ms: part(0.99),
         worst_ms: part(1.0),
-        missing: seen.sent - seen.took_us.len() as u64,
+        missing: missing(&seen_even) + missing(&seen_bursts),
         broken: seen.broken,
-        waited,
-        stalled,
+        waited: even.waited,
+        stalled: even.stalled,
+        in_bursts: seen_bursts.came as f64 / bursts.cpu.seconds(),
     })
+}
+
+/// What a server used while it was under load.
+struct Used {
+    cpu: Cpu,
+    /// Ready to run and without a processor, all threads together.
+    waited: Duration,
+    stalled: Option<Duration>,
+    mib: f64,
+}
+
+/// All send, evenly (0) or in bursts (1).
+async fn load(crowd: &Crowd, server: &Program, length: Length, load: usize) -> Result<Used> {
+    let burst = if load == 0 { 1 } else { BURST };
+    let start = Instant::now() + NOTICE;
+    let begin = start + length.warm_up;
+    let end = begin + length.measured;
+    let every = Duration::from_secs_f64(f64::from(burst) * crowd.len() as f64 / f64::from(length.rate));
+    crowd.send(Plan { start, begin, end, every, burst, load });
+    sleep_until(begin.into()).await;
+    let (watcher, before, waited_before) = (Watcher::start(), server.cpu()?, server.waited()?);
+    sleep_until(end.into()).await;
+    let (cpu, waited) = (server.cpu()? - before, server.waited()?.saturating_sub(waited_before));
+    Ok(Used { cpu, waited, stalled: watcher.stop(), mib: server.mib()? })
 }

@@ -1,6 +1,24 @@
 //! Accounts over HTTP.
 
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
+
+/// A name as it is shown: in NFKC (UAX 15), without space around it and without the selectors between text and emoji style.
+pub fn shown_name(text: &str) -> String {
+    text.trim().nfkc().filter(|c| !matches!(c, '\u{fe0e}' | '\u{fe0f}')).collect()
+}
+
+/// The same for all spellings of one name: [`shown_name`] without case. Whatever compares names of accounts compares this.
+pub fn name_key(text: &str) -> String {
+    without_case(&shown_name(text))
+}
+
+/// Down, up and down again, which comes to what case folding in Unicode does. 'ẞ', 'ß' and 'SS' are 'ss', and all sigmas are
+/// one. Character by character, or the last sigma of a word would differ.
+pub fn without_case(text: &str) -> String {
+    let lower = text.chars().flat_map(char::to_lowercase);
+    lower.flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfkc().collect()
+}
 
 /// Body of `POST /accounts` and `POST /accounts/sign-in`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,7 +110,7 @@ pub struct Named {
     pub name: String,
 }
 
-/// Body of `POST /api/admin/accounts/{name}`.
+/// Body of `POST /api/admin/accounts/{name}/admin`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AdminWish {
@@ -122,4 +140,25 @@ pub struct ReportLine {
     pub reason: String,
     /// Milliseconds since the Unix epoch.
     pub unix_ms: i64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_of_one_name_have_one_key() {
+        for (one, other) in [
+            ("Anna", " aNNA\n"),
+            ("Ａｎｎａ", "anna"),
+            ("STRAẞE", "strasse"),
+            ("οδοσ", "ΟΔΟΣ"),
+            ("❤\u{fe0f}", "❤"),
+            ("é", "E\u{301}"),
+        ] {
+            assert_eq!(name_key(one), name_key(other), "{one} {other}");
+        }
+        assert_ne!(name_key("anna"), name_key("anne"));
+        assert_eq!(shown_name(" ﬁNN "), "fiNN");
+    }
 }

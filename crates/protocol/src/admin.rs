@@ -1,4 +1,4 @@
-//! What an admin reads of the server's record: calls, their details, totals, the audit log.
+//! What an admin reads of the server's record: calls, their details, totals, the audit log; and the list of accounts.
 //!
 //! All times are milliseconds since the Unix epoch by the server's clock. Absent is not known, never 0.
 
@@ -418,6 +418,52 @@ pub struct AuditLine {
     pub detail: Option<String>,
 }
 
+/// Which accounts are wanted: a query string. The default is the first page of all.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS), ts(optional_fields, rename = "AdminAccountFilter"))]
+#[serde(rename_all = "camelCase", default)]
+pub struct AccountFilter {
+    /// Part of the name, in any case.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub text: String,
+    /// Accounts on a page; 0 is as many as the server gives by default.
+    pub limit: u32,
+    /// Accounts to skip.
+    pub offset: u32,
+}
+
+/// A page of the list of accounts, by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS), ts(optional_fields, rename = "AdminAccountPage"))]
+#[serde(rename_all = "camelCase")]
+pub struct AccountPage {
+    /// The page.
+    pub accounts: Vec<AccountRow>,
+    /// Accounts that the filter asks for, on all pages.
+    pub total: u64,
+}
+
+/// An account in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS), ts(optional_fields, rename = "AdminAccount"))]
+#[serde(rename_all = "camelCase")]
+pub struct AccountRow {
+    /// As it is shown.
+    pub name: String,
+    /// May do what admins may.
+    pub admin: bool,
+    /// When it was made.
+    pub created_ms: i64,
+    /// When it was last used, by the sessions that it has, to a day; absent when none is left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_seen_ms: Option<i64>,
+    /// Has a device connected.
+    pub online: bool,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -445,6 +491,16 @@ mod tests {
         ] {
             assert_eq!(CallQuality::of(windows, good), quality, "{good} of {windows}");
         }
+    }
+
+    #[test]
+    fn an_account_that_nobody_uses_was_seen_at_no_time_and_not_at_the_epoch() {
+        let mut row = AccountRow { name: "ada".into(), admin: false, created_ms: 5, last_seen_ms: None, online: false };
+        let json = r#"{"name":"ada","admin":false,"createdMs":5,"online":false}"#;
+        assert_eq!(serde_json::to_string(&row).expect("json"), json);
+        assert_eq!(serde_json::from_str::<AccountRow>(json).expect("json"), row);
+        row.last_seen_ms = Some(7);
+        assert_eq!(serde_json::to_value(&row).expect("json")["lastSeenMs"], 7);
     }
 
     #[test]

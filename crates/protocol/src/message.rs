@@ -561,6 +561,9 @@ pub enum PeopleNews {
         /// When, milliseconds since the Unix epoch.
         unix_ms: i64,
     },
+    /// The session by which this socket said hello is over: it was signed out, the password was changed elsewhere, or the
+    /// account was deleted. The socket is nobody's device any more; a call on it goes on.
+    SignedOut {},
     /// News that this client does not know yet, from a newer server.
     #[serde(other)]
     Other,

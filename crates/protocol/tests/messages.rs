@@ -243,6 +243,7 @@ fn about_people() -> Vec<(ServerMessage, &'static str)> {
             ServerMessage::People(PeopleNews::Missed { from: "ada".into(), unix_ms: 1_780_000_000_000 }),
             r#"{"event":"people","data":{"news":"missed","from":"ada","unixMs":1780000000000}}"#,
         ),
+        (ServerMessage::People(PeopleNews::SignedOut {}), r#"{"event":"people","data":{"news":"signed-out"}}"#),
         (
             ServerMessage::Meet(MeetNews::Queued { others: 3 }),
             r#"{"event":"meet","data":{"news":"queued","others":3}}"#,

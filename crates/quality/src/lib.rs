@@ -41,3 +41,4 @@ pub use units::{BitRate, FrameRate, Millis, Percent};
 pub use verdict::{Cause, Class, Factor, StreamFigures, Verdict, judge, poor_stream};
 pub use warning::{ActiveWarning, Warning};
 pub use window::Span;
+pub use words::isolated;

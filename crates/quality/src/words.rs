@@ -3,6 +3,8 @@
 //! Invariant: a sentence says no more than is known: the side comes first, the figure is the measured one, and where it
 //! cannot be told whose fault it was, it speaks of the path between.
 
+use std::borrow::Cow;
+
 use crate::side::{Part, Side, Trouble};
 use crate::{Direction, Kind};
 
@@ -26,6 +28,20 @@ pub(crate) enum Tense {
     Present,
 }
 
+/// A name as it can stand in a sentence: whichever way it is written, and whatever marks of direction are in it, what stands
+/// around it stays where it is (Unicode, UAX #9: first strong isolate).
+pub fn isolated(name: &str) -> Cow<'_, str> {
+    let turns = |c: char| {
+        matches!(c, '\u{590}'..='\u{8ff}' | '\u{200f}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{fefc}'
+            | '\u{10800}'..='\u{10fff}' | '\u{1e800}'..='\u{1efff}')
+    };
+    let reaches_out = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if !name.contains(|c| turns(c) || reaches_out(c)) {
+        return Cow::Borrowed(name);
+    }
+    Cow::Owned(format!("\u{2068}{}\u{2069}", name.replace(reaches_out, "")))
+}
+
 /// Who is meant where no name was told.
 const NAMELESS: &str = "the other side";
 
@@ -45,7 +61,7 @@ impl Clause<'_> {
 
     /// The side as a noun: `your uplink`.
     pub(crate) fn place(&self) -> String {
-        let name = self.name.unwrap_or(NAMELESS);
+        let name = isolated(self.name.unwrap_or(NAMELESS));
         match self.side {
             Side::Ours(Part::Computer) => "this computer".to_owned(),
             Side::Ours(part) => format!("your {}", self.part(part)),
@@ -119,7 +135,7 @@ impl Clause<'_> {
         match (self.side, self.direction) {
             (Side::Path, Some(Direction::Inbound)) => {
                 let sent = if past { "sent" } else { "sends" };
-                format!(" of {stream} {} {sent}", self.name.unwrap_or(NAMELESS))
+                format!(" of {stream} {} {sent}", isolated(self.name.unwrap_or(NAMELESS)))
             }
             (Side::Path, _) | (Side::Theirs(Part::Downlink), _) => format!(" of {stream} you {sent}"),
             (Side::Theirs(_), _) => format!(" of {stream} they {sent}"),
@@ -178,6 +194,24 @@ fn seconds(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_is_written_from_right_to_left_does_not_turn_its_sentence() {
+        for name in ["Ada", "Žofie", "李伟", "🌊", ""] {
+            assert_eq!(isolated(name), name);
+        }
+        assert_eq!(isolated("عمر"), "\u{2068}عمر\u{2069}");
+        assert_eq!(isolated("\u{202e}\u{2069}moor"), "\u{2068}moor\u{2069}");
+        let clause = Clause {
+            trouble: Trouble::Loss,
+            side: Side::Theirs(Part::Uplink),
+            name: Some("عمر"),
+            kind: None,
+            direction: None,
+            figure: 6.0,
+        };
+        assert!(clause.say(Tense::Past).starts_with("\u{2068}عمر\u{2069}'s uplink lost 6 %"));
+    }
 
     #[test]
     fn a_sentence_for_each_side_and_trouble() {

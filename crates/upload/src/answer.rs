@@ -33,6 +33,8 @@ pub(crate) enum Answer {
     },
     /// A smaller one may be taken.
     TooLarge {
+        /// The server itself says so, and not what stands before it.
+        is_ours: bool,
         /// A sentence for people.
         why: String,
     },
@@ -67,29 +69,42 @@ struct Problem {
 pub(crate) fn judge(status: StatusCode, retry_after: Option<&str>, body: &[u8], id: &str, now: SystemTime) -> Answer {
     const KEPT: &str = "What was not sent stays in your own history.";
     let problem: Problem = serde_json::from_slice(body).unwrap_or_default();
-    let is_ours = problem.code.is_some();
+    let code = problem.code.clone();
     let said = said(problem);
-    match status.as_u16() {
-        200..=299 => match serde_json::from_slice::<LogAccepted>(body) {
+    let later = |whole_server, why| Answer::Later { whole_server, wish: None, why };
+    match (status.as_u16(), code.as_deref()) {
+        (200..=299, _) => match serde_json::from_slice::<LogAccepted>(body) {
             Ok(accepted) if accepted.id == id => Answer::Taken,
             // A page of a hotel's network, for example, that asks to log in.
             _ => Answer::none("something else answered in its place"),
         },
-        413 => Answer::TooLarge { why: format!("The server takes no batch of this size{said}. {KEPT}") },
-        408 | 425 | 429 | 503 => Answer::Later {
+        (413, code) => Answer::TooLarge {
+            is_ours: code.is_some(),
+            why: format!("The server takes no batch of this size{said}. {KEPT}"),
+        },
+        (408 | 425 | 429 | 503, _) => Answer::Later {
             whole_server: true,
             wish: retry_after.and_then(|text| wish(text, now)),
             why: format!("The server is busy{said}. What is to be sent waits."),
         },
         // A proxy, for example, whose server is just being started again.
-        400..=499 if !is_ours => Answer::none(&format!("something else answered in its place: {status}")),
-        401 => Answer::Refused { why: format!("The server does not accept this call's pass any more{said}. {KEPT}") },
-        404 | 410 => Answer::Refused {
-            why: format!("The server does not know this call's room any more, or takes no records{said}. {KEPT}"),
-        },
-        400..=499 => Answer::Refused { why: format!("The server refused the record ({status}){said}. {KEPT}") },
+        (400..=499, None) => Answer::none(&format!("something else answered in its place: {status}")),
+        (410, Some("gone")) => {
+            Answer::Refused { why: format!("The server takes nothing more of this call{said}. {KEPT}") }
+        }
+        (400..=499, Some("forbidden" | "bad-message")) => {
+            Answer::Refused { why: format!("The server refused the record ({status}){said}. {KEPT}") }
+        }
+        // Until it, or Sightline here, is updated.
+        (400..=499, Some("unsupported-version")) => {
+            later(true, format!("The server is of another version{said}. What is to be sent waits."))
+        }
+        // Of another server at the same address, or one that an older state was put back for: the former may return.
+        (400..=499, Some(_)) => {
+            later(false, format!("The server does not know this call ({status}){said}. What is to be sent waits."))
+        }
         // The fault may lie in how the server deals with just this batch: others need not wait for it.
-        500..=599 => Answer::Later {
+        (500..=599, _) => Answer::Later {
             whole_server: status == StatusCode::BAD_GATEWAY || status == StatusCode::GATEWAY_TIMEOUT,
             wish: retry_after.and_then(|text| wish(text, now)),
             why: format!("The server has trouble ({status}){said}. What is to be sent waits."),
@@ -133,9 +148,26 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_work_is_refused_and_what_may_work_waits() {
+    fn what_can_never_be_taken_is_refused_and_what_may_be_waits() {
+        for (status, code) in [(403, "forbidden"), (410, "gone"), (415, "bad-message"), (422, "bad-message")] {
+            let answer = of(status, &format!("{{\"code\":\"{code}\"}}"));
+            assert!(matches!(answer, Answer::Refused { .. }), "{status} {code}: {answer:?}");
+        }
+        // A server that was put back to an older state, another one at the same address, an older or newer one.
+        for (status, code, of_all) in [
+            (401, "unauthorized", false),
+            (404, "unknown-room", false),
+            (404, "not-found", false),
+            (422, "unsupported-version", true),
+            (409, "a-code-of-tomorrow", false),
+        ] {
+            let answer = of(status, &format!("{{\"code\":\"{code}\"}}"));
+            assert!(
+                matches!(answer, Answer::Later { whole_server, wish: None, .. } if whole_server == of_all),
+                "{status} {code}: {answer:?}"
+            );
+        }
         for status in [400, 401, 403, 404, 405, 409, 410, 415, 422] {
-            assert!(matches!(of(status, r#"{"code":"forbidden"}"#), Answer::Refused { .. }), "{status}");
             for of_others in ["", "<html>404</html>", r#"{"detail":"Log in first."}"#, "{\"code\":\"forb"] {
                 let answer = of(status, of_others);
                 assert!(matches!(answer, Answer::Later { whole_server: true, .. }), "{status} {of_others}: {answer:?}");
@@ -147,7 +179,8 @@ mod tests {
         for status in [500, 501, 507] {
             assert!(matches!(of(status, ""), Answer::Later { whole_server: false, .. }), "{status}");
         }
-        assert!(matches!(of(413, ""), Answer::TooLarge { .. }));
+        assert!(matches!(of(413, ""), Answer::TooLarge { is_ours: false, .. }));
+        assert!(matches!(of(413, r#"{"code":"too-large"}"#), Answer::TooLarge { is_ours: true, .. }));
     }
 
     #[test]
@@ -155,7 +188,8 @@ mod tests {
         let problem = r#"{"type":"about:blank","title":"No","status":422,"detail":"sample 3 has no end.\u0007\n","code":"bad-message"}"#;
         let Answer::Refused { why } = of(422, problem) else { panic!("refused") };
         assert!(why.contains("(422 Unprocessable Entity): sample 3 has no end. What was not sent"), "{why}");
-        let Answer::Refused { why } = of(422, &format!("{{\"code\":\"x\",\"detail\":\"{}\"}}", "é".repeat(100_000)))
+        let Answer::Refused { why } =
+            of(422, &format!("{{\"code\":\"bad-message\",\"detail\":\"{}\"}}", "é".repeat(100_000)))
         else {
             panic!("refused")
         };

@@ -290,11 +290,14 @@ impl Worker {
                 let next_try_ms = self.timing.backoff.next_try_ms(next.tries, now_ms, None, rand::random());
                 outbox.postpone(next, true, &why, now_ms, next_try_ms, 0)?;
             }
-            Answer::TooLarge { why } => {
-                if !self.halve(next, 1) {
-                    tracing::warn!("a session is not uploaded any more: the server takes not even one row of it");
-                    outbox.refuse(next, &why, now_ms)?;
-                }
+            Answer::TooLarge { .. } if self.halve(next, 1) => {}
+            Answer::TooLarge { is_ours: true, why } => {
+                tracing::warn!("a session is not uploaded any more: the server takes not even one row of it");
+                outbox.refuse(next, &why, now_ms)?;
+            }
+            Answer::TooLarge { is_ours: false, why } => {
+                let next_try_ms = self.timing.backoff.next_try_ms(next.tries, now_ms, None, rand::random());
+                outbox.postpone(next, true, &why, now_ms, next_try_ms, 0)?;
             }
             Answer::Refused { why } => {
                 tracing::warn!("a session is not uploaded any more: the server refused it");
@@ -312,7 +315,10 @@ impl Worker {
         };
         let bytes = packed.len();
         if bytes > PACKED_BYTES {
-            return (Answer::TooLarge { why: "One window of the record is too long to be sent.".to_owned() }, bytes);
+            return (
+                Answer::TooLarge { is_ours: true, why: "One window of the record is too long to be sent.".to_owned() },
+                bytes,
+            );
         }
         let post = match self.post.take().map_or_else(|| Post::new(self.timing.patience), Ok) {
             Ok(post) => post,

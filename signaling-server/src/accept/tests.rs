@@ -2,11 +2,13 @@
 
 use super::*;
 use axum::{
+    Extension,
     body::Bytes,
     extract::DefaultBodyLimit,
     http::StatusCode,
     routing::{get, post},
 };
+use futures_util::{StreamExt, stream};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
     task::JoinHandle,
@@ -19,10 +21,21 @@ const UPLOAD: usize = 512 * 1024;
 /// What the pipe itself takes without being read; less than any kernel.
 const PIPE: usize = 4096;
 
+/// Of an answer that is made in parts.
+const PARTS: usize = 20;
+
+async fn parts(Extension(progress): Extension<Progress>) -> Body {
+    Body::from_stream(stream::iter(0..PARTS).map(move |_| {
+        progress.made();
+        Ok::<_, std::convert::Infallible>(vec![b'x'; 4 * PIPE])
+    }))
+}
+
 fn gate(limits: Limits) -> Gate {
     let router = Router::new()
         .route("/", get(|| async { "hello" }))
         .route("/much", get(|| async { vec![b'x'; 64 * PIPE] }))
+        .route("/parts", get(parts))
         .route("/stuck", get(std::future::pending::<()>))
         .route("/upload", post(|body: Bytes| async move { (StatusCode::OK, body.len().to_string()) }))
         .layer(DefaultBodyLimit::max(UPLOAD));
@@ -174,4 +187,26 @@ async fn a_handshake_has_five_seconds_and_then_the_head_its_own() {
     let mut client = tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, client).await.expect("TLS");
     client.write_all(b"GET / HT").await.expect("sent");
     assert_eq!(over.await.expect("no panic"), Duration::from_secs(10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_in_parts_has_time_for_as_long_as_its_client_takes_them() {
+    let gate = Arc::new(gate(Limits::default()));
+    let request = GET.strip_prefix(b"GET /").expect("a path");
+    let request = [b"GET /parts", request].concat();
+    let (mut client, over) = connect(&gate);
+    client.write_all(&request).await.expect("sent");
+    let (mut bytes, mut buffer) = (0, [0; PIPE]);
+    while let Ok(length @ 1..) = client.read(&mut buffer).await {
+        bytes += buffer[..length].iter().filter(|byte| **byte == b'x').count();
+        sleep(Duration::from_secs(1)).await;
+    }
+    assert_eq!(bytes, 4 * PIPE * PARTS);
+    assert!(over.await.expect("no panic") > 3 * Limits::default().answer);
+
+    // One who takes no more is let go.
+    let (mut client, over) = connect(&gate);
+    client.write_all(&request).await.expect("sent");
+    client.read_exact(&mut buffer).await.expect("a beginning");
+    assert!(over.await.expect("no panic") <= 2 * Limits::default().answer);
 }

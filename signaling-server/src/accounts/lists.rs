@@ -6,9 +6,9 @@
 use std::{collections::HashSet, net::IpAddr};
 
 use rusqlite::{OptionalExtension, TransactionBehavior, named_params};
-use sightline_protocol::{UserId, limits};
+use sightline_protocol::{UserId, account::name_key, admin::AccountFilter, limits};
 
-use super::{Account, AccountError, AccountId, Accounts, Party, Person};
+use super::{Account, AccountError, AccountId, Accounts, Party, Person, sessions::SESSION_MS};
 use crate::hub::Now;
 
 /// People whom one account blocks. It bounds what a look for a partner costs, too.
@@ -30,6 +30,9 @@ const DAY_MS: i64 = 24 * 3600 * 1000;
 
 /// Rows that are given at a time, whatever is asked for.
 const MAX_PAGE: u32 = 500;
+
+/// Accounts on a page where nothing is said.
+const DEFAULT_PAGE: u32 = 50;
 
 /// A call that nobody took.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +59,43 @@ pub(crate) struct Report {
     pub(crate) unix_ms: i64,
 }
 
+/// An account, for admins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Listed {
+    pub(crate) account: Account,
+    /// Milliseconds since the Unix epoch.
+    pub(crate) created_ms: i64,
+    /// When one of its sessions was last used, to a day, likewise.
+    pub(crate) last_seen_ms: Option<i64>,
+}
+
 impl Accounts {
+    /// A page of the accounts that have a text in their names, by name, and how many there are on all pages.
+    pub(crate) fn list(&self, filter: &AccountFilter) -> Result<(Vec<Listed>, u64), AccountError> {
+        let text = name_key(&filter.text);
+        let limit = if filter.limit == 0 { DEFAULT_PAGE } else { filter.limit.min(MAX_PAGE) };
+        let database = self.0.database();
+        // Not LIKE: its wildcards would have to be escaped. An empty text is in every name.
+        let total: i64 = database
+            .prepare_cached("SELECT count(*) FROM accounts WHERE instr(key, ?)")?
+            .query_row([&text], |row| row.get(0))?;
+        let mut rows = database.prepare_cached(
+            "SELECT id, name, admin, password, created_ms,
+                (SELECT max(expires_ms) FROM account_sessions WHERE account = id)
+             FROM accounts WHERE instr(key, :text) ORDER BY key LIMIT :limit OFFSET :offset",
+        )?;
+        let listed =
+            rows.query_map(named_params! {":text": text, ":limit": limit, ":offset": filter.offset}, |row| {
+                Ok(Listed {
+                    account: super::read(row)?.0,
+                    created_ms: row.get(4)?,
+                    // Each use moves the end of a session, once a day.
+                    last_seen_ms: row.get::<_, Option<i64>>(5)?.map(|expires_ms| expires_ms - SESSION_MS),
+                })
+            })?;
+        Ok((listed.collect::<Result<_, _>>()?, total.unsigned_abs()))
+    }
+
     /// `who` does not want to hear of `whom` again. Twice is as good as once.
     pub(crate) fn block(&self, who: AccountId, whom: AccountId) -> Result<(), AccountError> {
         if who == whom {

@@ -10,6 +10,7 @@ use super::{Account, AccountError, AccountId, Accounts, presence::MAX_WATCHED};
 use crate::{
     hub::{Deed, Device, Known, Now},
     switch,
+    token::TokenHash,
 };
 
 /// Of one connection.
@@ -48,6 +49,14 @@ impl Lookup {
         }
     }
 
+    /// Whether the session by which a device said hello is over. Asked once more when the hub knows the device: who signs
+    /// out in between finds none there to sign out.
+    pub(crate) async fn is_over(&self, session: TokenHash) -> bool {
+        let accounts = self.accounts.clone();
+        // Where it cannot be told, it is as it was found a moment ago.
+        blocking(move || accounts.has_session(&session)).await.is_ok_and(|has_it| !has_it)
+    }
+
     async fn named(&self, names: Vec<String>) -> Result<Option<Box<Known>>, Refusal> {
         let (accounts, own) = (self.accounts.clone(), self.own);
         blocking(move || {
@@ -72,24 +81,21 @@ impl Accounts {
     fn device(&self, token: &str, now: Now) -> Result<Device, AccountError> {
         let account = self.who(token, now)?.ok_or(AccountError::NotSignedIn)?;
         let (blocked, missed) = (self.blocked(account.id)?, self.missed_calls(account.id)?);
-        Ok(Device { account, blocked, missed })
+        Ok(Device { account, session: TokenHash::of(token), blocked, missed })
     }
 
-    /// Keeps what the hub wants kept, in the background; what cannot be kept is logged.
-    pub(crate) fn follow(&self, deed: Deed, now: Now) {
+    /// Keeps what the hub wants kept, in the background, and calls `then` with what came of it.
+    pub(crate) fn follow(&self, deed: Deed, now: Now, then: impl FnOnce(Result<(), AccountError>) + Send + 'static) {
         let accounts = self.clone();
         tokio::task::spawn_blocking(move || {
-            let kept = match deed {
+            then(match deed {
                 Deed::Missed { callee, caller, room, unix_ms } => accounts.missed(callee, &caller, &room, unix_ms),
                 Deed::MissedSeen { account, up_to } => accounts.missed_seen(account, up_to).map(drop),
                 Deed::Block { who, whom } => accounts.block(who, whom),
-                Deed::Report { who, whom, room, reason, address } => {
+                Deed::Report { conn: _, who, whom, room, reason, address } => {
                     accounts.report(&who, &whom, &room, &reason, address, now)
                 }
-            };
-            if let Err(error) = kept {
-                tracing::error!(%error, "something about accounts was not kept");
-            }
+            });
         });
     }
 }

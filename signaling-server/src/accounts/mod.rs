@@ -31,7 +31,7 @@ use std::{
 use rand::RngExt;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, TransactionBehavior, named_params};
 
-use crate::{hub::Now, store::StoreError};
+use crate::{hub::Now, store::StoreError, token::TokenHash};
 use attempts::Attempts;
 pub(crate) use error::AccountError;
 use name::AccountName;
@@ -148,6 +148,11 @@ impl Accounts {
     /// while, and once a day for each session. Blocks.
     pub(crate) fn who(&self, token: &str, now: Now) -> Result<Option<Account>, AccountError> {
         self.0.who(token, now)
+    }
+
+    /// Whether there is a session with this token, by its hash. Blocks.
+    pub(crate) fn has_session(&self, session: &TokenHash) -> Result<bool, AccountError> {
+        self.0.has_session(session)
     }
 
     /// Sets another password and ends all sessions but this one.

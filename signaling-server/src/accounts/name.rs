@@ -10,7 +10,8 @@
 
 use std::collections::BTreeSet;
 
-use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
+use sightline_protocol::account::{name_key, shown_name, without_case};
+use unicode_normalization::char::is_combining_mark;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 use unicode_security::skeleton;
 
@@ -51,7 +52,7 @@ impl AccountName {
         if text.len() > MAX_BYTES {
             return Err(NameError::Length);
         }
-        let shown: String = text.nfkc().filter(|c| !matches!(c, '\u{fe0e}' | '\u{fe0f}')).collect();
+        let shown = shown_name(text);
         if !(1..=NAME_CHARS).contains(&shown.chars().count()) {
             return Err(NameError::Length);
         }
@@ -68,7 +69,7 @@ impl AccountName {
                 return Err(NameError::Marks);
             }
         }
-        let key = folded(&shown);
+        let key = name_key(&shown);
         Ok(Self { shown, key })
     }
 
@@ -85,15 +86,8 @@ impl AccountName {
     /// What it looks like, as it is shown and without case: 'I' looks like 'l', and 'i' does not.
     pub(crate) fn looks(&self) -> BTreeSet<String> {
         // Folded after, too: the skeleton of a Greek capital beta is a Latin capital B.
-        [&self.shown, &self.key].into_iter().map(|text| folded(&skeleton(text).collect::<String>())).collect()
+        [&self.shown, &self.key].into_iter().map(|text| without_case(&skeleton(text).collect::<String>())).collect()
     }
-}
-
-/// Without case: down, up and down again, which comes to what case folding in Unicode does. 'ẞ', 'ß' and 'SS' are 'ss',
-/// and all sigmas are one. Character by character, or the last sigma of a word would differ.
-fn folded(text: &str) -> String {
-    let lower = text.chars().flat_map(char::to_lowercase);
-    lower.flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfkc().collect()
 }
 
 fn is_invisible(c: char) -> bool {
@@ -220,7 +214,7 @@ mod tests {
         let odd = letters.filter_map(|c| AccountName::parse(&format!("x{c}")).ok());
         let mut looked_at = 0;
         for name in odd {
-            assert_eq!(folded(name.key()), name.key(), "{name:?}");
+            assert_eq!(name_key(name.key()), name.key(), "{name:?}");
             looked_at += 1;
         }
         assert!(looked_at > 30_000, "{looked_at}");

@@ -139,6 +139,12 @@ impl Shared {
         Ok(SignedIn { account, token })
     }
 
+    pub(super) fn has_session(&self, session: &TokenHash) -> Result<bool, AccountError> {
+        let database = self.database();
+        let mut sessions = database.prepare_cached("SELECT 1 FROM account_sessions WHERE token = ?")?;
+        Ok(sessions.exists([session.as_bytes()])?)
+    }
+
     pub(super) fn end_session(&self, token: &str) -> Result<bool, AccountError> {
         let Some(hash) = hash_of(token) else { return Ok(false) };
         let database = self.database();

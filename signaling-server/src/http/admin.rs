@@ -1,24 +1,27 @@
 //! What admins read and delete. Each action that changes something is in the audit log, under the name of who did it.
 
 use axum::{
-    Json,
+    Extension, Json,
+    body::Body as AnswerBody,
     extract::{Path, Query, State},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use futures_util::{TryStreamExt, stream};
 use serde::Deserialize;
 use sightline_protocol::{
     EndReason, ErrorCode, Refusal,
     account::{AdminWish, Me, ReportLine},
-    admin::{AuditPage, CallDetails, CallFilter, CallPage, Totals},
+    admin::{AccountFilter, AccountPage, AccountRow, AuditPage, CallDetails, CallFilter, CallPage, Totals},
     logs::LogBatch,
 };
 
 use super::{Doors, body::Body, guard::Caller, problem::Refused};
 use crate::{
-    accounts::AccountError,
+    accept::Progress,
+    accounts::{AccountError, AccountId, lists::Listed},
     hub::Effect,
-    record::{Deleted, RecordEntry, RecordError, RecordReader},
+    record::{Deleted, Export, RecordEntry, RecordError, RecordReader},
     store::Entry,
     switch,
 };
@@ -89,21 +92,31 @@ pub(super) async fn reports(
     Ok(Json(read(&doors, move |reader| reader.reports(&room, points)).await?))
 }
 
-/// A call's samples as CSV.
+/// A call's samples as CSV. It is read as fast as the caller takes it; where it breaks off, so does the answer.
 pub(super) async fn export(
     State(doors): State<Doors>,
     caller: Caller,
     Path(room): Path<String>,
+    Extension(progress): Extension<Progress>,
 ) -> Result<Response, Refused> {
     caller.admin()?;
-    let csv = read(&doors, move |reader| {
-        let mut csv = Vec::new();
-        reader.export_csv(&room, &mut csv)?;
-        Ok(csv)
-    })
-    .await?;
+    // The first part before the head: an unknown call is a refusal, and not an answer that breaks off.
+    let first = export_part(doors.clone(), Export::new(&room)).await?;
+    let parts = stream::try_unfold((doors, first), move |(doors, part)| {
+        progress.made();
+        async move {
+            let Some((export, bytes)) = part else { return Ok::<_, Refused>(None) };
+            let next = export_part(doors.clone(), export).await?;
+            Ok(Some((bytes, (doors, next))))
+        }
+    });
+    let parts = parts.map_err(|refused| std::io::Error::other(format!("{refused:?}")));
     let kind = HeaderValue::from_static("text/csv; charset=utf-8");
-    Ok(([(header::CONTENT_TYPE, kind)], csv).into_response())
+    Ok(([(header::CONTENT_TYPE, kind)], AnswerBody::from_stream(parts)).into_response())
+}
+
+async fn export_part(doors: Doors, mut export: Export) -> Result<Option<(Export, Vec<u8>)>, Refused> {
+    read(&doors, move |reader| Ok(reader.export_part(&mut export)?.map(|part| (export, part)))).await
 }
 
 /// Deletes a call and everything that was uploaded of it. One that goes on is ended first.
@@ -194,6 +207,28 @@ pub(super) async fn put_away(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Accounts by name, filtered and in pages.
+pub(super) async fn accounts(
+    State(doors): State<Doors>,
+    caller: Caller,
+    Query(filter): Query<AccountFilter>,
+) -> Result<Json<AccountPage>, Refused> {
+    caller.admin()?;
+    let people = doors.people.clone();
+    let (listed, total) = super::people::blocking(move || people.list(&filter)).await?;
+    let ids: Vec<AccountId> = listed.iter().map(|listed| listed.account.id).collect();
+    let online =
+        doors.switch.ask(move |hub, _, _| Ok(ids.into_iter().map(|id| hub.is_here(id)).collect::<Vec<_>>())).await?;
+    let row = |(listed, online): (Listed, bool)| AccountRow {
+        name: listed.account.name,
+        admin: listed.account.admin,
+        created_ms: listed.created_ms,
+        last_seen_ms: listed.last_seen_ms,
+        online,
+    };
+    Ok(Json(AccountPage { accounts: listed.into_iter().zip(online).map(row).collect(), total }))
+}
+
 /// Makes an account an admin, or no admin any more.
 pub(super) async fn set_admin(
     State(doors): State<Doors>,
@@ -226,8 +261,8 @@ pub(super) async fn delete_account(
     let id = account.id;
     doors
         .switch
-        .ask(move |hub, _, out| {
-            hub.account_gone(id, out);
+        .ask(move |hub, now, out| {
+            hub.account_gone(id, now, out);
             Ok(())
         })
         .await?;
@@ -269,9 +304,7 @@ fn refused(error: RecordError) -> Refused {
     let code = match error {
         RecordError::UnknownCall => ErrorCode::NotFound,
         RecordError::Closed => ErrorCode::ShuttingDown,
-        RecordError::Busy | RecordError::Full | RecordError::Output(_) | RecordError::Failed(_) => {
-            ErrorCode::Unavailable
-        }
+        RecordError::Busy | RecordError::Full | RecordError::Failed(_) => ErrorCode::Unavailable,
     };
     Refusal::new(code, error.to_string()).into()
 }

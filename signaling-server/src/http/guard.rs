@@ -143,7 +143,13 @@ impl FromRequestParts<Doors> for Uploader {
 
     async fn from_request_parts(parts: &mut Parts, doors: &Doors) -> Result<Self, Refused> {
         let token = bearer(parts)?.ok_or_else(|| who_are_you("a room"))?;
-        let claims = doors.keys.check(token, switch::now().unix_ms, UPLOADS_S)?;
+        let now_ms = switch::now().unix_ms;
+        let claims = doors.keys.check(token, now_ms, i64::MAX)?;
+        // Unlike a token that is not good here, which another server may have made: this one never is again.
+        if doors.keys.check(token, now_ms, UPLOADS_S).is_err() {
+            let message = "The time in which records of this call are taken is over: 30 days after its token's.";
+            return Err(Refusal::new(ErrorCode::Gone, message).into());
+        }
         if claims.role == Role::Observer {
             let message = "Who only watches a room has no record of it.";
             return Err(Refusal::new(ErrorCode::Forbidden, message).into());

@@ -24,8 +24,8 @@ use axum::{
 use sightline_protocol::{
     ErrorCode, Refusal, RoomCreated, RoomInfo, RoomList, RoomWish, TokenIssued, TokenWish,
     account::{AdminWish, Credentials, Me, Named, Names, PasswordChange, PasswordProof, ReportLine, SignedIn},
-    admin::{AuditPage, CallDetails, CallPage, Totals},
-    logs::{LogAccepted, LogBatch, bounds},
+    admin::{AccountPage, AuditPage, CallDetails, CallPage, Totals},
+    logs::{LogAccepted, LogBatch},
 };
 use tokio::sync::Semaphore;
 
@@ -43,9 +43,9 @@ use body::BODY_BYTES;
 use problem::{Explained, Refused};
 use routes::{For, Nothing, Route, Routes, Text};
 
-/// Buffers of an idle WebSocket: most messages fit, and ten thousand idle ones cost 40 MiB and not the 1.2 GiB of the
+/// Buffers of an idle WebSocket: a candidate or two fit, and ten thousand idle ones cost 10 MiB and not the 1.2 GiB of the
 /// library's defaults.
-const BUFFER_BYTES: usize = 4096;
+const BUFFER_BYTES: usize = 1024;
 
 /// What the routes need, and the way to the hub.
 #[derive(Debug, Clone)]
@@ -80,8 +80,12 @@ pub(crate) struct Frame {
     people: accounts::Accounts,
     /// None without a database.
     records: Option<Records>,
+    /// When the server started, Unix seconds.
+    started_s: i64,
     /// A permit for each batch that is unpacked and read at a time.
     unpacking: Arc<Semaphore>,
+    /// A permit for each byte of uploads in memory.
+    upload_bytes: Arc<Semaphore>,
     pub(crate) metrics: Arc<Metrics>,
 }
 
@@ -114,7 +118,9 @@ impl Frame {
             tls: config.tls.is_some(),
             people,
             records,
+            started_s: crate::switch::now().unix_ms / 1000,
             unpacking: Arc::new(Semaphore::new(logs::AT_A_TIME)),
+            upload_bytes: Arc::new(Semaphore::new(config.limits.upload_bytes)),
             metrics: Arc::default(),
         }
     }
@@ -144,12 +150,12 @@ pub(crate) fn router(doors: Doors) -> Router {
         .route("/j/{room}", get(rooms::invitation))
         .route("/ws", get(open_socket))
         .layer(DefaultBodyLimit::max(BODY_BYTES))
-        .route_layer(axum::middleware::from_fn_with_state(metrics, metrics::measure))
+        .route_layer(axum::middleware::from_fn_with_state(metrics.clone(), metrics::measure))
         .layer(axum::middleware::map_request(async |request: axum::extract::Request| {
             // What a browser asks before it lets a page ask.
             if request.method() == Method::OPTIONS { Err(StatusCode::NO_CONTENT) } else { Ok(request) }
         }))
-        .layer(axum::middleware::map_response(finish))
+        .layer(axum::middleware::map_response_with_state(metrics, finish))
         .with_state(doors)
 }
 
@@ -184,7 +190,7 @@ fn described() -> Router<Doors> {
         )
         .add::<LogBatch, LogAccepted>(
             route("post", "/api/logs", For::Room, 200, "Takes a part of a session's record, plain or packed by gzip."),
-            post(logs::upload).layer(DefaultBodyLimit::max(bounds::PACKED_BYTES)),
+            post(logs::upload),
         )
         .add::<Credentials, SignedIn>(
             route("post", "/accounts", For::Everybody, 201, "A new account, signed in."),
@@ -255,8 +261,18 @@ fn described() -> Router<Doors> {
             route("delete", "/api/admin/reports/{report}", For::Admin, 204, "Puts a report away."),
             delete(admin::put_away),
         )
+        .add::<Nothing, AccountPage>(
+            route("get", "/api/admin/accounts", For::Admin, 200, "Accounts by name, filtered and in pages."),
+            get(admin::accounts),
+        )
         .add::<AdminWish, Me>(
-            route("post", "/api/admin/accounts/{name}", For::Admin, 200, "Makes an account an admin, or no admin."),
+            route(
+                "post",
+                "/api/admin/accounts/{name}/admin",
+                For::Admin,
+                200,
+                "Makes an account an admin, or no admin.",
+            ),
             post(admin::set_admin),
         )
         .add::<Nothing, Nothing>(
@@ -273,13 +289,17 @@ fn described() -> Router<Doors> {
 /// What every answer has. Any web page may be a client: there are no cookies, and whoever has a token may use it from
 /// anywhere. Nobody keeps a connection that is not a WebSocket: clients ask one thing and are done. And what axum itself
 /// refuses (an unknown path or method, a request to `/ws` that is no upgrade) gets a body as everything else that is
-/// refused.
-async fn finish(mut response: Response) -> Response {
+/// refused. All refusals are counted here.
+async fn finish(State(metrics): State<Arc<Metrics>>, mut response: Response) -> Response {
     let status = response.status();
-    if (status.is_client_error() || status.is_server_error()) && response.extensions().get::<Explained>().is_none() {
+    let is_refused = status.is_client_error() || status.is_server_error();
+    if is_refused && response.extensions().get::<Explained>().is_none() {
         let code = if status == StatusCode::NOT_FOUND { ErrorCode::NotFound } else { ErrorCode::BadMessage };
         let message = "This request does not fit. The routes and what they take are in /openapi.json.";
         response = Refused::with_status(status, Refusal::new(code, message)).into_response();
+    }
+    if let Some(Explained(code)) = response.extensions().get() {
+        metrics.refused(*code);
     }
     let headers = response.headers_mut();
     for (name, value) in [
@@ -311,9 +331,10 @@ async fn open_socket(
         .write_buffer_size(BUFFER_BYTES)
         .max_message_size(READ_BYTES)
         .max_frame_size(READ_BYTES);
+    // Not all of the doors: what is moved in stays for as long as the socket.
+    let Doors { switch, frame: Frame { people, limits, metrics, .. } } = doors;
     Ok(upgrade.on_upgrade(move |socket| async move {
-        let Doors { switch, frame } = doors;
-        connection::serve(socket, address, switch, frame.people, frame.limits, frame.metrics).await;
+        connection::serve(socket, address, switch, people, limits, metrics).await;
         drop(permit);
     }))
 }

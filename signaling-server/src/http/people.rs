@@ -8,9 +8,10 @@ use sightline_protocol::{
 
 use super::{Address, Doors, body::Body, guard::SignedInAs, problem::Refused};
 use crate::{
-    accounts::{self, AccountError},
+    accounts::{self, AccountError, AccountId},
     config::Accounts,
     switch,
+    token::TokenHash,
 };
 
 /// A new account, and its first session.
@@ -38,10 +39,11 @@ pub(super) async fn sign_in(
 /// Ends this session.
 pub(super) async fn sign_out(
     State(doors): State<Doors>,
-    SignedInAs { token, .. }: SignedInAs,
+    SignedInAs { account, token }: SignedInAs,
 ) -> Result<StatusCode, Refused> {
-    let people = doors.people.clone();
+    let (people, own) = (doors.people.clone(), TokenHash::of(&token));
     blocking(move || people.sign_out(&token)).await?;
+    sign_out_devices(&doors, account.id, move |session| session.as_bytes() == own.as_bytes()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -49,12 +51,29 @@ pub(super) async fn sign_out(
 pub(super) async fn change_password(
     State(doors): State<Doors>,
     Extension(Address(address)): Extension<Address>,
-    SignedInAs { token, .. }: SignedInAs,
+    SignedInAs { account, token }: SignedInAs,
     Body(PasswordChange { old, new }): Body<PasswordChange>,
 ) -> Result<StatusCode, Refused> {
     let changed = doors.people.change_password(&token, &old, &new, address, switch::now()).await;
     changed.map_err(Refusal::from)?;
+    let own = TokenHash::of(&token);
+    sign_out_devices(&doors, account.id, move |session| session.as_bytes() != own.as_bytes()).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// The devices of sessions that are over are nobody's any more.
+async fn sign_out_devices(
+    doors: &Doors,
+    account: AccountId,
+    is_over: impl Fn(&TokenHash) -> bool + Send + 'static,
+) -> Result<(), Refusal> {
+    doors
+        .switch
+        .ask(move |hub, now, out| {
+            hub.signed_out(account, is_over, now, out);
+            Ok(())
+        })
+        .await
 }
 
 /// Whose token this is.
@@ -73,8 +92,8 @@ pub(super) async fn delete(
     let id = gone.map_err(Refusal::from)?;
     doors
         .switch
-        .ask(move |hub, _, out| {
-            hub.account_gone(id, out);
+        .ask(move |hub, now, out| {
+            hub.account_gone(id, now, out);
             Ok(())
         })
         .await?;

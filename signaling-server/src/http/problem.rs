@@ -11,9 +11,9 @@ use sightline_protocol::{ErrorCode, Problem, Refusal};
 #[derive(Debug)]
 pub(crate) struct Refused(StatusCode, Refusal);
 
-/// Marks an answer that has a [`Problem`] in it already.
-#[derive(Clone)]
-pub(super) struct Explained;
+/// Marks an answer that has a [`Problem`] in it, with its code.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Explained(pub(super) ErrorCode);
 
 impl Refused {
     /// A refusal under a status that axum or hyper chose.
@@ -47,9 +47,10 @@ impl From<Refusal> for Refused {
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let Self(status, refusal) = self;
+        let explained = Explained(refusal.code);
         let problem = Problem::new(status.as_u16(), status.canonical_reason().unwrap_or("Refused"), refusal);
         let body = serde_json::to_string(&problem).expect("texts and a number can be written as JSON");
-        let mut response = (status, Extension(Explained), body).into_response();
+        let mut response = (status, Extension(explained), body).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(Problem::MEDIA_TYPE));
         if status == StatusCode::UNAUTHORIZED {

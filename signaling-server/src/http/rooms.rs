@@ -155,7 +155,7 @@ pub(super) async fn invitation(
             Err(_) => page::not_found().into_response(),
         },
         Err(refusal) if refusal.code == ErrorCode::UnknownRoom => {
-            (Extension(Explained), page::not_found()).into_response()
+            (Extension(Explained(ErrorCode::UnknownRoom)), page::not_found()).into_response()
         }
         Err(refusal) => Refused::from(refusal).into_response(),
     }

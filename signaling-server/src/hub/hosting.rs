@@ -84,7 +84,12 @@ impl Hub {
             return Err(unknown_peer(user));
         }
         if !room.member(user).is_some_and(is_here) {
-            let message = "Who is to be the host has lost the connection at the moment. Wait until they are back.";
+            // Without having got the token of a host it might be gone for good, and so might be the room's last host.
+            let kept = self.config.limits.resume.as_secs();
+            let message = format!(
+                "Who is to be the host has lost the connection. Hand over to somebody who is here, or wait: they have {kept} s \
+                 to come back."
+            );
             return Err(Refusal::new(ErrorCode::NotHere, message));
         }
         let terms = room.terms.clone();
@@ -161,10 +166,18 @@ impl Hub {
     }
 
     /// One who watches looks away.
-    pub(super) fn stop_watching(&mut self, code: &RoomCode, user: &UserId, out: &mut Vec<Effect>) {
+    pub(super) fn stop_watching(
+        &mut self,
+        code: &RoomCode,
+        user: &UserId,
+        reason: LeaveReason,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
         let Some(room) = self.rooms.get_mut(code) else { return };
         room.observers.retain(|observer| observer.user != *user);
         room.tell_of(code, user, Change::WatchingEnded {}, out);
+        out.push(room.stay_ended(user, reason, now));
     }
 
     /// Something for one member, from another.

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use rand::CryptoRng;
 use sightline_protocol::{
     EndReason, ErrorCode, LeaveReason, LiveRoom, Refusal, Role, RoomCode, RoomCreated, RoomInfo, RoomLine, RoomWish,
-    ServerMessage, TokenIssued, limits,
+    ServerMessage, TokenIssued, account::name_key, limits,
 };
 
 use super::{
@@ -229,6 +229,7 @@ impl Hub {
         for observer in &room.observers {
             self.set_seat(observer.conn, Seat::Nowhere);
             out.push(send(observer.conn, &ended(&observer.calls_it)));
+            out.push(room.stay_ended(&observer.user, LeaveReason::Ended, now));
         }
         if room.terms.pair && reason != EndReason::Partner {
             self.pair_came_to_nothing(code, now, out);
@@ -349,8 +350,8 @@ impl Hub {
             return Err(Refusal::new(ErrorCode::Locked, message));
         }
         let is_invited = |account: &str| {
-            let account = account.to_lowercase();
-            terms.invited.iter().any(|invited| invited.to_lowercase() == account)
+            let account = name_key(account);
+            terms.invited.iter().any(|invited| name_key(invited) == account)
         };
         if !terms.invited.is_empty() && !account.is_some_and(is_invited) {
             let message = "This room is for those who were invited. Sign in with the account that was.";

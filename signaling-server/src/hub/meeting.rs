@@ -73,13 +73,13 @@ impl Hub {
                 let room = code.and_then(|code| self.rooms.get(code)).map(|room| room.terms.id.clone());
                 let Some(address) = self.clients.get(&conn).map(|client| client.address) else { return Ok(()) };
                 out.push(Effect::Deed(Deed::Report {
+                    conn,
                     who: party(own),
                     whom: party(other),
                     room: room.unwrap_or_default(),
                     reason: reason.to_owned(),
                     address,
                 }));
-                out.push(send(conn, &ServerMessage::Meet(MeetNews::Reported {})));
             }
         }
         self.pair(now, out);

@@ -116,6 +116,8 @@ struct Greeted {
     token: TokenHash,
     /// The account that this is a device of.
     account: Option<Account>,
+    /// By which session of it.
+    session: Option<TokenHash>,
     /// Whom that account blocks.
     blocked: HashSet<AccountId>,
     /// A program that said no hello has a name of its own for itself.
@@ -236,7 +238,7 @@ impl Hub {
         match greeted.seat {
             Seat::Nowhere => {}
             Seat::Waiting(code) => self.stop_waiting(&code, &greeted.user, out),
-            Seat::Observer(code) => self.stop_watching(&code, &greeted.user, out),
+            Seat::Observer(code) => self.stop_watching(&code, &greeted.user, LeaveReason::Lost, now, out),
             Seat::Member(code) => {
                 let Some(room) = self.rooms.get_mut(&code) else { return };
                 let until = now.at + self.config.limits.resume;
@@ -254,7 +256,7 @@ impl Hub {
         match greeted.seat {
             Seat::Nowhere => {}
             Seat::Waiting(code) => self.stop_waiting(&code, &greeted.user, out),
-            Seat::Observer(code) => self.stop_watching(&code, &greeted.user, out),
+            Seat::Observer(code) => self.stop_watching(&code, &greeted.user, LeaveReason::TooSlow, now, out),
             Seat::Member(code) => self.remove_member(&code, &greeted.user, LeaveReason::TooSlow, now, out),
         }
     }
@@ -294,13 +296,9 @@ impl Hub {
     /// The server is going down: everybody is told.
     pub(crate) fn shut_down(&mut self, now: Now, out: &mut Vec<Effect>) {
         for room in self.rooms.values() {
-            for member in room.members() {
-                out.push(Effect::Store(Entry::StayInterrupted {
-                    room: room.terms.id.clone(),
-                    user: member.user.clone(),
-                    unix_ms: now.unix_ms,
-                }));
-            }
+            let members = room.members().iter().map(|member| &member.user);
+            let observers = room.observers.iter().map(|observer| &observer.user);
+            out.extend(members.chain(observers).map(|user| room.stay_ended(user, LeaveReason::Shutdown, now)));
         }
         let message = "The server is going down. Calls go on; connect again in a moment.";
         let text = Utf8Bytes::from(ServerMessage::from(Refusal::new(ErrorCode::ShuttingDown, message)).to_json());

@@ -5,13 +5,16 @@
 
 use std::{collections::HashSet, net::IpAddr};
 
-use sightline_protocol::{ErrorCode, PeopleAction, PeopleNews, Refusal, ServerMessage, limits};
+use sightline_protocol::{ErrorCode, MeetNews, PeopleAction, PeopleNews, Refusal, ServerMessage, limits};
 
 use super::{ConnId, Effect, Hub, Now, send};
-use crate::accounts::{
-    Account, AccountId, Party, Person,
-    lists::MissedCall,
-    ring::{Outcome, RING_FOR, Request, RingError, RingId, Started, Taken, Told},
+use crate::{
+    accounts::{
+        Account, AccountId, Party, Person,
+        lists::MissedCall,
+        ring::{Outcome, RING_FOR, Request, RingError, RingId, Started, Taken, Told},
+    },
+    token::TokenHash,
 };
 
 /// What the database says about a message, asked before the hub gets it.
@@ -29,6 +32,8 @@ pub(crate) struct Known {
 #[derive(Debug, Clone)]
 pub(crate) struct Device {
     pub(crate) account: Account,
+    /// The session by which it said hello.
+    pub(crate) session: TokenHash,
     /// Whom the account blocks.
     pub(crate) blocked: HashSet<AccountId>,
     /// Calls that it missed and was not told of.
@@ -44,8 +49,8 @@ pub(crate) enum Deed {
     MissedSeen { account: AccountId, up_to: i64 },
     /// Never this one again.
     Block { who: AccountId, whom: AccountId },
-    /// For the admin.
-    Report { who: Party, whom: Party, room: String, reason: String, address: IpAddr },
+    /// For the admin. Whoever said so, on this connection, is told when it is kept.
+    Report { conn: ConnId, who: Party, whom: Party, room: String, reason: String, address: IpAddr },
 }
 
 impl Hub {
@@ -209,6 +214,11 @@ impl Hub {
         }
     }
 
+    /// Whether an account has a device connected.
+    pub(crate) fn is_here(&self, account: AccountId) -> bool {
+        self.presence.is_here(account)
+    }
+
     /// The account whose device a connection is.
     pub(super) fn account_of(&self, conn: ConnId) -> Result<Account, Refusal> {
         let greeted = self.clients.get(&conn).and_then(|client| client.greeted.as_ref());
@@ -247,17 +257,38 @@ impl Hub {
         }
     }
 
-    /// An account is gone or signed out everywhere: its devices are nobody's from now on.
-    pub(crate) fn account_gone(&mut self, account: AccountId, out: &mut Vec<Effect>) {
+    /// An account is gone: its devices are nobody's from now on.
+    pub(crate) fn account_gone(&mut self, account: AccountId, now: Now, out: &mut Vec<Effect>) {
         let mut told = Vec::new();
         self.rings.account_gone(account, &mut told);
         self.tell_rings(told, out);
+        self.signed_out(account, |_| true, now, out);
+    }
+
+    /// Sessions of an account are over: their devices are nobody's from now on, and are told so. Calls on them go on.
+    pub(crate) fn signed_out(
+        &mut self,
+        account: AccountId,
+        is_over: impl Fn(&TokenHash) -> bool,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
         let devices: Vec<ConnId> = self.presence.devices(account).copied().collect();
         for conn in devices {
-            if let Some(greeted) = self.clients.get_mut(&conn).and_then(|client| client.greeted.as_mut()) {
-                greeted.account = None;
+            let Some(greeted) = self.clients.get_mut(&conn).and_then(|client| client.greeted.as_mut()) else {
+                continue;
+            };
+            if !greeted.session.as_ref().is_none_or(&is_over) {
+                continue;
+            }
+            (greeted.account, greeted.session) = (None, None);
+            greeted.blocked.clear();
+            if self.meetings.contains_key(&conn) {
+                self.stop_meeting(conn, now, out);
+                out.push(send(conn, &ServerMessage::Meet(MeetNews::Left {})));
             }
             self.device_went(conn, account, out);
+            out.push(send(conn, &ServerMessage::People(PeopleNews::SignedOut {})));
         }
     }
 }

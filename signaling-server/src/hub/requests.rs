@@ -2,8 +2,6 @@
 //!
 //! Invariant: a request is either followed whole or refused with nothing changed.
 
-use std::collections::HashSet;
-
 use axum::extract::ws::Utf8Bytes;
 use sightline_protocol::{
     Change, ClientMessage, ErrorCode, LeaveReason, MediaState, Refusal, Role, RoomCode, ServerMessage, UserId, VERSION,
@@ -16,7 +14,7 @@ use super::{
     send,
 };
 use crate::{
-    accounts::{Account, AccountId},
+    auth::Claims,
     config::Accounts as AccountsConfig,
     store::Entry,
     token::{self, TokenHash},
@@ -115,9 +113,7 @@ impl Hub {
         } else {
             let (user, token) = token::issue(&mut self.rng);
             let token_hash = TokenHash::of(&token);
-            let (account, blocked) = of_device(device.as_ref());
-            let greeted =
-                Greeted { user, token: token_hash, account, blocked, calls_itself: None, seat: Seat::Nowhere };
+            let greeted = Greeted::new(user, token_hash, device.as_ref(), Seat::Nowhere);
             self.welcome(conn, greeted, token, now, out);
         }
         if let Some(device) = device {
@@ -144,9 +140,8 @@ impl Hub {
         // No token has this hash: such a program cannot resume, it joins again.
         let token = TokenHash::of("");
         if let Some(client) = self.clients.get_mut(&conn) {
-            let calls_itself = Some(calls_itself);
-            let blocked = HashSet::new();
-            client.greeted = Some(Greeted { user, token, account: None, blocked, calls_itself, seat: Seat::Nowhere });
+            let greeted = Greeted::new(user, token, None, Seat::Nowhere);
+            client.greeted = Some(Greeted { calls_itself: Some(calls_itself), ..greeted });
         }
         Ok(())
     }
@@ -189,13 +184,11 @@ impl Hub {
     ) {
         let member = self.rooms.get(&code).and_then(|room| room.member(&user));
         let Some(role) = member.map(|member| member.role) else { return };
-        let (account, blocked) = of_device(device);
-        let seat = Seat::Member(code.clone());
-        let token_hash = TokenHash::of(&token);
-        let greeted = Greeted { user: user.clone(), token: token_hash, account, blocked, calls_itself: None, seat };
+        let greeted = Greeted::new(user.clone(), TokenHash::of(&token), device, Seat::Member(code.clone()));
         self.welcome(conn, greeted, token, now, out);
+        let room_token = self.token_again(&code, &user, now);
         let Some(room) = self.rooms.get_mut(&code) else { return };
-        out.push(send(conn, &room.joined_message(code.as_str(), &user, role, None)));
+        out.push(send(conn, &room.joined_message(code.as_str(), &user, role, room_token)));
         match room.set_presence(&user, Presence::Here(conn)) {
             Some(Presence::Here(old)) => {
                 self.clients.remove(&old);
@@ -208,7 +201,7 @@ impl Hub {
                 if away.since_restart
                     && let Some(member) = room.member(&user)
                 {
-                    out.push(Effect::Store(Entry::StayResumed {
+                    out.push(Effect::Store(Entry::StayBegan {
                         room: room.terms.id.clone(),
                         user: user.clone(),
                         name: member.name.clone(),
@@ -223,6 +216,17 @@ impl Hub {
             }
             None => {}
         }
+    }
+
+    /// A member's token once more, under the unique id that it has: if it is another than the member knows of, since it was
+    /// made host for example, that news was lost with the socket.
+    fn token_again(&mut self, code: &RoomCode, user: &UserId, now: Now) -> Option<String> {
+        let room = self.rooms.get(code)?;
+        let member = room.member(user)?;
+        let (terms, role, name) = (room.terms.clone(), member.role, member.name.clone());
+        let jti = member.jtis.last()?.clone();
+        let claims = self.token_for(&terms, role, &name, Some(&user.0), now).ok()?;
+        self.keys.issue(&Claims { jti, admitted: true, ..claims }).ok()
     }
 
     fn join(&mut self, conn: ConnId, wish: Wish, now: Now, out: &mut Vec<Effect>) -> Result<(), Refusal> {
@@ -274,7 +278,7 @@ impl Hub {
         // The partner who offers is answered when the other one is there.
         let early = claims.as_ref().is_some_and(|claims| claims.offers == Some(true)) && room.members().is_empty();
         if role == Role::Observer {
-            return self.watch(conn, &code, wish.room_id, name, out);
+            return self.watch(conn, &code, wish.room_id, name, now, out);
         }
         if (terms.waiting_room && !admitted) || early {
             return self.wait(
@@ -381,6 +385,7 @@ impl Hub {
         code: &RoomCode,
         calls_it: String,
         name: String,
+        now: Now,
         out: &mut Vec<Effect>,
     ) -> Result<(), Refusal> {
         let Some(greeted) = self.clients.get(&conn).and_then(|client| client.greeted.clone()) else { return Ok(()) };
@@ -395,7 +400,15 @@ impl Hub {
         out.push(send(conn, &room.joined_message(&calls_it, &shown_id, Role::Observer, None)));
         out.extend(room.chat_so_far().map(|line| send(conn, &line)));
         room.observers.push(Observer { conn, user: greeted.user.clone(), name: name.clone(), calls_it });
-        room.tell_of(code, &greeted.user, Change::Watching { name }, out);
+        room.tell_of(code, &greeted.user, Change::Watching { name: name.clone() }, out);
+        out.push(Effect::Store(Entry::StayBegan {
+            room: room.terms.id.clone(),
+            user: greeted.user,
+            name,
+            role: Role::Observer,
+            account: greeted.account.map(|account| account.name),
+            unix_ms: now.unix_ms,
+        }));
         self.set_seat(conn, Seat::Observer(code.clone()));
         Ok(())
     }
@@ -418,7 +431,7 @@ impl Hub {
                 let room = self.rooms.get(&code);
                 let observer = room.and_then(|room| room.observers.iter().find(|observer| observer.user == user));
                 calls_it = observer.map(|observer| observer.calls_it.clone());
-                self.stop_watching(&code, &user, out);
+                self.stop_watching(&code, &user, LeaveReason::Left, now, out);
                 code
             }
         };
@@ -500,9 +513,18 @@ impl Hub {
     }
 }
 
-/// Whose device it is, and whom that account blocks.
-fn of_device(device: Option<&Device>) -> (Option<Account>, HashSet<AccountId>) {
-    device.map(|device| (Some(device.account.clone()), device.blocked.clone())).unwrap_or_default()
+impl Greeted {
+    fn new(user: UserId, token: TokenHash, device: Option<&Device>, seat: Seat) -> Self {
+        Self {
+            user,
+            token,
+            account: device.map(|device| device.account.clone()),
+            session: device.map(|device| device.session),
+            blocked: device.map(|device| device.blocked.clone()).unwrap_or_default(),
+            calls_itself: None,
+            seat,
+        }
+    }
 }
 
 /// What one asks for who wants to come in.

@@ -9,10 +9,12 @@ use std::{
 };
 
 use axum::extract::ws::Utf8Bytes;
-use sightline_protocol::{Change, MediaState, Participant, Role, RoomCode, RoomState, ServerMessage, UserId, Waiting};
+use sightline_protocol::{
+    Change, LeaveReason, MediaState, Participant, Role, RoomCode, RoomState, ServerMessage, UserId, Waiting,
+};
 
-use super::{ConnId, Effect};
-use crate::{config::Limits, token::TokenHash};
+use super::{ConnId, Effect, Now};
+use crate::{config::Limits, store::Entry, token::TokenHash};
 
 /// What was agreed when the room was made, or decided by its hosts since.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -279,6 +281,12 @@ impl Room {
 
     pub(super) fn is_called_back(&self, jti: &str) -> bool {
         self.removed.iter().any(|removed| removed == jti)
+    }
+
+    /// To be written down: this one's stay is over, but no place is given up by it.
+    pub(super) fn stay_ended(&self, user: &UserId, reason: LeaveReason, now: Now) -> Effect {
+        let room = self.terms.id.clone();
+        Effect::Store(Entry::StayEnded { room, user: user.clone(), reason, unix_ms: now.unix_ms })
     }
 
     pub(super) fn participants(&self) -> impl Iterator<Item = Participant> {

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params, params_from_iter};
 use sightline_protocol::{
+    account::name_key,
     admin::{
         AuditLine, AuditPage, CallBreak, CallDetails, CallFilter, CallLine, CallPage, CallQuality, CallSession,
         CallSort, CallStay, Coverage, PathType,
@@ -71,7 +72,7 @@ fn conditions(filter: &CallFilter) -> (String, Vec<Box<dyn ToSql>>) {
         wanted.push("started_ms < ?");
         parameters.push(Box::new(to_ms));
     }
-    for word in filter.text.to_lowercase().split_whitespace().take(WORDS) {
+    for word in name_key(&filter.text).split_whitespace().take(WORDS) {
         // Not LIKE: its wildcards would have to be escaped, and it knows no case but that of ASCII.
         wanted.push("instr(search, ?)");
         parameters.push(Box::new(word.to_owned()));
@@ -168,7 +169,12 @@ fn stays(connection: &Connection, room: i64) -> rusqlite::Result<Vec<CallStay>> 
 
 pub(super) const SESSION: &str = "SELECT number, id, user, name, client_version, platform, started_ms, ended_ms,
     end_reason, signaling_ms, ice_ms, dtls_ms, first_frame_ms, windows, good, worst, path, clock_ms, last_ms
-    FROM log_session WHERE room = ?1 ORDER BY started_ms, number";
+    FROM log_session";
+
+/// Of a room, in the order of their start.
+pub(super) fn sessions_of_room() -> String {
+    format!("{SESSION} WHERE room = ?1 ORDER BY started_ms, number")
+}
 
 /// A row of [`SESSION`], from its second column on.
 pub(super) fn session(row: &Row<'_>) -> rusqlite::Result<LogSession> {
@@ -194,7 +200,7 @@ pub(super) fn session(row: &Row<'_>) -> rusqlite::Result<LogSession> {
 }
 
 fn sessions(connection: &Connection, room: i64) -> rusqlite::Result<Vec<CallSession>> {
-    let mut statement = connection.prepare_cached(SESSION)?;
+    let mut statement = connection.prepare_cached(&sessions_of_room())?;
     let rows = statement.query_map([room], |row| {
         let session = session(row)?;
         Ok(CallSession {

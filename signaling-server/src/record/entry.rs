@@ -83,14 +83,14 @@ fn end_stay(transaction: &Connection, room: i64, user: &str, reason: &str, unix_
     // The clock may have been set back meanwhile; no stay is shorter than nothing.
     let mut statement = transaction.prepare_cached(
         "UPDATE stay SET left_ms = max(joined_ms, ?3), reason = ?4 WHERE room = ?1 AND user = ?2 AND left_ms IS NULL
-         RETURNING joined_ms, left_ms",
+         RETURNING role, joined_ms, left_ms",
     )?;
     let mut rows = statement.query(params![room, user, unix_ms, reason])?;
-    let ended: Option<(i64, i64)> =
-        rows.next()?.map(|row| Ok::<_, rusqlite::Error>((row.get(0)?, row.get(1)?))).transpose()?;
+    let ended: Option<(String, i64, i64)> =
+        rows.next()?.map(|row| Ok::<_, rusqlite::Error>((row.get(0)?, row.get(1)?, row.get(2)?))).transpose()?;
     drop(rows);
-    if let Some((joined_ms, left_ms)) = ended {
-        summary::went(transaction, room, joined_ms, left_ms, reason)?;
+    if let Some((role, joined_ms, left_ms)) = ended {
+        summary::went(transaction, room, &role, joined_ms, left_ms, reason)?;
     }
     Ok(())
 }

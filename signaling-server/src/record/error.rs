@@ -23,9 +23,12 @@ pub enum IngestError {
     /// Something in it is out of its bounds. Sending it again is of no use.
     #[error("The batch is refused: {0}.")]
     Invalid(String),
-    /// There is no such room in the record.
-    #[error("There is no record of this room; it was deleted, or never was. Drop what belongs to it.")]
+    /// There is no such room in the record: perhaps the record is one of before the room.
+    #[error("There is no record of this room.")]
     UnknownRoom,
+    /// An admin deleted the call. Sending more of it is of no use.
+    #[error("This call was deleted. Drop what belongs to it.")]
+    Deleted,
     /// It contradicts what was stored before.
     #[error("The batch is refused: {0}.")]
     Conflict(String),
@@ -48,9 +51,12 @@ impl IngestError {
     /// batch should come again (503).
     pub fn is_refusal(&self) -> bool {
         match self {
-            Self::Version { .. } | Self::TooLarge { .. } | Self::Invalid(_) | Self::UnknownRoom | Self::Conflict(_) => {
-                true
-            }
+            Self::Version { .. }
+            | Self::TooLarge { .. }
+            | Self::Invalid(_)
+            | Self::UnknownRoom
+            | Self::Deleted
+            | Self::Conflict(_) => true,
             Self::Busy | Self::Full | Self::Closed | Self::Failed(_) => false,
         }
     }
@@ -81,9 +87,6 @@ pub enum RecordError {
     /// The thread that writes is gone.
     #[error("The server is going down.")]
     Closed,
-    /// What is written to does not take it.
-    #[error("The export could not be written: {0}.")]
-    Output(#[from] std::io::Error),
     /// Something else about the file.
     #[error("The server's record cannot be used: {0}. Its operator must look at the database.")]
     Failed(String),

@@ -23,6 +23,7 @@ use super::{
     IngestError,
     cells::{Window, class_number},
     check::{self, Times},
+    remove::is_deleted,
     rollup::{Parts, path_type},
     summary,
 };
@@ -220,11 +221,15 @@ fn clock(before: Option<i64>, measured_ms: i64) -> i64 {
 }
 
 fn find_room(connection: &Connection, room_id: &str) -> Result<(i64, i64), IngestError> {
-    connection
+    let found = connection
         .prepare_cached("SELECT number, created_ms FROM room_record WHERE id = ?1")?
         .query_row([room_id], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?
-        .ok_or(IngestError::UnknownRoom)
+        .optional()?;
+    match found {
+        Some(room) => Ok(room),
+        None if is_deleted(connection, room_id)? => Err(IngestError::Deleted),
+        None => Err(IngestError::UnknownRoom),
+    }
 }
 
 fn find_session(connection: &Connection, room: i64, batch: &LogBatch) -> Result<Option<Session>, IngestError> {

@@ -39,6 +39,7 @@ use rusqlite::{Connection, OpenFlags};
 pub use check::{SPAN_MS, parse};
 pub use entry::{CRASH, RecordEntry, apply, close_open};
 pub use error::{IngestError, RecordError};
+pub use export::Export;
 pub use histogram::{Histogram, RELATIVE_ERROR};
 pub use ingest::{
     Arrival, CLOCK_NOISE_MS, CLOCK_SLACK_MS, CLOCK_STEP_MS, ROOM_SESSIONS, SESSION_ROWS, SESSION_STAYS, ingest,

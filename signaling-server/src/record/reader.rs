@@ -4,7 +4,6 @@
 //! threads of their own (`spawn_blocking`).
 
 use std::{
-    io::Write,
     path::Path,
     sync::{Condvar, Mutex, PoisonError},
 };
@@ -15,7 +14,7 @@ use sightline_protocol::{
     logs::LogBatch,
 };
 
-use super::{BUSY, RecordError, STATEMENTS, calls, export, reports, totals};
+use super::{BUSY, Export, RecordError, STATEMENTS, calls, reports, totals};
 
 /// A pool of connections that read.
 #[derive(Debug)]
@@ -89,12 +88,12 @@ impl RecordReader {
         self.read(|connection| Ok(calls::audit(connection, limit, offset)?))
     }
 
-    /// Writes all that is known of a call as one table for spreadsheets, row by row.
+    /// The next part of a call as one table for spreadsheets; none where it is complete.
     ///
     /// # Errors
-    /// Where there is no such room, the file cannot be read, or `out` not be written.
-    pub fn export_csv(&self, room_id: &str, out: impl Write) -> Result<(), RecordError> {
-        self.read(|connection| export::export(connection, room_id, out))
+    /// Where there is no such room, or none any more, or the file cannot be read.
+    pub fn export_part(&self, export: &mut Export) -> Result<Option<Vec<u8>>, RecordError> {
+        self.read(|connection| export.part(connection))
     }
 
     fn read<T>(&self, look: impl FnOnce(&Connection) -> Result<T, RecordError>) -> Result<T, RecordError> {

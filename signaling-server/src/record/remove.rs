@@ -50,7 +50,7 @@ pub fn delete_call(
         Some((room, false)) => room,
         Some((_, true)) => return Ok(Deleted::StillOpen),
         None => {
-            let gone = transaction.prepare_cached("SELECT 1 FROM deleted_call WHERE id = ?1")?.exists([room_id])?;
+            let gone = is_deleted(&transaction, room_id)?;
             return Ok(if gone { Deleted::AlreadyGone } else { Deleted::Unknown });
         }
     };
@@ -71,6 +71,11 @@ pub fn delete_call(
     audit(&transaction, unix_ms, who, "delete-call", Some(room_id), None)?;
     transaction.commit()?;
     Ok(Deleted::Done)
+}
+
+/// Whether a call was deleted by an admin.
+pub(super) fn is_deleted(connection: &Connection, room_id: &str) -> rusqlite::Result<bool> {
+    connection.prepare_cached("SELECT 1 FROM deleted_call WHERE id = ?1")?.exists([room_id])
 }
 
 /// One step of forgetting what ended more than `days` days before `now_ms`: stays, uploaded sessions, rooms of which

@@ -36,7 +36,7 @@ pub(super) fn reports(
         .query_row([room_id], |row| row.get(0))
         .optional()?;
     let Some(room) = room else { return Ok(None) };
-    let mut statement = connection.prepare_cached(calls::SESSION)?;
+    let mut statement = connection.prepare_cached(&calls::sessions_of_room())?;
     let sessions = statement
         .query_map([room], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(18)?, calls::session(row)?)))?
         .take(SESSIONS)
@@ -73,10 +73,10 @@ fn windows<W: Merge>(connection: &Connection, session: i64, points: usize) -> ru
     let mut made: Vec<Option<Merging<W>>> = Vec::new();
     made.resize_with(count, || None);
     let mut next = targets.into_iter();
-    each_window(connection, session, |row: Option<W>| {
-        // Both go by the row numbers of one moment, so they go side by side.
-        if let Some((_, target)) = next.next()
-            && let Some(row) = row
+    each_window(connection, (session, -1), -1, |row: W| {
+        // Both go by the row numbers of one moment, so they go side by side, but for rows that are left out.
+        let target = next.find(|(seq, _)| *seq == row.head().seq);
+        if let Some((_, target)) = target
             && let Some(place) = made.get_mut(target)
         {
             match place {
@@ -111,18 +111,22 @@ fn targets<W: Window>(connection: &Connection, session: i64, points: usize) -> r
     Ok(targets)
 }
 
-/// Reads rows by their numbers; a row whose cells are damaged is `None`.
+/// Reads rows of a session by their numbers, so many behind a number (a negative limit is none); gives the number of the last
+/// one, if there was any. A row whose cells are damaged is left out.
 pub(super) fn each_window<W: Window, E: From<rusqlite::Error>>(
     connection: &Connection,
-    session: i64,
-    mut look: impl FnMut(Option<W>) -> Result<(), E>,
-) -> Result<(), E> {
+    (session, after): (i64, i64),
+    limit: i64,
+    mut look: impl FnMut(W) -> Result<(), E>,
+) -> Result<Option<i64>, E> {
     let sql = format!(
-        "SELECT seq, track, start_ms, length_ms, measured_ms, cells FROM {} WHERE session = ?1 ORDER BY seq",
+        "SELECT seq, track, start_ms, length_ms, measured_ms, cells FROM {} WHERE session = ?1 AND seq > ?2
+         ORDER BY seq LIMIT ?3",
         W::TABLE
     );
     let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query([session])?;
+    let mut rows = statement.query([session, after, limit])?;
+    let mut last = None;
     while let Some(row) = rows.next()? {
         let start_ms: i64 = row.get(2)?;
         let head = Head {
@@ -133,13 +137,13 @@ pub(super) fn each_window<W: Window, E: From<rusqlite::Error>>(
             measured_ms: row.get(4)?,
         };
         let cells = row.get_ref(5)?.as_blob().map_err(rusqlite::Error::from)?;
-        let window = W::unpack(head, cells);
-        if window.is_none() {
-            tracing::error!(table = W::TABLE, session, seq = head.seq, "a row cannot be read and is left out");
+        last = Some(i64::from(head.seq));
+        match W::unpack(head, cells) {
+            Some(window) => look(window)?,
+            None => tracing::error!(table = W::TABLE, session, seq = head.seq, "a row cannot be read and is left out"),
         }
-        look(window)?;
     }
-    Ok(())
+    Ok(last)
 }
 
 pub(super) fn stays(connection: &Connection, session: i64) -> rusqlite::Result<Vec<LogStay>> {

@@ -3,15 +3,20 @@
 //! Invariant: after each transaction the line says what [`rebuild`] would make of the rows.
 
 use rusqlite::{Connection, OptionalExtension, params};
-use sightline_protocol::admin::CallQuality;
+use sightline_protocol::{account::name_key, admin::CallQuality};
 
 /// Of all names together, in bytes; so a call has room for some fifty, and a list of calls stays small.
 const NAMES_BYTES: usize = 1024;
 
+/// Of all that a call is found by: its code, its name, and as many names again, of those who watched among them.
+const SEARCH_BYTES: usize = 4 * NAMES_BYTES;
+
 /// Of all reasons together, in bytes. There are a dozen of them; only a client that makes them up has more.
 const REASONS_BYTES: usize = 512;
 
-/// Stays of this role do not count as participants: nobody of the call talks to them.
+/// Stays of this role do not count as participants: nobody of the call talks to them. They are stays like others in a call's
+/// details, and a call is found by their names; its beginning, end, length and reasons are those of participants, as long as it
+/// has any.
 pub(crate) const OBSERVER: &str = "observer";
 
 /// The number of a room that was made and not deleted.
@@ -29,10 +34,13 @@ fn ensure(connection: &Connection, room: i64, unix_ms: i64) -> rusqlite::Result<
          SELECT number, ?2, ?2, ?2, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', '', char(10) FROM room_record WHERE number = ?1",
     )?;
     if statement.execute(params![room, unix_ms])? > 0 {
-        set_names(connection, room, "")?;
-        let reason: Option<String> = connection
-            .prepare_cached("SELECT end_reason FROM room_record WHERE number = ?1")?
-            .query_row([room], |row| row.get(0))?;
+        let (code, name, reason): (String, Option<String>, Option<String>) = connection
+            .prepare_cached("SELECT code, name, end_reason FROM room_record WHERE number = ?1")?
+            .query_row([room], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        let search = format!("{}\n{}\n", name_key(&code), name_key(&name.unwrap_or_default()));
+        connection
+            .prepare_cached("UPDATE call_summary SET search = ?2 WHERE room = ?1")?
+            .execute(params![room, search])?;
         if let Some(reason) = reason {
             add_reason(connection, room, &reason, unix_ms)?;
         }
@@ -40,26 +48,26 @@ fn ensure(connection: &Connection, room: i64, unix_ms: i64) -> rusqlite::Result<
     Ok(())
 }
 
-fn set_names(connection: &Connection, room: i64, names: &str) -> rusqlite::Result<()> {
-    let (code, name): (String, Option<String>) = connection
-        .prepare_cached("SELECT code, name FROM room_record WHERE number = ?1")?
+/// The call is found by this name from now on, and shows it if it is a participant's.
+fn add_name(connection: &Connection, room: i64, name: &str, role: &str) -> rusqlite::Result<()> {
+    let (names, search): (String, String) = connection
+        .prepare_cached("SELECT names, search FROM call_summary WHERE room = ?1")?
         .query_row([room], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let search = format!("{code}\n{}\n{names}", name.unwrap_or_default()).to_lowercase();
-    connection
-        .prepare_cached("UPDATE call_summary SET names = ?2, search = ?3 WHERE room = ?1")?
-        .execute(params![room, names, search])?;
+    let name = name.replace(['\n', '\r'], " ");
+    let shown = with_line(&names, &name, NAMES_BYTES).filter(|_| role != OBSERVER);
+    let found = with_line(&search, &name_key(&name), SEARCH_BYTES);
+    if shown.is_some() || found.is_some() {
+        connection
+            .prepare_cached("UPDATE call_summary SET names = ?2, search = ?3 WHERE room = ?1")?
+            .execute(params![room, shown.unwrap_or(names), found.unwrap_or(search)])?;
+    }
     Ok(())
 }
 
-fn names(connection: &Connection, room: i64) -> rusqlite::Result<String> {
-    connection.prepare_cached("SELECT names FROM call_summary WHERE room = ?1")?.query_row([room], |row| row.get(0))
-}
-
-/// A name as a line; lines are parted by line feeds.
-fn with_name(names: &str, name: &str) -> Option<String> {
-    let name = name.replace(['\n', '\r'], " ");
-    let room = names.len() + name.len() < NAMES_BYTES;
-    (room && !names.lines().any(|line| line == name)).then(|| format!("{names}{name}\n"))
+/// The lines with one more, if it is new and there is room for it.
+fn with_line(lines: &str, line: &str, most_bytes: usize) -> Option<String> {
+    let fits = lines.len() + line.len() < most_bytes;
+    (fits && !lines.lines().any(|known| known == line)).then(|| format!("{lines}{line}\n"))
 }
 
 /// Somebody came in, whose stay is written.
@@ -72,31 +80,47 @@ pub(crate) fn came(
     unix_ms: i64,
 ) -> rusqlite::Result<()> {
     ensure(connection, room, unix_ms)?;
-    let is_new = role != OBSERVER
-        && connection
-            .prepare_cached("SELECT count(*) FROM stay WHERE room = ?1 AND user = ?2 AND role <> ?3")?
-            .query_row(params![room, user, OBSERVER], |row| row.get::<_, i64>(0))?
-            == 1;
+    if role == OBSERVER {
+        connection
+            .prepare_cached(
+                "UPDATE call_summary SET last_ms = max(last_ms, ?2),
+                    started_ms = CASE people WHEN 0 THEN min(started_ms, ?2) ELSE started_ms END WHERE room = ?1",
+            )?
+            .execute(params![room, unix_ms])?;
+        return add_name(connection, room, name, role);
+    }
+    let is_new = connection
+        .prepare_cached("SELECT count(*) FROM stay WHERE room = ?1 AND user = ?2 AND role <> ?3")?
+        .query_row(params![room, user, OBSERVER], |row| row.get::<_, i64>(0))?
+        == 1;
     connection
         .prepare_cached(
-            "UPDATE call_summary SET present = present + 1, people = people + ?2, started_ms = min(started_ms, ?3),
-                last_ms = max(last_ms, ?3) WHERE room = ?1",
+            "UPDATE call_summary SET present = present + 1, people = people + ?2, last_ms = max(last_ms, ?3),
+                started_ms = CASE people WHEN 0 THEN ?3 ELSE min(started_ms, ?3) END,
+                ended_ms = CASE people WHEN 0 THEN ?3 ELSE ended_ms END WHERE room = ?1",
         )?
         .execute(params![room, is_new, unix_ms])?;
-    if let Some(names) = with_name(&names(connection, room)?, name) {
-        set_names(connection, room, &names)?;
-    }
-    Ok(())
+    add_name(connection, room, name, role)
 }
 
 /// Somebody went, whose stay is closed.
 pub(crate) fn went(
     connection: &Connection,
     room: i64,
+    role: &str,
     joined_ms: i64,
     left_ms: i64,
     reason: &str,
 ) -> rusqlite::Result<()> {
+    if role == OBSERVER {
+        connection
+            .prepare_cached(
+                "UPDATE call_summary SET last_ms = max(last_ms, ?2),
+                    ended_ms = CASE people WHEN 0 THEN max(ended_ms, ?2) ELSE ended_ms END WHERE room = ?1",
+            )?
+            .execute(params![room, left_ms])?;
+        return Ok(());
+    }
     connection
         .prepare_cached(
             "UPDATE call_summary SET present = present - 1, talk_ms = talk_ms + ?2, ended_ms = max(ended_ms, ?3)
@@ -149,10 +173,15 @@ fn count_sessions(connection: &Connection, room: i64) -> rusqlite::Result<()> {
 
 /// Makes the line anew from the rows. Gives whether there is anything left to make it from; if not, there is no line.
 pub(crate) fn rebuild(connection: &Connection, room: i64) -> rusqlite::Result<bool> {
+    // Of participants, or of all where there was none.
     let bounds: (Option<i64>, Option<i64>, i64, i64, i64) = connection
         .prepare_cached(
-            "SELECT min(joined_ms), max(left_ms), count(*) - count(left_ms), coalesce(sum(left_ms - joined_ms), 0),
-                count(DISTINCT CASE WHEN role <> ?2 THEN user END) FROM stay WHERE room = ?1",
+            "SELECT coalesce(min(joined_ms) FILTER (WHERE role <> ?2), min(joined_ms)),
+                CASE count(*) FILTER (WHERE role <> ?2) WHEN 0 THEN max(left_ms)
+                    ELSE max(left_ms) FILTER (WHERE role <> ?2) END,
+                count(*) FILTER (WHERE role <> ?2 AND left_ms IS NULL),
+                coalesce(sum(left_ms - joined_ms) FILTER (WHERE role <> ?2), 0),
+                count(DISTINCT user) FILTER (WHERE role <> ?2) FROM stay WHERE room = ?1",
         )?
         .query_row(params![room, OBSERVER], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
@@ -180,20 +209,17 @@ pub(crate) fn rebuild(connection: &Connection, room: i64) -> rusqlite::Result<bo
             bounds.3,
             bounds.4
         ])?;
-    let mut all = String::new();
-    let mut statement = connection.prepare_cached("SELECT name FROM stay WHERE room = ?1 ORDER BY number")?;
+    let mut statement = connection.prepare_cached("SELECT name, role FROM stay WHERE room = ?1 ORDER BY number")?;
     let mut rows = statement.query([room])?;
     while let Some(row) = rows.next()? {
-        if let Some(more) = with_name(&all, &row.get::<_, String>(0)?) {
-            all = more;
-        }
+        add_name(connection, room, &row.get::<_, String>(0)?, &row.get::<_, String>(1)?)?;
     }
-    set_names(connection, room, &all)?;
     let mut statement = connection.prepare_cached(
-        "SELECT DISTINCT reason FROM stay WHERE room = ?1 AND reason IS NOT NULL UNION
+        "SELECT DISTINCT reason FROM stay WHERE room = ?1 AND reason IS NOT NULL AND role <> ?2 UNION
          SELECT end_reason FROM log_session WHERE room = ?1 AND end_reason IS NOT NULL",
     )?;
-    let reasons = statement.query_map([room], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
+    let reasons =
+        statement.query_map(params![room, OBSERVER], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
     for reason in reasons {
         add_reason(connection, room, &reason, started_ms)?;
     }

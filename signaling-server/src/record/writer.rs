@@ -111,7 +111,8 @@ impl LogWriter {
         let (commands, receiver) = mpsc::channel(QUEUE);
         let thread = std::thread::Builder::new()
             .name("log-writer".into())
-            .spawn(move || Writer { connection, turn, is_purging: true, keeping: None }.run(receiver))?;
+            .spawn(move || Writer { connection, turn, is_purging: true, keeping: None }.run(receiver))
+            .map_err(|error| RecordError::Failed(error.to_string()))?;
         Ok(Self { handle: LogHandle { commands, room: Arc::new(Semaphore::new(QUEUE_ROWS)) }, thread })
     }
 

@@ -80,19 +80,20 @@ pub(crate) enum Entry {
     },
     /// What an admin did.
     Audit(RecordEntry),
-    /// The server goes down in good order with somebody in a room.
-    StayInterrupted {
-        room: String,
-        user: UserId,
-        unix_ms: i64,
-    },
-    /// And that one came back after the restart.
-    StayResumed {
+    /// A stay without a place of its own: an observer's, or what goes on after a restart.
+    StayBegan {
         room: String,
         user: UserId,
         name: String,
         role: Role,
         account: Option<String>,
+        unix_ms: i64,
+    },
+    /// The end of a stay whose place, if it has one, is kept: an observer's, or because the server goes down in good order.
+    StayEnded {
+        room: String,
+        user: UserId,
+        reason: LeaveReason,
         unix_ms: i64,
     },
     TokensCalledBack {
@@ -386,7 +387,7 @@ fn lasting(entry: &Entry) -> Vec<RecordEntry> {
             vec![RecordEntry::RoomEnded { id: room.clone(), reason: reason.as_str().to_owned(), unix_ms: *unix_ms }]
         }
         Entry::PlaceTaken { room, user, name, role, account, unix_ms, .. }
-        | Entry::StayResumed { room, user, name, role, account, unix_ms } => vec![RecordEntry::StayBegan {
+        | Entry::StayBegan { room, user, name, role, account, unix_ms } => vec![RecordEntry::StayBegan {
             room: room.clone(),
             user: user.0.clone(),
             name: name.clone(),
@@ -394,18 +395,14 @@ fn lasting(entry: &Entry) -> Vec<RecordEntry> {
             role: role.as_str().to_owned(),
             unix_ms: *unix_ms,
         }],
-        Entry::PlaceLeft { room, user, reason, unix_ms, .. } => vec![RecordEntry::StayEnded {
-            room: room.clone(),
-            user: user.0.clone(),
-            reason: reason.as_str().to_owned(),
-            unix_ms: *unix_ms,
-        }],
-        Entry::StayInterrupted { room, user, unix_ms } => vec![RecordEntry::StayEnded {
-            room: room.clone(),
-            user: user.0.clone(),
-            reason: LeaveReason::Shutdown.as_str().to_owned(),
-            unix_ms: *unix_ms,
-        }],
+        Entry::PlaceLeft { room, user, reason, unix_ms, .. } | Entry::StayEnded { room, user, reason, unix_ms } => {
+            vec![RecordEntry::StayEnded {
+                room: room.clone(),
+                user: user.0.clone(),
+                reason: reason.as_str().to_owned(),
+                unix_ms: *unix_ms,
+            }]
+        }
         Entry::Audit(entry) => vec![entry.clone()],
         Entry::RoomLocked { .. }
         | Entry::PlaceMedia { .. }
@@ -469,7 +466,7 @@ fn write_state(savepoint: &Savepoint<'_>, entry: &Entry) -> rusqlite::Result<()>
             touch(code, *unix_ms)?;
             run("DELETE FROM places WHERE user = :user", named_params! {":user": user.0})?
         }
-        Entry::StayInterrupted { .. } | Entry::StayResumed { .. } | Entry::Audit(_) => 0,
+        Entry::StayBegan { .. } | Entry::StayEnded { .. } | Entry::Audit(_) => 0,
         Entry::TokensCalledBack { room, jtis } => {
             for jti in jtis {
                 run(

@@ -90,10 +90,15 @@ async fn only_those_who_may_are_let_in() {
         ("GET", "/api/admin/audit".to_owned()),
         ("GET", "/api/admin/reports".to_owned()),
         ("DELETE", "/api/admin/calls/r0000000000000000".to_owned()),
+        ("GET", "/api/admin/accounts".to_owned()),
+        ("DELETE", "/api/admin/accounts/nobody".to_owned()),
+        ("DELETE", "/api/admin/reports/1".to_owned()),
     ];
     for (method, path) in &admins_only {
         assert_eq!(let_in(&server, &callers, method, path, &null).await, ["admin"], "{method} {path}");
     }
+    let make_admin = "/api/admin/accounts/nobody/admin";
+    assert_eq!(let_in(&server, &callers, "POST", make_admin, &json!({"admin": true})).await, ["admin"]);
     let in_rooms = ["other room's host", "observer", "guest", "host", hosts[1], "admin"];
     for path in ["/rooms", "/api/meetings"] {
         assert_eq!(let_in(&server, &callers, "GET", path, &null).await, in_rooms, "GET {path}");
@@ -143,4 +148,31 @@ async fn where_accounts_are_required_nothing_goes_without_one() {
     let path = format!("/rooms/{}/token", answer.json()["id"].as_str().expect("an id"));
     assert_eq!(server.ask("POST", &path, None, json!({"role": "guest"})).await.status, 401);
     assert_eq!(server.ask("POST", &path, Some(&ada), json!({"role": "guest"})).await.status, 200);
+}
+
+#[tokio::test]
+async fn refusals_are_counted_by_their_code() {
+    let server = Running::start();
+    let rejected = async |code: &str| {
+        let metrics = server.ask("GET", "/metrics", None, Value::Null).await.text();
+        let name = format!("sightline_rejected_total{{code=\"{code}\"}} ");
+        let count =
+            metrics.lines().find_map(|line| line.strip_prefix(&name)).map(|count| count.parse().expect("a count"));
+        count.unwrap_or(0u32)
+    };
+    let ask = |method, path, body| server.ask(method, path, None, body);
+    for _ in 0..2 {
+        ask("GET", "/api/admin/calls", Value::Null).await.problem();
+    }
+    ask("GET", "/rooms/no-such-room-here", Value::Null).await.problem();
+    ask("POST", "/rooms", json!({"expiresInMinutes": 0})).await.problem();
+    // What no route of ours refuses is a refusal as well.
+    ask("GET", "/no-such-path", Value::Null).await.problem();
+    ask("PUT", "/healthz", Value::Null).await.problem();
+    ask("GET", "/healthz", Value::Null).await;
+    for (code, count) in
+        [("unauthorized", 2), ("unknown-room", 1), ("not-found", 1), ("bad-message", 2), ("too-fast", 0)]
+    {
+        assert_eq!(rejected(code).await, count, "{code}");
+    }
 }

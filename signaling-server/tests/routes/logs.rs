@@ -6,7 +6,12 @@ use sightline_protocol::{
     logs::{LogBatch, LogDirection, LogKind, LogSample, LogSession, LogSetup, LogStay, LogValues, bounds},
 };
 
-use crate::support::{ADMIN, Member, Running, gzip};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::support::{ADMIN, Member, Running, claims, gzip, now_s, signed};
 
 fn batch(member: &Member, id: &str, samples: std::ops::Range<u32>) -> LogBatch {
     let now = now_ms();
@@ -65,7 +70,7 @@ fn batch(member: &Member, id: &str, samples: std::ops::Range<u32>) -> LogBatch {
 }
 
 fn now_ms() -> i64 {
-    1000 * crate::support::now_s()
+    1000 * now_s()
 }
 
 const GZIP: &str = "Content-Encoding: gzip\r\n";
@@ -156,6 +161,34 @@ async fn uploads_go_on_after_the_end_of_room_and_token() {
     assert_eq!((answer.status, &answer.json()["stored"]), (200, &json!(2)), "{}", answer.text());
 }
 
+/// What a client keeps may be taken later, unless the server knows that it never will be.
+#[tokio::test]
+async fn a_call_that_is_not_known_here_is_not_refused_for_good() {
+    let server = Running::start();
+    let with = |change: Value| {
+        let mut said = claims("r-of-another-record", "guest");
+        said.as_object_mut().expect("an object").extend(change.as_object().expect("an object").clone());
+        signed(&said)
+    };
+    let upload = async |server: &Running, token: String| {
+        let mut nobody = server.member(&server.room(Value::Null).await.code, None).await;
+        nobody.id = "u1".into();
+        let body = serde_json::to_vec(&batch(&nobody, "batch-one", 0..1)).expect("json");
+        let answer = server.send("POST", "/api/logs", Some(&token), "", &body).await;
+        (answer.status, answer.problem().code)
+    };
+    let day = 24 * 3600;
+    let of_before = with(json!({"iat": now_s() - 20 * day, "exp": now_s() - 19 * day}));
+    assert_eq!(upload(&server, of_before.clone()).await, (404, ErrorCode::UnknownRoom));
+    let too_late = with(json!({"iat": now_s() - 32 * day, "exp": now_s() - 31 * day}));
+    assert_eq!(upload(&server, too_late).await, (410, ErrorCode::Gone));
+    let of_another_server = format!("{}x", of_before);
+    assert_eq!(upload(&server, of_another_server).await, (401, ErrorCode::Unauthorized));
+    // There was a database when the token was made.
+    let server = Running::with(|config| config.database = None);
+    assert_eq!(upload(&server, of_before).await, (404, ErrorCode::NotFound));
+}
+
 #[tokio::test]
 async fn two_admins_delete_one_call() {
     let server = Running::start();
@@ -179,7 +212,7 @@ async fn two_admins_delete_one_call() {
     assert_eq!(actions.iter().filter(|action| **action == "delete-call").count(), 1, "{actions:?}");
     // Nothing comes back for it.
     let answer = server.send("POST", "/api/logs", Some(&ada.token), "", &body).await;
-    assert_eq!((answer.status, answer.problem().code), (404, ErrorCode::UnknownRoom));
+    assert_eq!((answer.status, answer.problem().code), (410, ErrorCode::Gone));
 }
 
 #[tokio::test]
@@ -190,10 +223,52 @@ async fn without_a_database_there_is_no_record_and_that_is_said() {
         assert_eq!((answer.status, answer.problem().code), (503, ErrorCode::Unavailable), "{path}");
     }
     assert_eq!(server.ask("GET", "/rooms", Some(ADMIN), Value::Null).await.status, 200);
-    // Those who upload are told not to come again.
+    // Those who upload are told not to come again: this call never had a record.
     let room = server.room(Value::Null).await;
     let ada = server.member(&room.code, None).await;
     let body = serde_json::to_vec(&batch(&ada, "batch-one", 0..1)).expect("json");
     let answer = server.send("POST", "/api/logs", Some(&ada.token), "", &body).await;
-    assert_eq!((answer.status, answer.problem().code), (404, ErrorCode::NotFound));
+    assert_eq!((answer.status, answer.problem().code), (410, ErrorCode::Gone));
+}
+
+#[tokio::test]
+async fn uploads_that_are_on_their_way_have_so_many_bytes_together() {
+    let server = Running::with(|config| config.limits.upload_bytes = 100_000);
+    let room = server.room(Value::Null).await;
+    let ada = server.member(&room.code, None).await;
+    // Spaces around JSON are JSON.
+    let padded = |id: &str| {
+        let mut body = serde_json::to_vec(&batch(&ada, id, 0..1)).expect("json");
+        body.resize(60_000, b' ');
+        body
+    };
+    let mut slow = TcpStream::connect(server.address).await.expect("connects");
+    let head = format!(
+        "POST /api/logs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Length: 60000\r\n\r\n",
+        ada.token
+    );
+    let body = padded("batch-one");
+    slow.write_all(&[head.as_bytes(), &body[..59_999]].concat()).await.expect("sent");
+    // When the server has read that is not told: asked until it has.
+    let patience = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let send = |id: String| {
+        let (server, token, body) = (&server, ada.token.clone(), padded(&id));
+        async move { server.send("POST", "/api/logs", Some(&token), "", &body).await }
+    };
+    let mut number = 0;
+    let busy = loop {
+        let answer = send(format!("batch-of-many-{number}")).await;
+        if answer.status != 200 {
+            break answer;
+        }
+        assert!(std::time::Instant::now() < patience, "never too much");
+        number += 1;
+    };
+    assert_eq!((busy.status, busy.problem().code), (503, ErrorCode::Unavailable));
+    // The last byte makes room again, and the first one was none the worse for it.
+    slow.write_all(&body[59_999..]).await.expect("sent");
+    let mut answer = String::new();
+    slow.read_to_string(&mut answer).await.expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(send("batch-at-last".into()).await.status, 200);
 }

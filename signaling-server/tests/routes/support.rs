@@ -143,6 +143,18 @@ impl Running {
         }
     }
 
+    /// A WebSocket that is a device of the account with this session token; or why it is not.
+    pub(crate) async fn device(&self, token: &str) -> Result<Member, ServerMessage> {
+        let (socket, _) =
+            tokio_tungstenite::connect_async(format!("ws://{}/ws", self.address)).await.expect("a socket");
+        let mut member = Member { socket, id: String::new(), token: String::new() };
+        member.say(json!({"event": "hello", "data": {"version": 1, "accountToken": token}})).await;
+        match member.hear().await {
+            ServerMessage::Welcome { account: Some(_), .. } => Ok(member),
+            other => Err(other),
+        }
+    }
+
     /// An account, and its session token.
     pub(crate) async fn account(&self, name: &str) -> String {
         let answer = self.ask("POST", "/accounts", None, json!({"name": name, "password": "correct horse"})).await;

@@ -5,18 +5,21 @@
 
 mod reports;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use jiff::Timestamp;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sightline_call::{Api, CallError};
-use sightline_protocol::account::{Credentials, ReportLine, SignedIn};
-use sightline_protocol::admin::{AuditPage, CallDetails, CallFilter, CallPage, Totals};
+use sightline_protocol::account::{AdminWish, Credentials, ReportLine, SignedIn};
+use sightline_protocol::admin::{AccountFilter, AccountPage, AuditPage, CallDetails, CallFilter, CallPage, Totals};
 use sightline_protocol::logs::LogBatch;
 use sightline_protocol::{ErrorCode as Code, Role, RoomLine, RoomList};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
@@ -34,6 +37,8 @@ const POINTS: usize = sightline_charts::DEFAULT_POINTS;
 const MOST_POINTS: usize = 10_000;
 /// How long a server may take to hear that somebody signed out: the app does not end before.
 const GOODBYE: Duration = Duration::from_secs(2);
+/// Of an export, between the network and the disk: some 100 kB.
+const PIECES: usize = 8;
 /// No id of a room is longer.
 const ID_BYTES: usize = 64;
 
@@ -143,6 +148,22 @@ impl Admin {
         self.delete(&format!("/api/admin/reports/{report}")).await
     }
 
+    /// Accounts, as the filter asks.
+    pub(crate) async fn accounts(&self, filter: &AccountFilter) -> Answer<AccountPage> {
+        self.get(&with_query("/api/admin/accounts", filter)?).await
+    }
+
+    /// Makes an account an admin, or no admin any more.
+    pub(crate) async fn set_admin(&self, name: &str, admin: bool) -> Answer<()> {
+        let (number, api) = self.api()?;
+        self.told(number, api.post(&format!("{}/admin", of_account(name)), &AdminWish { admin }).await)
+    }
+
+    /// Deletes an account, whoever has it.
+    pub(crate) async fn delete_account(&self, name: &str) -> Answer<()> {
+        self.delete(&of_account(name)).await
+    }
+
     /// Reads what was reported of a call, for its charts and its table; gives those who are in it.
     pub(crate) async fn load_reports(&self, room: String, code: String) -> Answer<Vec<AdminPerson>> {
         let batches = self.batches(&room, POINTS).await?;
@@ -161,7 +182,8 @@ impl Admin {
         work(reports.ok_or_else(|| IpcError::not_now(words::admin::NO_REPORTS))?)
     }
 
-    /// Writes a call into a file of a folder: CSV as the server makes it, JSON with all that it tells.
+    /// Writes a call into a file of a folder, as it comes, however long it is: CSV as the server makes it, JSON with all that
+    /// it tells.
     pub(crate) async fn export(
         &self,
         room: &str,
@@ -169,23 +191,36 @@ impl Admin {
         format: ExportFormat,
         folder: PathBuf,
     ) -> Answer<PathBuf> {
-        let (extension, bytes) = match format {
-            ExportFormat::Csv => {
-                let text: String = self.text(&format!("/api/admin/calls/{}/export", id(room)?)).await?;
-                ("csv", text.into_bytes())
-            }
+        let call = format!("/api/admin/calls/{}", id(room)?);
+        let (extension, route, before, after) = match format {
+            ExportFormat::Csv => ("csv", format!("{call}/export"), String::new(), ""),
             ExportFormat::Json => {
-                #[derive(Serialize)]
-                struct Whole {
-                    call: CallDetails,
-                    reports: Vec<LogBatch>,
-                }
-                let whole = Whole { call: self.call(room).await?, reports: self.batches(room, MOST_POINTS).await? };
-                ("json", serde_json::to_vec_pretty(&whole).map_err(IpcError::internal)?)
+                let details = serde_json::to_string(&self.call(room).await?).map_err(IpcError::internal)?;
+                let before = format!("{{\"call\":{details},\"reports\":");
+                ("json", format!("{call}/reports?points={MOST_POINTS}"), before, "}")
             }
         };
-        let written = spawn_blocking(move || write(&folder, &stem, extension, &bytes));
-        written.await.map_err(IpcError::internal)?
+        let (number, api) = self.api()?;
+        let (pieces, mut taken) = mpsc::channel::<Bytes>(PIECES);
+        let (complete, is_complete) = oneshot::channel();
+        let written = spawn_blocking(move || {
+            write_new(&folder, &stem, extension, |out| {
+                out.write_all(before.as_bytes()).map_err(IpcError::file)?;
+                while let Some(piece) = taken.blocking_recv() {
+                    out.write_all(&piece).map_err(IpcError::file)?;
+                }
+                // Where it broke off, that is the error, below, and this file is not kept.
+                is_complete.blocking_recv().map_err(IpcError::file)?;
+                out.write_all(after.as_bytes()).map_err(IpcError::file)
+            })
+        });
+        let downloaded = api.download(&route, pieces).await;
+        let whole = downloaded.is_ok().then(|| complete.send(()));
+        let written = written.await.map_err(IpcError::internal)?;
+        match whole {
+            Some(_) => written,
+            None => self.told(number, downloaded).and(written),
+        }
     }
 
     async fn batches(&self, room: &str, points: usize) -> Answer<Vec<LogBatch>> {
@@ -195,11 +230,6 @@ impl Admin {
     async fn get<T: DeserializeOwned>(&self, route: &str) -> Answer<T> {
         let (number, api) = self.api()?;
         self.told(number, api.get(route).await)
-    }
-
-    async fn text(&self, route: &str) -> Answer<String> {
-        let (number, api) = self.api()?;
-        self.told(number, api.get_text(route).await)
     }
 
     async fn delete(&self, route: &str) -> Answer<()> {
@@ -233,7 +263,7 @@ fn refusal(error: CallError) -> IpcError {
         Code::Unauthorized | Code::WrongPassword => ErrorCode::Unauthorized,
         Code::Forbidden => ErrorCode::Forbidden,
         Code::Gone => ErrorCode::Gone,
-        Code::NotFound => ErrorCode::NotFound,
+        Code::NotFound | Code::UnknownPerson => ErrorCode::NotFound,
         Code::UnknownRoom => ErrorCode::NoRoom,
         _ => ErrorCode::Refused,
     };
@@ -281,13 +311,14 @@ fn id(room: &str) -> Answer<&str> {
     if fits { Ok(room) } else { Err(IpcError::new(ErrorCode::NotFound, words::admin::NO_SUCH_CALL)) }
 }
 
+/// The route of an account. Names have letters of all scripts.
+fn of_account(name: &str) -> String {
+    format!("/api/admin/accounts/{}", utf8_percent_encode(name, NON_ALPHANUMERIC))
+}
+
 fn with_query(route: &str, query: &impl Serialize) -> Answer<String> {
     let query = serde_urlencoded::to_string(query).map_err(IpcError::internal)?;
     Ok(format!("{route}?{query}"))
-}
-
-fn write(folder: &Path, stem: &str, extension: &str, bytes: &[u8]) -> Answer<PathBuf> {
-    write_new(folder, stem, extension, |out| out.write_all(bytes).map_err(IpcError::file))
 }
 
 impl From<RoomLine> for AdminRoom {

@@ -111,6 +111,22 @@ async fn what_is_no_token_or_no_server_is_said() {
 }
 
 #[tokio::test]
+async fn accounts_are_listed_made_admins_and_deleted_whatever_their_names() {
+    let server = Fake::start(Vec::new()).await;
+    let admin = Admin::default();
+    admin.sign_in(server.url.clone(), token(TOKEN)).await.unwrap();
+    let filter = AccountFilter { text: "ع &".to_owned(), limit: 50, offset: 100 };
+    let page = admin.accounts(&filter).await.unwrap();
+    assert_eq!((page.accounts.as_slice(), page.total), (&[fake::account()][..], 41));
+    let asked = server.asked().pop().unwrap();
+    assert_eq!(asked, "GET /api/admin/accounts?text=%D8%B9+%26&limit=50&offset=100");
+    let name = &page.accounts[0].name;
+    admin.set_admin(name, true).await.unwrap();
+    admin.delete_account(name).await.unwrap();
+    assert_eq!(admin.set_admin("nobody", true).await.unwrap_err().code, ErrorCode::NotFound);
+}
+
+#[tokio::test]
 async fn a_token_that_is_called_back_ends_the_session() {
     let server = Fake::start(Vec::new()).await;
     let admin = Admin::default();

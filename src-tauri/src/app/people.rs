@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sightline_call::{Api, CallError};
-use sightline_protocol::account::{Credentials, Me, PasswordChange, SignedIn};
+use sightline_protocol::account::{Credentials, Me, Named, Names, PasswordChange, PasswordProof, SignedIn};
 use sightline_protocol::{ErrorCode as Refusal, RoomCreated, RoomWish};
 
 use super::{App, lock};
@@ -90,22 +90,52 @@ impl App {
     /// Signs out here. Where the server does not hear of it, the session ends there by itself.
     pub(crate) async fn sign_out(&self) -> Answer<PeopleState> {
         let place = self.place().await?;
+        // First, so that what the server then says of it is no news.
+        self.people.signed_out(None)?;
         if place.session.is_some()
             && let Err(error) = place.api()?.post::<()>("/accounts/sign-out", &()).await
         {
             tracing::warn!("the server was not told that somebody signed out: {error}");
         }
-        self.people.signed_out(None)?;
         Ok(self.people())
     }
 
     /// Sets another password; other computers are signed out by it.
     pub(crate) async fn change_password(&self, old: String, new: String) -> Answer<()> {
+        let account = self.account().await?;
+        account.post::<()>("/accounts/password", &PasswordChange { old, new }).await.map_err(plainly)
+    }
+
+    /// Whom the account blocks, in the order of the alphabet.
+    pub(crate) async fn blocked_names(&self) -> Answer<Vec<String>> {
+        let Names { mut names } = self.account().await?.get("/accounts/blocked").await.map_err(plainly)?;
+        names.sort_by_key(|name| name.to_lowercase());
+        Ok(names)
+    }
+
+    /// Blocks somebody, or takes that back; gives whom the account blocks from now on.
+    pub(crate) async fn set_blocked(&self, name: String, blocked: bool) -> Answer<Vec<String>> {
+        let route = if blocked { "/accounts/block" } else { "/accounts/unblock" };
+        let name = name.trim().to_owned();
+        self.account().await?.post::<()>(route, &Named { name }).await.map_err(plainly)?;
+        self.blocked_names().await
+    }
+
+    /// Deletes the account for good. Contacts and missed calls on this computer stay.
+    pub(crate) async fn delete_account(&self, password: String) -> Answer<PeopleState> {
+        let account = self.account().await?;
+        account.delete_with("/accounts/me", &PasswordProof { password }).await.map_err(plainly)?;
+        self.people.signed_out(None)?;
+        Ok(self.people())
+    }
+
+    /// The routes of the server as the account that is signed in.
+    async fn account(&self) -> Answer<Api> {
         let place = self.place().await?;
         if place.session.is_none() {
             return Err(IpcError::not_now(words::people::NOT_SIGNED_IN));
         }
-        place.api()?.post::<()>("/accounts/password", &PasswordChange { old, new }).await.map_err(plainly)
+        place.api()
     }
 
     /// Adds somebody to the contacts.

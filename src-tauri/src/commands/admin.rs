@@ -2,7 +2,7 @@
 
 use sightline_charts::Input;
 use sightline_protocol::account::ReportLine;
-use sightline_protocol::admin::{AuditPage, CallDetails, CallFilter, CallPage, Totals};
+use sightline_protocol::admin::{AccountFilter, AccountPage, AuditPage, CallDetails, CallFilter, CallPage, Totals};
 use tauri::ipc::Response;
 
 use super::Held;
@@ -81,6 +81,21 @@ pub(crate) async fn admin_complaints(app: Held<'_>, limit: u32, offset: u32) -> 
 #[tauri::command(rename = "adminPutAway")]
 pub(crate) async fn admin_put_away(app: Held<'_>, report: i64) -> Answer<()> {
     app.admin().put_away(report).await
+}
+
+#[tauri::command(rename = "adminAccounts")]
+pub(crate) async fn admin_accounts(app: Held<'_>, filter: AccountFilter) -> Answer<AccountPage> {
+    app.admin().accounts(&filter).await
+}
+
+#[tauri::command(rename = "adminSetAdmin")]
+pub(crate) async fn admin_set_admin(app: Held<'_>, name: String, admin: bool) -> Answer<()> {
+    app.admin().set_admin(&name, admin).await
+}
+
+#[tauri::command(rename = "adminDeleteAccount")]
+pub(crate) async fn admin_delete_account(app: Held<'_>, name: String) -> Answer<()> {
+    app.admin().delete_account(&name).await
 }
 
 #[tauri::command(rename = "adminReports")]

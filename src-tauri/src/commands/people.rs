@@ -33,6 +33,21 @@ pub(crate) async fn change_password(app: Held<'_>, old: String, new: String) -> 
     app.change_password(old, new).await
 }
 
+#[tauri::command(rename = "blockedNames")]
+pub(crate) async fn blocked_names(app: Held<'_>) -> Answer<Vec<String>> {
+    app.blocked_names().await
+}
+
+#[tauri::command(rename = "setBlocked")]
+pub(crate) async fn set_blocked(app: Held<'_>, name: String, blocked: bool) -> Answer<Vec<String>> {
+    app.set_blocked(name, blocked).await
+}
+
+#[tauri::command(rename = "deleteAccount")]
+pub(crate) async fn delete_account(app: Held<'_>, password: String) -> Answer<PeopleState> {
+    app.delete_account(password).await
+}
+
 #[tauri::command(rename = "addContact")]
 pub(crate) async fn add_contact(app: Held<'_>, name: String) -> Answer<PeopleState> {
     app.add_contact(&name)

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use sightline_protocol::account::ReportLine;
 use sightline_protocol::admin::{
-    AuditLine, AuditPage, CallBreak, CallDetails, CallFilter, CallPage, CallQuality, CallSession, CallSort, CallStay,
-    Coverage, Figures, Group, PathType, Percentiles, Totals,
+    AccountFilter, AccountPage, AccountRow, AuditLine, AuditPage, CallBreak, CallDetails, CallFilter, CallPage,
+    CallQuality, CallSession, CallSort, CallStay, Coverage, Figures, Group, PathType, Percentiles, Totals,
 };
 use sightline_protocol::logs::{LogSession, LogSetup};
 use ts_rs::{Config, TS};
@@ -121,6 +121,9 @@ fn declarations() -> String {
         AuditPage,
         AuditLine,
         ReportLine,
+        AccountFilter,
+        AccountPage,
+        AccountRow,
     );
     text
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
+use sightline_protocol::account::name_key;
 
 use super::file;
 use crate::ipc::{Answer, IpcError};
@@ -109,7 +110,7 @@ impl Book {
                 return Err(IpcError::bad_input(words::people::too_many_contacts(MOST_CONTACTS)));
             }
             page.contacts.push(name.to_owned());
-            page.contacts.sort_by_key(|name| name.to_lowercase());
+            page.contacts.sort_by_key(|name| name_key(name));
             Ok(())
         })
     }
@@ -173,9 +174,9 @@ impl Book {
     }
 }
 
-/// Whether two names are of the same account, as far as one can tell without the server.
+/// Whether two names are of the same account.
 pub(super) fn same(one: &str, other: &str) -> bool {
-    one.to_lowercase() == other.to_lowercase()
+    name_key(one) == name_key(other)
 }
 
 #[cfg(test)]

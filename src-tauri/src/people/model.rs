@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use sightline_call::LoungeEvent;
-use sightline_protocol::{ErrorCode, MeetAction, PeopleAction};
+use sightline_protocol::{ErrorCode, MeetAction, PeopleAction, account::name_key};
 
 use super::book::Missed;
 use crate::ipc::{
@@ -146,7 +146,7 @@ impl Model {
         self.standing = standing;
         if contacts_changed {
             let names = self.standing.contacts.clone();
-            self.presence.retain(|key, _| names.iter().any(|name| name.to_lowercase() == *key));
+            self.presence.retain(|key, _| names.iter().any(|name| name_key(name) == *key));
             if self.here && self.standing.name.is_some() {
                 out.push(Effect::People(PeopleAction::Watch { names }));
             }
@@ -345,7 +345,7 @@ impl Model {
     }
 
     fn contact(&self, name: &str) -> Contact {
-        Contact { name: name.to_owned(), here: self.presence.get(&name.to_lowercase()).copied() }
+        Contact { name: name.to_owned(), here: self.presence.get(&name_key(name)).copied() }
     }
 
     fn missed(&self, missed: &Missed) -> MissedCall {

@@ -75,12 +75,23 @@ impl SinkFactory for Senses {
 
 impl Guest {
     pub(crate) async fn join(server: &str, code: &str, clip: PathBuf, picture: VideoSettings) -> Result<Self> {
+        Self::enter(server, code, None, clip, picture).await
+    }
+
+    /// The same with a token for the room.
+    pub(crate) async fn enter(
+        server: &str,
+        code: &str,
+        token: Option<String>,
+        clip: PathBuf,
+        picture: VideoSettings,
+    ) -> Result<Self> {
         let senses = Arc::new(Senses::default());
         let config = CallConfig {
             server: server.to_owned(),
             code: code.to_owned(),
             name: "Ben".to_owned(),
-            token: None,
+            token,
             on_waiting: None,
             video: Some(VideoSource::File(clip)),
             video_settings: picture,

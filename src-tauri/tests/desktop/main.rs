@@ -4,13 +4,16 @@
 //! or WebKitWebDriver is missing. Linux only, as these are.
 #![cfg(target_os = "linux")]
 
+mod admin;
 mod guest;
 #[expect(dead_code, reason = "the bench uses the rest of it")]
 mod holdings;
 mod host;
 #[expect(dead_code, reason = "the bench uses the rest of it")]
 mod page;
+mod people;
 mod processes;
+mod server;
 mod setup;
 mod shot;
 mod soak;

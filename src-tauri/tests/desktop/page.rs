@@ -101,6 +101,17 @@ impl Page {
         Ok(format!("ws://{address}"))
     }
 
+    /// Enters a server's address in the settings.
+    pub(crate) async fn use_server(&self, server: &str) -> Result<()> {
+        self.button("Settings").await?;
+        self.write(".settings input.mono", &format!("{server}\u{e007}")).await?;
+        until("the server is kept", async || {
+            let boot = self.invoke("boot", json!({})).await?;
+            Ok((boot["settings"]["server"] == server).then_some(()))
+        })
+        .await
+    }
+
     /// Joins a room by its code, from the home screen.
     pub(crate) async fn join(&self, code: &str) -> Result<String> {
         self.write(".home form input", code).await?;
@@ -150,6 +161,11 @@ impl Page {
         .await
     }
 
+    /// Takes out what is in a field, as somebody does who selects all of it and begins anew.
+    pub(crate) async fn clear(&self, css: &str) -> Result<()> {
+        self.write(css, "\u{e009}a\u{e000}\u{e017}").await
+    }
+
     /// The text of an element, as soon as it has one.
     pub(crate) async fn text(&self, css: &str) -> Result<String> {
         let find = async || Ok(self.texts(css).await?.into_iter().find(|text| !text.is_empty()));
@@ -162,6 +178,11 @@ impl Page {
             Ok(self.texts(css).await?.iter().any(|seen| seen.contains(text)).then_some(()))
         })
         .await
+    }
+
+    /// Waits until a selector finds nothing.
+    pub(crate) async fn sees_none(&self, css: &str) -> Result<()> {
+        self.until(&format!("no {css} is there"), async || Ok((self.count(css).await? == 0).then_some(()))).await
     }
 
     /// What can be read in each that a selector finds. Not by the driver's own command for it, which finds no text in what

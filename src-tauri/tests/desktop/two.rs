@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use serde_json::json;
 use sightline_history::History;
 use sightline_media::audio::{similarity_of_files, write_test_speech};
 use sightline_media::video::VideoFrame;
@@ -40,7 +39,9 @@ async fn desktop_apps_see_and_hear_each_other_with_sound_device_and_virtual_came
     ada.button("Start a call").await?;
     sees_camera(&ada, "self").await.context("the lobby's preview of the camera")?;
     let code = ada.enter().await?;
-    joins(&ben, &ada.server().await?, &code).await?;
+    ben.use_server(&ada.server().await?).await?;
+    ben.button("Home").await?;
+    ben.join(&code).await?;
 
     let (adas_tile, bens_tile) = (ben.peer_tile().await?, ada.peer_tile().await?);
     ada.sees_motion(&bens_tile, MOVING).await.context("Ben's clip in Ada's window")?;
@@ -117,19 +118,6 @@ fn camera_library(folder: &Path) -> Result<PathBuf> {
     compiler.args(["-O2", "-shared", "-fPIC", "-o"]).arg(&library).arg(&source).args(["-ldl", "-lpthread"]);
     ensure!(compiler.status()?.success(), "fakecam.c does not compile");
     Ok(library)
-}
-
-/// Enters the server's address in the settings, then the code.
-async fn joins(page: &Page, server: &str, code: &str) -> Result<()> {
-    page.button("Settings").await?;
-    page.write(".settings input.mono", &format!("{server}\u{e007}")).await?;
-    until("the server is kept", async || {
-        let boot = page.invoke("boot", json!({})).await?;
-        Ok((boot["settings"]["server"] == server).then_some(()))
-    })
-    .await?;
-    page.button("Home").await?;
-    page.join(code).await.map(drop)
 }
 
 /// Waits until a tile shows the virtual camera: one half dark, one bright, and a corner that changes all the time.

@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1::SendRequest;
 use hyper::{Method, Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use serde::{Serialize, de::DeserializeOwned};
 use sightline_protocol::{ErrorCode, Problem, RoomCode, RoomCreated, RoomInfo, RoomWish};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
@@ -28,6 +30,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// For an answer that the server has to gather.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(15);
+
+/// Between two pieces of a download: the server itself waits less for its database.
+const STALL_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Most bytes of an answer that are read: the charts of a long call of many.
 const ANSWER_BYTES: usize = 64 * 1024 * 1024;
@@ -87,13 +92,42 @@ impl Api {
         read(&self.url, "answer that fits", &body)
     }
 
-    /// The text that is under a route.
+    /// Hands out what is under a route piece by piece, however long it is and takes, until it is complete or nobody takes the
+    /// pieces any more. Only a server that sends nothing for 30 s is given up.
     ///
     /// # Errors
-    /// As [`Self::get`].
-    pub async fn get_text(&self, route: &str) -> Result<String, CallError> {
-        let body = self.ask(Method::GET, route, Vec::new()).await?;
-        Ok(String::from_utf8_lossy(&body).into_owned())
+    /// As [`Self::get`]; and the answer broke off.
+    pub async fn download(&self, route: &str, pieces: mpsc::Sender<Bytes>) -> Result<(), CallError> {
+        self.download_from(connect(&self.url).await?, route, pieces).await
+    }
+
+    async fn download_from(&self, stream: Stream, route: &str, pieces: mpsc::Sender<Bytes>) -> Result<(), CallError> {
+        let url = &self.url;
+        let late = |patience: Duration| strange(url, format!("no answer within {} s", patience.as_secs()));
+        let broken = |error: hyper::Error| strange(url, format!("its answer broke off: {error}"));
+        let (mut sender, connection) = self.handshake(stream).await?;
+        let request = self.request(Method::GET, route, Vec::new()).map_err(|error| strange(url, error.to_string()))?;
+        let exchange = async {
+            let response = timeout(ANSWER_PATIENCE, sender.send_request(request)).await;
+            let response = response.map_err(|_| late(ANSWER_PATIENCE))?.map_err(broken)?;
+            let status = response.status();
+            let mut body = response.into_body();
+            if !status.is_success() {
+                let problem = timeout(ANSWER_PATIENCE, Limited::new(body, ANSWER_BYTES).collect()).await;
+                let problem = problem.map_err(|_| late(ANSWER_PATIENCE))?;
+                let problem = problem.map_err(|error| strange(url, error.to_string()))?;
+                return Err(refused(url, status, &problem.to_bytes()));
+            }
+            while let Some(frame) = timeout(STALL_PATIENCE, body.frame()).await.map_err(|_| late(STALL_PATIENCE))? {
+                if let Ok(piece) = frame.map_err(broken)?.into_data()
+                    && pieces.send(piece).await.is_err()
+                {
+                    break;
+                }
+            }
+            Ok(())
+        };
+        drive(connection, exchange).await
     }
 
     /// Hands something in, and gives what comes of it.
@@ -114,28 +148,31 @@ impl Api {
         self.ask(Method::DELETE, route, Vec::new()).await.map(drop)
     }
 
+    /// The same where the server wants to be handed something for it.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub async fn delete_with(&self, route: &str, body: &impl Serialize) -> Result<(), CallError> {
+        self.ask(Method::DELETE, route, json(body)?).await.map(drop)
+    }
+
     async fn ask(&self, method: Method, route: &str, body: Vec<u8>) -> Result<Bytes, CallError> {
         let url = &self.url;
-        let stream = connect(url).await?;
-        let (status, body) = match timeout(ANSWER_PATIENCE, self.request(stream, method, route, body)).await {
+        let (sender, connection) = self.handshake(connect(url).await?).await?;
+        let answer = drive(connection, self.exchange(sender, method, route, body));
+        let (status, body) = match timeout(ANSWER_PATIENCE, answer).await {
             Ok(answer) => answer.map_err(|error| strange(url, error.to_string()))?,
             Err(_) => return Err(strange(url, format!("no answer within {} s", ANSWER_PATIENCE.as_secs()))),
         };
-        if status.is_success() {
-            return Ok(body);
-        }
-        let problem: Problem = read(url, &format!("refusal ({status})"), &body)?;
-        Err(CallError::Refused { code: problem.code, message: problem.detail })
+        if status.is_success() { Ok(body) } else { Err(refused(url, status, &body)) }
     }
 
-    async fn request(
-        &self,
-        stream: Stream,
-        method: Method,
-        route: &str,
-        body: Vec<u8>,
-    ) -> Result<(StatusCode, Bytes), Box<dyn std::error::Error + Send + Sync>> {
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    async fn handshake(&self, stream: Stream) -> Result<(SendRequest<Full<Bytes>>, Connection), CallError> {
+        let shaken = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
+        shaken.map_err(|error| strange(&self.url, error.to_string()))
+    }
+
+    fn request(&self, method: Method, route: &str, body: Vec<u8>) -> hyper::http::Result<Request<Full<Bytes>>> {
         let mut request = Request::builder()
             .method(method)
             .uri(self.url.path(route))
@@ -145,19 +182,38 @@ impl Api {
         if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
-        let request = request.body(Full::new(Bytes::from(body)))?;
-        let exchange = async {
-            let response = sender.send_request(request).await?;
-            let status = response.status();
-            let body = Limited::new(response.into_body(), ANSWER_BYTES).collect().await?.to_bytes();
-            Ok((status, body))
-        };
-        // The connection does the reading and writing. When it ends first, the exchange has its answer or its error.
-        tokio::pin!(exchange);
-        tokio::select! {
-            result = &mut exchange => result,
-            _ = connection => exchange.await,
-        }
+        request.body(Full::new(Bytes::from(body)))
+    }
+
+    async fn exchange(
+        &self,
+        mut sender: SendRequest<Full<Bytes>>,
+        method: Method,
+        route: &str,
+        body: Vec<u8>,
+    ) -> Result<(StatusCode, Bytes), Box<dyn std::error::Error + Send + Sync>> {
+        let response = sender.send_request(self.request(method, route, body)?).await?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), ANSWER_BYTES).collect().await?.to_bytes();
+        Ok((status, body))
+    }
+}
+
+type Connection = hyper::client::conn::http1::Connection<TokioIo<Stream>, Full<Bytes>>;
+
+/// The connection does the reading and writing. When it ends first, the exchange has its answer or its error.
+async fn drive<T>(connection: Connection, exchange: impl Future<Output = T>) -> T {
+    tokio::pin!(exchange);
+    tokio::select! {
+        result = &mut exchange => result,
+        _ = connection => exchange.await,
+    }
+}
+
+fn refused(url: &ServerUrl, status: StatusCode, body: &[u8]) -> CallError {
+    match read::<Problem>(url, &format!("refusal ({status})"), body) {
+        Ok(problem) => CallError::Refused { code: problem.code, message: problem.detail },
+        Err(error) => error,
     }
 }
 
@@ -305,6 +361,60 @@ mod tests {
             let error = create_room(&url, &RoomWish::default()).await.expect_err(answer).to_string();
             assert!(error.contains(&url) && error.contains("not a Sightline signaling server"), "{error}");
         }
+    }
+
+    const PIECE: usize = 0x10_0000;
+
+    /// What is downloaded from a server whose answer begins with `head` and goes on with so many pieces, one after each pause;
+    /// in virtual time, over a pipe.
+    async fn downloaded(head: &'static str, pieces: usize, pause: Duration) -> (Result<(), CallError>, usize) {
+        let (client, mut server) = tokio::io::duplex(PIECE);
+        let serve = async {
+            let length = server.read(&mut [0; 1024]).await.expect("a request");
+            assert!(length > 0);
+            server.write_all(head.as_bytes()).await.expect("sent");
+            let piece = [format!("{PIECE:x}\r\n").as_bytes(), &vec![b'x'; PIECE], b"\r\n"].concat();
+            for _ in 0..pieces {
+                tokio::time::sleep(pause).await;
+                if server.write_all(&piece).await.is_err() {
+                    return;
+                }
+            }
+            server.write_all(b"0\r\n\r\n").await.ok();
+            drop(server);
+        };
+        let api = Api::new("ws://server.example", None).expect("an address");
+        let (pieces, mut taken) = mpsc::channel::<Bytes>(1);
+        let count = async {
+            let mut bytes = 0;
+            while let Some(piece) = taken.recv().await {
+                bytes += piece.len();
+            }
+            bytes
+        };
+        let download = async { api.download_from(Box::new(client), "/export", pieces).await };
+        let (done, bytes, ()) = tokio::join!(download, count, serve);
+        (done, bytes)
+    }
+
+    const CHUNKED: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+
+    #[tokio::test(start_paused = true)]
+    async fn a_download_may_be_longer_and_take_longer_than_any_other_answer() {
+        let (done, bytes) = downloaded(CHUNKED, 80, ANSWER_PATIENCE).await;
+        done.expect("complete");
+        assert!(bytes == 80 * PIECE && bytes > ANSWER_BYTES);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_download_may_not_stand_still_nor_break_off() {
+        let error = downloaded(CHUNKED, 5, STALL_PATIENCE * 2).await.0.expect_err("it stands still").to_string();
+        assert!(error.contains("no answer within 30 s"), "{error}");
+        let half = "HTTP/1.1 200 OK\r\ncontent-length: 9999\r\n\r\n";
+        let error = downloaded(half, 0, Duration::ZERO).await.0.expect_err("half of it").to_string();
+        assert!(error.contains("broke off"), "{error}");
+        let refused = "HTTP/1.1 404 Not Found\r\ncontent-length: 6\r\n\r\nnobody";
+        assert!(downloaded(refused, 0, Duration::ZERO).await.0.is_err());
     }
 
     #[tokio::test]

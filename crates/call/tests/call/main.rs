@@ -2,6 +2,7 @@
 //! would be linked with all codecs again.
 
 mod devices;
+mod hosting;
 #[cfg(target_os = "linux")]
 mod leaving;
 mod network;

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use crate::support::participant::{Participant, config, recorded};
 use crate::support::server::TestServer;
 use crate::support::sinks::Memory;
-use sightline_call::{Call, CallError, CallEvent, EndReason};
+use sightline_call::{Call, CallConfig, CallError, CallEvent, EndReason, RoomNews};
 use sightline_media::video::VideoSource;
+use sightline_protocol::{HostAction, Role, UserId};
 use sightline_quality::EventKind;
 use sightline_server::{Config, Limits};
 
@@ -98,10 +99,17 @@ async fn people_whose_places_were_lost_join_anew_and_keep_their_media_meanwhile(
     let limits = Limits { resume: Duration::from_millis(1), ..Limits::default() };
     let database = Some(folder.path().join("server.sqlite"));
     let mut server = TestServer::with(Config { database, limits, ..Config::default() }).await;
-    let code = server.room().await;
-    let ada = Participant::join(&server.url(), &code, "Ada").await;
+    let room = sightline_call::create_room(&server.url(), &Default::default()).await.expect("a room");
+    let code = room.code;
+    let memory = Memory::default();
+    let as_host = CallConfig { token: Some(room.token), ..config(&server.url(), &code, "Ada", &memory) };
+    let ada = Participant::join_with(as_host, memory).await.expect("joined");
     let grace = Participant::join(&server.url(), &code, "Grace").await;
     ada.until_pictures("Grace", 10).await;
+    ada.call.host(HostAction::HandOver { user_id: last_id(&ada, "Grace") });
+    for who in [&ada, &grace] {
+        who.until("a token for the record", |events| tokens(events) == 1).await;
+    }
     server.stop().await;
     ada.until_pictures("Grace", 20).await;
     server.start_again().await;
@@ -114,8 +122,35 @@ async fn people_whose_places_were_lost_join_anew_and_keep_their_media_meanwhile(
         .await;
         who.until_pictures(other, 10).await;
     }
-    grace.leave().await;
-    ada.leave().await;
+    // The record goes on under the first id, and so does its token: that of the new id could not upload it.
+    grace.call.host(HostAction::HandOver { user_id: last_id(&grace, "Ada") });
+    let handed_over = |events: &[CallEvent]| {
+        let state = |event: &CallEvent| match event {
+            CallEvent::Room(RoomNews::State { state, .. }) => Some(state.role),
+            _ => None,
+        };
+        events.iter().rev().find_map(state) == Some(Role::Guest)
+    };
+    grace.until("a guest again", handed_over).await;
+    for who in [grace, ada] {
+        let (_, events) = who.leave().await;
+        assert_eq!(tokens(&events), 1);
+    }
+}
+
+/// The id under which somebody was connected last.
+fn last_id(who: &Participant, name: &str) -> UserId {
+    let of = |event: &CallEvent| match event {
+        CallEvent::PeerConnected { peer, .. } if peer.name == name => Some(UserId(peer.id.clone())),
+        _ => None,
+    };
+    who.events(|events| events.iter().rev().find_map(of)).expect("connected")
+}
+
+/// How often a call was told of a token for its record.
+fn tokens(events: &[CallEvent]) -> usize {
+    let has_one = |event: &&CallEvent| matches!(event, CallEvent::Room(RoomNews::State { token: Some(_), .. }));
+    events.iter().filter(has_one).count()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,6 +4,7 @@ pub(crate) mod bad_path;
 pub(crate) mod participant;
 pub(crate) mod server;
 pub(crate) mod sinks;
+pub(crate) mod wire;
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;

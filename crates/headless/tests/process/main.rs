@@ -8,6 +8,7 @@ mod given_back;
 mod network;
 mod record;
 mod refusals;
+mod share;
 #[cfg(target_os = "linux")]
 #[expect(dead_code, reason = "the media tests use the rest of it")]
 #[path = "../../../media/tests/support/sound_session.rs"]

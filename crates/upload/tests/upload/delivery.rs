@@ -77,17 +77,38 @@ fn a_server_that_asks_for_time_is_left_alone_for_that_time() {
     assert_all_arrived(&server, &place);
 }
 
+/// A server that was put back to an older state, or another one at the same address, knows neither pass nor room.
 #[test]
-fn an_expired_pass_is_said_once_and_another_one_sends_the_rest() {
+fn a_server_that_does_not_know_the_call_for_a_while_gets_all_of_it_afterwards() {
+    let (place, server) = (
+        Place::new(),
+        Server::acting(&[
+            Act::Say("401 Unauthorized\r\n", "{\"detail\":\"Not made by this server.\",\"code\":\"unauthorized\"}"),
+            Act::Say("404 Not Found\r\n", "{\"code\":\"unknown-room\"}"),
+            Act::Say("404 Not Found\r\n", "{\"code\":\"not-found\"}"),
+            Act::Say("422 Unprocessable Content\r\n", "{\"code\":\"unsupported-version\"}"),
+            Act::Say("413 Content Too Large\r\n", "<html>a proxy</html>"),
+        ]),
+    );
+    place.record("a", &server.endpoint());
+    let uploader = place.uploader();
+    until("said", || uploader.status().last_error.is_some_and(|error| error.contains("Not made by this server")));
+    until_done(&uploader);
+    assert_eq!(uploader.status().refused_sessions, 0);
+    assert_all_arrived(&server, &place);
+}
+
+#[test]
+fn what_was_refused_is_said_once_and_another_pass_sends_it() {
     let place = Place::new();
-    let refusal = "{\"detail\":\"The token expired.\",\"code\":\"unauthorized\"}";
-    let server = Server::acting(&[Act::Say("401 Unauthorized\r\ncontent-type: application/problem+json\r\n", refusal)]);
+    let refusal = "{\"detail\":\"The token is of another.\",\"code\":\"forbidden\"}";
+    let server = Server::acting(&[Act::Say("403 Forbidden\r\ncontent-type: application/problem+json\r\n", refusal)]);
     let session = place.record("a", &server.endpoint());
     let uploader = place.uploader();
     until("refused", || uploader.status().refused_sessions == 1);
     let status = uploader.status();
     let error = status.last_error.unwrap();
-    assert!(error.contains("pass any more: The token expired. What was not sent"), "{error}");
+    assert!(error.contains("(403 Forbidden): The token is of another. What was not sent"), "{error}");
     assert_eq!((status.waiting_rows, status.waiting_sessions), (0, 0));
     // Another session gets through meanwhile: the one that was refused had its chance to be sent, and was not.
     place.record("b", &server.endpoint());
@@ -105,13 +126,12 @@ fn an_expired_pass_is_said_once_and_another_one_sends_the_rest() {
 
 #[test]
 fn what_can_never_work_is_not_tried_again() {
-    for (status, says) in [
-        ("404 Not Found\r\n", "does not know this call's room"),
-        ("410 Gone\r\n", "does not know this call's room"),
-        ("422 Unprocessable Content\r\n", "refused the record (422"),
-        ("400 Bad Request\r\n", "refused the record (400"),
+    for (status, body, says) in [
+        ("410 Gone\r\n", "{\"code\":\"gone\"}", "takes nothing more of this call"),
+        ("422 Unprocessable Content\r\n", "{\"code\":\"bad-message\"}", "refused the record (422"),
+        ("403 Forbidden\r\n", "{\"code\":\"forbidden\"}", "refused the record (403"),
     ] {
-        let (place, server) = (Place::new(), Server::acting(&[Act::Say(status, "{\"code\":\"not-found\"}")]));
+        let (place, server) = (Place::new(), Server::acting(&[Act::Say(status, body)]));
         place.record("a", &server.endpoint());
         let uploader = place.uploader();
         until("refused", || uploader.status().refused_sessions == 1);

@@ -112,7 +112,7 @@ fn serve(stream: &TcpStream, state: &Mutex<State>) {
             let most = [batch.samples.len(), batch.links.len(), batch.events.len()].into_iter().max().unwrap();
             let too_large = state.most_rows.is_some_and(|limit| most > limit);
             let act = match state.script.pop_front() {
-                None if too_large => Some(Act::Say("413 Content Too Large\r\n", "")),
+                None if too_large => Some(Act::Say("413 Content Too Large\r\n", "{\"code\":\"too-large\"}")),
                 other => other,
             };
             if !matches!(act, Some(Act::Drop | Act::Say(..))) {

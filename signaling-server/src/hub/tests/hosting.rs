@@ -1,6 +1,6 @@
 //! What hosts decide, doors, and those who watch.
 
-use sightline_protocol::{HostAction, HostRequest, RoomState, RoomWish};
+use sightline_protocol::{EndReason, HostAction, HostRequest, RoomState, RoomWish};
 
 use super::*;
 use crate::hub::{MadeBy, TokenOrder};
@@ -206,6 +206,26 @@ fn a_host_hands_over_with_all_that_its_tokens_could_do() {
 }
 
 #[test]
+fn news_of_a_handover_that_was_lost_with_the_socket_comes_with_the_resume() {
+    let mut world = World::new();
+    let (room, host) = hosted(&mut world, RoomWish::default());
+    let grace = world.member(&room.code, "Grace");
+    world.say(host.conn, decide(HostAction::HandOver { user_id: grace.id.clone() }));
+    world.drop_socket(grace.conn);
+    let (again, resumed) = world.hello(Some(grace.token.clone()));
+    assert!(resumed);
+    let heard = world.heard(again.conn);
+    let [ServerMessage::Join { room: Some(state), token: Some(token), .. }] = &heard[..] else { panic!("{heard:?}") };
+    assert_eq!(state.role, Role::Host);
+    let claims = keys().check(token, UNIX_MS, 0).expect("signed");
+    assert_eq!((claims.role, &claims.sub), (Role::Host, &grace.id.0));
+    assert_eq!(world.hub.is_good(&room.id, &claims.jti), Ok(()));
+    // And is called back as the one was that it stands for.
+    world.say(again.conn, decide(HostAction::HandOver { user_id: host.id.clone() }));
+    assert!(world.hub.is_good(&room.id, &claims.jti).is_err());
+}
+
+#[test]
 fn a_token_is_good_for_its_room_its_time_and_nothing_else() {
     let mut world = World::new();
     let (one, two) = (world.made(NewRoom::plain()), world.made(NewRoom::plain()));
@@ -288,4 +308,62 @@ fn a_door_with_a_password_or_a_host_is_closed_to_scripts_without_a_token() {
     let with_token = ClientMessage::Join { room_id, name, media, user_id, token: Some(token) };
     assert!(matches!(world.ask(script, with_token).as_slice(), [ServerMessage::Join { .. }]));
     assert_eq!(world.heard(host.conn).len(), 1);
+}
+
+#[test]
+fn who_watches_has_a_stay_in_the_record() {
+    let mut world = World::new();
+    let end = |world: &mut World, reason: LeaveReason, conn: ConnId, room: &str| match reason {
+        LeaveReason::Left => world.say(conn, ClientMessage::Leave {}),
+        LeaveReason::Lost => world.drop_socket(conn),
+        LeaveReason::TooSlow => world.with_effects(|hub, now, out| hub.too_slow(conn, now, out)),
+        LeaveReason::Ended => {
+            world.with_effects(|hub, now, out| hub.end_room_named(room, EndReason::Admin, now, out)).expect("ends");
+        }
+        LeaveReason::Shutdown => world.with_effects(|hub, now, out| hub.shut_down(now, out)),
+        other => panic!("{other:?}"),
+    };
+    // The last one is the end of all.
+    let reasons =
+        [LeaveReason::Left, LeaveReason::Lost, LeaveReason::TooSlow, LeaveReason::Ended, LeaveReason::Shutdown];
+    for (number, reason) in reasons.into_iter().enumerate() {
+        let (room, conn) = (world.made(NewRoom::plain()), world.connect());
+        world.say(conn, watch(&room.code, "lobby-display"));
+        world.pass(secs(1));
+        world.entries.retain(|entry| matches!(entry, Entry::StayBegan { .. }));
+        end(&mut world, reason, conn, &room.id);
+        let [Entry::StayBegan { room: id, user, name, role: Role::Observer, account: None, unix_ms }, rest @ ..] =
+            &world.entries[..]
+        else {
+            panic!("{:?}", world.entries)
+        };
+        let began = UNIX_MS + 1000 * number as i64;
+        assert_eq!((id, name.as_str(), *unix_ms), (&room.id, "lobby-display", began));
+        let ended = rest.iter().find_map(|entry| match entry {
+            Entry::StayEnded { room, user, reason, unix_ms } => Some((room, user, *reason, *unix_ms)),
+            _ => None,
+        });
+        assert_eq!(ended, Some((id, user, reason, began + 1000)));
+        world.entries.clear();
+    }
+}
+
+#[test]
+fn a_room_is_handed_over_to_those_who_are_here_only() {
+    let mut world = World::new();
+    let (room, host) = hosted(&mut world, RoomWish::default());
+    let grace = world.member(&room.code, "Grace");
+    world.drop_socket(grace.conn);
+    let hand_over = decide(HostAction::HandOver { user_id: grace.id.clone() });
+    assert_eq!(world.refusal(host.conn, hand_over.clone()), ErrorCode::NotHere);
+    // The host is one still, and she is one when she is back and asked again.
+    assert!(world.heard(host.conn).is_empty());
+    world.say(host.conn, decide(HostAction::Lock { locked: true }));
+    let (grace, resumed) = world.hello(Some(grace.token));
+    assert!(resumed);
+    world.heard(grace.conn);
+    world.say(host.conn, hand_over);
+    let heard = world.heard(grace.conn);
+    let is_host = |message: &ServerMessage| matches!(message, ServerMessage::Room { room, token: Some(_), .. } if room.role == Role::Host);
+    assert!(heard.iter().any(is_host), "{heard:?}");
 }

@@ -221,3 +221,16 @@ fn rooms_for_those_invited_let_in_nobody_else() {
         [ServerMessage::Join { .. }]
     ));
 }
+
+#[test]
+fn an_account_is_invited_however_its_name_is_written() {
+    let mut world = World::new();
+    for (invited, account) in
+        [("ＧＲＡＣＥ", "Grace"), (" straße ", "STRASSE"), ("e\u{301}va", "Éva"), ("οδοσ", "ΟΔΟΣ")]
+    {
+        let room = world.made(wish(RoomWish { invited: vec![invited.into()], ..RoomWish::default() }));
+        let terms = world.hub.rooms[&world.hub.known(&room.code).expect("a room")].terms.clone();
+        assert_eq!(world.hub.may_enter(&terms, Some(account)), Ok(()), "{invited} {account}");
+        assert!(world.hub.may_enter(&terms, Some("Eve")).is_err(), "{invited}");
+    }
+}

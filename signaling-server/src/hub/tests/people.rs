@@ -6,6 +6,7 @@ use super::*;
 use crate::{
     accounts::{Account, AccountId, lists::MissedCall},
     hub::{Deed, Device},
+    token::TokenHash,
 };
 
 fn account(n: i64, name: &str) -> Account {
@@ -20,7 +21,8 @@ impl World {
 
     fn device_with(&mut self, account: &Account, missed: Vec<MissedCall>) -> ConnId {
         let conn = self.connect();
-        let device = Device { account: account.clone(), blocked: Default::default(), missed };
+        let session = TokenHash::of(&format!("session of {conn}"));
+        let device = Device { account: account.clone(), session, blocked: Default::default(), missed };
         let known = Known { device: Some(device), ..Known::default() };
         self.with_effects(|hub, now, out| hub.message(conn, hello(None), known, now, out));
         let heard = self.inboxes.entry(conn).or_default().remove(0);
@@ -272,7 +274,7 @@ fn blocked_partners_do_not_meet_again_and_reports_reach_the_admin() {
     let mut world = World::new();
     let [(ada, ..), (grace, ..)] = strangers(&mut world);
     let report = ClientMessage::Meet(MeetAction::Report { reason: " Insults 🦀 ".into() });
-    assert_eq!(world.ask(ada, report), [ServerMessage::Meet(MeetNews::Reported {})]);
+    assert_eq!(world.ask(ada, report), [], "nothing is said before it is kept");
     let [Deed::Report { who, whom, reason, .. }] = &world.deeds[..] else { panic!("{:?}", world.deeds) };
     assert_eq!((who.name.as_str(), whom.name.as_str(), reason.as_str()), ("Ada", "Grace", "Insults 🦀"));
     let empty = ClientMessage::Meet(MeetAction::Report { reason: " ".into() });
@@ -295,4 +297,44 @@ fn a_pair_that_does_not_come_is_let_go() {
     assert!(world.hub.room_info(HERE, &code, world.now()).is_err());
     world.say(ada, enter("Ada"));
     assert_eq!(world.meeting(ada), [MeetNews::Queued { others: 0 }]);
+}
+
+#[test]
+fn a_device_whose_session_is_over_is_nobodys_at_once_and_its_call_goes_on() {
+    let (ada, grace) = (account(1, "Ada"), account(2, "Grace"));
+    let mut world = World::new();
+    let code = world.room();
+    let (watcher, phone, laptop) = (world.device(&grace), world.device(&ada), world.device(&ada));
+    world.people(watcher, PeopleAction::Watch { names: vec!["ada".into()] }, &[&ada]);
+    world.say(phone, join(&code, "Ada"));
+    world.say(laptop, enter("Ada"));
+    world.inboxes.clear();
+
+    let session = |conn: ConnId| TokenHash::of(&format!("session of {conn}"));
+    let sign_out = |world: &mut World, is_over: &dyn Fn(&TokenHash) -> bool| {
+        world.with_effects(|hub, now, out| hub.signed_out(ada.id, is_over, now, out));
+    };
+    sign_out(&mut world, &|other| other.as_bytes() == session(phone).as_bytes());
+    assert_eq!(world.news(phone), [PeopleNews::SignedOut {}]);
+    assert_eq!((world.heard(laptop), world.news(watcher)), (vec![], vec![]), "one device is still here");
+    // It is not called by name any more, and has nothing to say about people; in its room it stays.
+    world.ring(watcher, &ada, &code);
+    let news = world.news(watcher);
+    assert!(matches!(&news[..], [PeopleNews::Ringing { devices: 1, .. }]), "{news:?}");
+    assert_eq!(world.heard(phone), []);
+    let watch = ClientMessage::People(PeopleAction::Watch { names: vec![] });
+    assert_eq!(world.refusal(phone, watch), ErrorCode::Unauthorized);
+    assert!(matches!(world.ask(phone, chat("still here"))[..], [ServerMessage::Chat { .. }]));
+
+    world.heard(laptop);
+    sign_out(&mut world, &|_| true);
+    let heard = world.heard(laptop);
+    let expected = [ServerMessage::Meet(MeetNews::Left {}), ServerMessage::People(PeopleNews::SignedOut {})];
+    assert!(expected.iter().all(|message| heard.contains(message)), "{heard:?}");
+    let gone = PeopleNews::Presence { name: "Ada".into(), here: false };
+    assert!(world.news(watcher).contains(&gone));
+    // Nothing of them is left behind.
+    world.drop_socket(laptop);
+    world.drop_socket(phone);
+    assert!(world.hub.meetings.is_empty() && !world.hub.presence.is_here(ada.id));
 }

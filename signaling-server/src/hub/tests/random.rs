@@ -8,7 +8,10 @@ use rand::{RngExt, seq::IndexedRandom};
 use sightline_protocol::{HostAction, RoomWish};
 
 use super::{
-    super::{Deadline, MadeBy, Seat, room::Presence},
+    super::{
+        Deadline, MadeBy, Seat,
+        room::{Presence, Room},
+    },
     *,
 };
 
@@ -31,7 +34,7 @@ fn the_books_agree_after_every_step() {
         let mut codes = vec![world.room(), world.room()];
         let mut doors = Vec::new();
         let mut people: Vec<Someone> = Vec::new();
-        let mut books = Books::new();
+        let mut books = Books::default();
         for _ in 0..1500 {
             step(&mut world, &mut rng, &mut codes, &mut doors, &mut people);
             check(&mut world, &mut books);
@@ -215,34 +218,43 @@ fn check(world: &mut World, books: &mut Books) {
     assert_eq!(*books, in_memory(hub));
 }
 
-type Books = BTreeMap<String, BTreeMap<String, MediaState>>;
+/// What was written down.
+#[derive(Debug, Default, PartialEq)]
+struct Books {
+    /// Places, by the room's code.
+    rooms: BTreeMap<String, BTreeMap<String, MediaState>>,
+    /// Open stays of observers: room's id, user.
+    watching: BTreeSet<(String, UserId)>,
+}
 
 fn in_memory(hub: &Hub) -> Books {
-    let rooms = hub.rooms.iter();
-    rooms
-        .map(|(code, room)| (code.to_string(), room.members().iter().map(|m| (m.user.to_string(), m.media)).collect()))
-        .collect()
+    let places = |room: &Room| room.members().iter().map(|m| (m.user.to_string(), m.media)).collect();
+    let watching = |room: &Room| {
+        let id = room.terms.id.clone();
+        room.observers.iter().map(move |observer| (id.clone(), observer.user.clone())).collect::<Vec<_>>()
+    };
+    Books {
+        rooms: hub.rooms.iter().map(|(code, room)| (code.to_string(), places(room))).collect(),
+        watching: hub.rooms.values().flat_map(watching).collect(),
+    }
 }
 
 fn write_down(books: &mut Books, entry: Entry) {
     match entry {
-        Entry::RoomMade { code, .. } => drop(books.insert(code.to_string(), BTreeMap::new())),
-        Entry::RoomForgotten { code, .. } => drop(books.remove(code.as_str()).expect("the room")),
+        Entry::RoomMade { code, .. } => drop(books.rooms.insert(code.to_string(), BTreeMap::new())),
+        Entry::RoomForgotten { code, .. } => drop(books.rooms.remove(code.as_str()).expect("the room")),
         Entry::PlaceTaken { code, user, media, .. } => {
-            books.get_mut(code.as_str()).expect("the room").insert(user.0, media);
+            books.rooms.get_mut(code.as_str()).expect("the room").insert(user.0, media);
         }
+        Entry::StayBegan { room, user, .. } => assert!(books.watching.insert((room, user)), "watches twice"),
+        Entry::StayEnded { room, user, .. } => assert!(books.watching.remove(&(room, user)), "never watched"),
         Entry::PlaceMedia { user, media } => {
-            let seat = books.values_mut().find_map(|room| room.get_mut(&user.0));
+            let seat = books.rooms.values_mut().find_map(|room| room.get_mut(&user.0));
             *seat.expect("the place") = media;
         }
-        Entry::RoleChanged { .. }
-        | Entry::RoomLocked { .. }
-        | Entry::TokensCalledBack { .. }
-        | Entry::StayInterrupted { .. }
-        | Entry::StayResumed { .. }
-        | Entry::Audit(_) => {}
+        Entry::RoleChanged { .. } | Entry::RoomLocked { .. } | Entry::TokensCalledBack { .. } | Entry::Audit(_) => {}
         Entry::PlaceLeft { code, user, .. } => {
-            books.get_mut(code.as_str()).expect("the room").remove(&user.0).expect("the place");
+            books.rooms.get_mut(code.as_str()).expect("the room").remove(&user.0).expect("the place");
         }
     }
 }

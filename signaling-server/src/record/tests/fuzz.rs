@@ -158,7 +158,7 @@ fn odd_batches_are_stored_or_refused() {
     let reader = fixture.reader();
     let (call, reports) = (reader.call(&shape.room_id()).unwrap(), reader.reports(&shape.room_id(), 5).unwrap());
     assert_eq!(call.sessions.len(), reports.len());
-    reader.export_csv(&shape.room_id(), std::io::sink()).unwrap();
+    csv_of(&reader, &shape.room_id()).unwrap();
     // And read again by whoever it is for: what one client made up spoils nobody's charts.
     let sent = serde_json::to_vec(&reports).unwrap();
     assert_eq!(serde_json::from_slice::<Vec<LogBatch>>(&sent).unwrap().len(), reports.len());

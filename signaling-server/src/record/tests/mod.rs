@@ -90,6 +90,15 @@ impl Fixture {
     }
 }
 
+/// A call as a table, all parts of it together.
+fn csv_of(reader: &RecordReader, room_id: &str) -> Result<Vec<u8>, RecordError> {
+    let (mut export, mut table) = (Export::new(room_id), Vec::new());
+    while let Some(part) = reader.export_part(&mut export)? {
+        table.extend(part);
+    }
+    Ok(table)
+}
+
 fn shape(seed: u64) -> CallShape {
     CallShape { seed, people: 3, windows: 8, windows_per_batch: 2, started_ms: NOON }
 }

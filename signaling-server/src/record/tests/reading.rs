@@ -87,6 +87,22 @@ fn calls_are_filtered_and_sorted_and_pages_do_not_overlap() {
             role: "observer".into(),
             unix_ms: NOON + 260_000,
         },
+        RecordEntry::StayBegan {
+            room: "r2".into(),
+            user: "u9".into(),
+            name: "Dan".into(),
+            account: None,
+            role: "observer".into(),
+            unix_ms: NOON + 120_000,
+        },
+        RecordEntry::StayBegan {
+            room: "r3".into(),
+            user: "r3-0".into(),
+            name: "Ann".into(),
+            account: None,
+            role: "guest".into(),
+            unix_ms: NOON + 270_000,
+        },
     ]);
     let reader = fixture.reader();
     let sorted = |sort| found(&reader, &CallFilter { sort, ..Default::default() });
@@ -100,7 +116,7 @@ fn calls_are_filtered_and_sorted_and_pages_do_not_overlap() {
     };
     assert_eq!(range(Some(1000), Some(200_000)), ["r2", "r1"]);
     assert_eq!(range(Some(1001), None), ["r3", "r2"]);
-    assert_eq!(range(Some(9_000_000), None), ["r3"], "somebody is in it");
+    assert_eq!(range(Some(9_000_000), None), ["r3"], "somebody is in it, and who only watches is not");
     let reason = |reason: &str| found(&reader, &CallFilter { reason: Some(reason.into()), ..Default::default() });
     assert_eq!(reason("expired"), ["r2"]);
     assert_eq!(reason("left"), ["r3", "r2", "r1"]);
@@ -335,8 +351,7 @@ fn a_call_as_csv_has_a_line_for_each_row_and_no_formula() {
         batch.stays[0].name = Some("@SUM(A1:A9), \"quoted\"".into());
         ingest(&mut fixture.connection, &shape.room_id(), &batch, batch.sent_ms).unwrap();
     }
-    let mut out = Vec::new();
-    fixture.reader().export_csv(&shape.room_id(), &mut out).unwrap();
+    let out = csv_of(&fixture.reader(), &shape.room_id()).unwrap();
     let mut reader = csv::Reader::from_reader(out.as_slice());
     let columns = reader.headers().unwrap().clone();
     let place = |name: &str| columns.iter().position(|column| column == name).unwrap();
@@ -362,17 +377,51 @@ fn a_call_as_csv_has_a_line_for_each_row_and_no_formula() {
     assert_eq!((is("room"), is("stay"), is("session")), (1, 2, 2));
     assert_eq!((is("sample"), is("link"), is("process"), is("event")), (shape.samples(), 8, 8, 2));
     assert!(peers.contains("'@SUM(A1:A9), \"quoted\""), "{peers:?}");
-    assert!(matches!(fixture.reader().export_csv("r-none", Vec::new()), Err(RecordError::UnknownCall)));
-    struct Broken;
-    impl std::io::Write for Broken {
-        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
-            Err(std::io::Error::other("the admin went away"))
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
+    assert!(matches!(csv_of(&fixture.reader(), "r-none"), Err(RecordError::UnknownCall)));
+}
+
+#[test]
+fn a_long_call_comes_in_parts_that_are_one_table_and_breaks_off_where_it_is_deleted() {
+    let shape = CallShape { people: 3, windows: 400, windows_per_batch: 100, ..shape(1) };
+    let mut fixture = Fixture::with(&[shape]);
+    // More stays than are read at a time.
+    let more: Vec<_> = (0..300)
+        .map(|number| RecordEntry::StayBegan {
+            room: shape.room_id(),
+            user: format!("o{number}"),
+            name: format!("display {number}"),
+            account: None,
+            role: "observer".into(),
+            unix_ms: NOON,
+        })
+        .collect();
+    fixture.apply(&more);
+    let reader = fixture.reader();
+    let mut export = Export::new(&shape.room_id());
+    let mut parts = Vec::new();
+    while let Some(part) = reader.export_part(&mut export).unwrap() {
+        assert!(part.len() < 1024 * 1024, "{}", part.len());
+        parts.push(part);
     }
-    assert!(matches!(fixture.reader().export_csv(&shape.room_id(), Broken), Err(RecordError::Output(_))));
+    assert!(reader.export_part(&mut export).unwrap().is_none());
+    assert!(parts.len() > 3, "{}", parts.len());
+    let mut lines = BTreeSet::new();
+    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+    let whole = parts.concat();
+    let mut table = csv::Reader::from_reader(whole.as_slice());
+    for line in table.records() {
+        let line = line.unwrap();
+        *counts.entry(line[0].to_owned()).or_default() += 1;
+        assert!(lines.insert(line.iter().collect::<Vec<_>>().join("\0")), "twice: {line:?}");
+    }
+    let is = |record: &str| counts.get(record).copied().unwrap_or(0);
+    assert_eq!((is("room"), is("stay"), is("session")), (1, 303, 3));
+    assert_eq!((is("sample"), is("link"), is("process")), (shape.samples(), 3 * 2 * 400, 3 * 400));
+
+    let mut export = Export::new(&shape.room_id());
+    assert!(reader.export_part(&mut export).unwrap().is_some());
+    delete_call(&mut fixture.connection, &shape.room_id(), "ann", NOON).unwrap();
+    assert!(matches!(reader.export_part(&mut export), Err(RecordError::UnknownCall)));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Rooms and stays from the hub, and the line of a call that is made of them.
 
+use sightline_protocol::admin::CallFilter;
+
 use super::*;
 use crate::record::summary;
 
@@ -165,4 +167,56 @@ fn names_without_end_do_not_make_a_line_without_end() {
     assert_eq!(line.people, 2000);
     assert!(line.names.len() > 20 && line.names.concat().len() < 2048, "{}", line.names.len());
     assert!(line.reasons.concat().len() < 2048);
+}
+
+#[test]
+fn who_watches_is_in_the_details_and_is_found_but_is_no_participant() {
+    let mut fixture = Fixture::new();
+    let watches = |room: &str, user: &str, name: &str, unix_ms| {
+        let (room, user, name, role) = (room.into(), user.into(), name.into(), "observer".into());
+        RecordEntry::StayBegan { room, user, name, account: Some("žofie".into()), role, unix_ms }
+    };
+    fixture.apply(&[
+        made("r1", "amber-canoe"),
+        watches("r1", "o1", "Lobby Ｄisplay", NOON),
+        began("r1", "u1", "Ann", NOON + 1000),
+        ended("r1", "u1", "left", NOON + 3000),
+        ended("r1", "o1", "lost", NOON + 9000),
+        watches("r1", "o2", "Lobby Display", NOON + 10_000),
+        // Nobody was in this one but a watcher.
+        made("r2", "violet-magnet"),
+        watches("r2", "o3", "Zed", NOON + 500),
+        ended("r2", "o3", "left", NOON + 700),
+    ]);
+    let reader = fixture.reader();
+    let details = reader.call("r1").unwrap();
+    let line = &details.call;
+    assert_eq!((line.started_ms, line.ended_ms, line.people, line.talk_ms), (NOON + 1000, Some(NOON + 3000), 1, 2000));
+    assert_eq!((&line.names[..], &line.reasons[..]), (&["Ann".to_owned()][..], &["left".to_owned()][..]));
+    assert_eq!((details.coverage.of, details.breaks.len()), (1, 0));
+    let seen: Vec<_> =
+        details.stays.iter().map(|stay| (stay.role.as_str(), stay.account.as_deref(), stay.left_ms)).collect();
+    let observer = |left| ("observer", Some("žofie"), left);
+    assert_eq!(seen, [observer(Some(NOON + 9000)), ("guest", None, Some(NOON + 3000)), observer(None)]);
+
+    let line = reader.call("r2").unwrap().call;
+    assert_eq!((line.started_ms, line.ended_ms, line.people, line.talk_ms), (NOON + 500, Some(NOON + 700), 0, 0));
+    for (text, rooms) in [("display", vec!["r1"]), ("zed", vec!["r2"])] {
+        let page = reader.calls(&CallFilter { text: text.into(), ..Default::default() }).unwrap();
+        assert_eq!(page.calls.into_iter().map(|call| call.room_id).collect::<Vec<_>>(), rooms);
+    }
+    let totals = reader.totals(NOON - 1, NOON + 100_000).unwrap();
+    assert_eq!((totals.calls, totals.people), (1, 1));
+    let lines = |fixture: &Fixture| {
+        let sql = "SELECT room, started_ms, ended_ms, last_ms, present, people, talk_ms, names, search, reasons
+                   FROM call_summary ORDER BY room";
+        let mut statement = fixture.connection.prepare(sql).unwrap();
+        let row = |row: &rusqlite::Row<'_>| (0..10).map(|at| row.get::<_, rusqlite::types::Value>(at)).collect();
+        statement.query_map([], row).unwrap().collect::<rusqlite::Result<Vec<Vec<_>>>>().unwrap()
+    };
+    let before = lines(&fixture);
+    for room in [1, 2] {
+        assert!(summary::rebuild(&fixture.connection, room).unwrap());
+    }
+    assert_eq!(lines(&fixture), before);
 }

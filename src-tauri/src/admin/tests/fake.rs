@@ -10,7 +10,8 @@ use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use sightline_protocol::account::{Credentials, ReportLine, SignedIn};
 use sightline_protocol::admin::{
-    AuditLine, AuditPage, CallBreak, CallDetails, CallLine, CallPage, CallQuality, CallStay, Coverage, Totals,
+    AccountPage, AccountRow, AuditLine, AuditPage, CallBreak, CallDetails, CallLine, CallPage, CallQuality, CallStay,
+    Coverage, Totals,
 };
 use sightline_protocol::logs::LogBatch;
 use sightline_protocol::{
@@ -101,9 +102,20 @@ async fn answer(
             (&Method::GET, "/api/admin/audit") => json(200, &audit()),
             (&Method::GET, "/api/admin/reports") => json(200, &[complaint()]),
             (&Method::DELETE, "/api/admin/reports/1") => text(204, "", String::new()),
+            (&Method::GET, "/api/admin/accounts") => json(200, &AccountPage { accounts: vec![account()], total: 41 }),
+            (&Method::POST, ACCOUNT_RIGHTS) if body == br#"{"admin":true}"#[..] => text(204, "", String::new()),
+            (&Method::DELETE, ACCOUNT) => text(204, "", String::new()),
             _ => problem(404, Code::NotFound, "There is no such call."),
         },
     }
+}
+
+/// `عمر/?`: no letter of it means anything in a path.
+const ACCOUNT: &str = "/api/admin/accounts/%D8%B9%D9%85%D8%B1%2F%3F";
+const ACCOUNT_RIGHTS: &str = "/api/admin/accounts/%D8%B9%D9%85%D8%B1%2F%3F/admin";
+
+pub(super) fn account() -> AccountRow {
+    AccountRow { name: "عمر/?".to_owned(), admin: false, created_ms: 5, last_seen_ms: None, online: true }
 }
 
 fn sign_in(body: &[u8]) -> Response<Full<Bytes>> {

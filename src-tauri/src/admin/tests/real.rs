@@ -174,7 +174,7 @@ async fn a_call_is_seen_read_exported_and_deleted_at_a_real_server() {
     assert_eq!(admin.put_away(1).await.unwrap_err().code, ErrorCode::Gone);
 
     let root = Api::new(url, Some(ADMIN_TOKEN.to_owned())).unwrap();
-    let _: Me = root.post("/api/admin/accounts/eve", &AdminWish { admin: true }).await.unwrap();
+    let _: Me = root.post("/api/admin/accounts/eve/admin", &AdminWish { admin: true }).await.unwrap();
     let eve = admin.sign_in(url.to_owned(), account).await.unwrap();
     assert_eq!((eve.name.as_deref(), admin.calls(&CallFilter::default()).await.unwrap().total), (Some("eve"), 0));
     let api = admin.api().unwrap().1;

@@ -131,6 +131,45 @@ async fn somebody_is_called_by_name_and_takes_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whom_the_account_blocks_cannot_call_until_that_is_taken_back() {
+    let place = Place::open(sightline_server::Accounts::Optional).await;
+    let (ada, ben) = (place.signed_in("Ada").await, place.signed_in("Ben").await);
+    assert_eq!(ada.app.blocked_names().await.unwrap(), [""; 0]);
+    assert_eq!(ada.app.set_blocked(" BEN ".into(), true).await.unwrap(), ["ben"]);
+    let unknown = ada.app.set_blocked("nobody-of-that-name".into(), true).await.unwrap_err();
+    assert_eq!(unknown.code, ErrorCode::Refused);
+    let refused = ben.app.call_person("ada").await.unwrap_err();
+    assert_eq!((refused.code, ada.app.people().incoming), (ErrorCode::Refused, None));
+    ben.app.leave_call().await;
+
+    assert_eq!(ada.app.set_blocked("ben".into(), false).await.unwrap(), [""; 0]);
+    ben.app.call_person("ada").await.unwrap();
+    ada.app.decline_call(&ada.ring_id().await).unwrap();
+    ben.app.leave_call().await;
+    ben.app.shut_down().await;
+    ada.app.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_is_deleted_by_who_knows_its_password() {
+    let place = Place::open(sightline_server::Accounts::Optional).await;
+    let ada = place.signed_in("Ada").await;
+    ada.app.add_contact("ben").unwrap();
+    let wrong = ada.app.delete_account("another password".into()).await.unwrap_err();
+    assert_eq!((wrong.code, ada.app.people().name.as_deref()), (ErrorCode::Refused, Some("ada")));
+    let gone = ada.app.delete_account(PASSWORD.into()).await.unwrap();
+    assert_eq!((gone.name, gone.accounts, gone.note), (None, Some(true), None));
+    let nobody =
+        [ada.app.delete_account(PASSWORD.into()).await.unwrap_err(), ada.app.blocked_names().await.unwrap_err()];
+    assert!(nobody.iter().all(|error| error.code == ErrorCode::NotNow), "{nobody:?}");
+    assert_eq!(ada.app.sign_in("ada".into(), PASSWORD.into()).await.unwrap_err().code, ErrorCode::Refused);
+    // The name is free again, and whom somebody knows is kept on the computer.
+    let again = ada.app.register("ada".into(), PASSWORD.into()).await.unwrap();
+    assert_eq!(again.contacts.len(), 1);
+    ada.app.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_is_declined_given_up_or_reaches_nobody() {
     let place = Place::open(sightline_server::Accounts::Optional).await;
     let (ada, ben) = (place.signed_in("Ada").await, place.signed_in("Ben").await);
@@ -204,8 +243,10 @@ async fn accounts_are_found_and_sessions_end_where_they_are_told_to() {
 
     assert!(ada.app.change_password("not this one".into(), PASSWORD.into()).await.is_err());
     ada.app.change_password(PASSWORD.into(), "another password".into()).await.unwrap();
-    let state = other.app.look_for_accounts().await.unwrap();
-    assert!(state.name.is_none() && state.note.is_some_and(|note| note.contains("signed out")));
+    // The server says so at once.
+    let state = other.shows(|state| state.name.is_none()).await;
+    assert!(state.note.is_some_and(|note| note.contains("signed out")));
+    assert_eq!(other.app.look_for_accounts().await.unwrap().name, None);
     assert!(!other.app.folders.session().exists());
     assert_eq!(ada.app.look_for_accounts().await.unwrap().name.as_deref(), Some("ada"));
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use sightline_protocol::{PeopleAction, PeopleNews};
+use sightline_protocol::{PeopleAction, PeopleNews, account::name_key};
 
 use super::super::book::{Missed, same};
 use super::{Effect, Incoming, Meet, Model, Outgoing, Room, fine};
@@ -23,7 +23,7 @@ impl Model {
         match news {
             PeopleNews::Presence { name, here } => {
                 if self.standing.contacts.iter().any(|contact| same(contact, &name)) {
-                    self.presence.insert(name.to_lowercase(), here);
+                    self.presence.insert(name_key(&name), here);
                 }
             }
             PeopleNews::Ringing { ring_id, devices, .. } => match &mut self.outgoing {
@@ -57,6 +57,9 @@ impl Model {
             }
             PeopleNews::RingEnded { ring_id, outcome } => self.ring_ended(&ring_id, &outcome, out),
             PeopleNews::Missed { from, unix_ms } => out.push(Effect::Missed(Missed { from, unix_ms })),
+            // Who signs out here knows it, and hears of it all the same.
+            PeopleNews::SignedOut {} if self.standing.name.is_none() => {}
+            PeopleNews::SignedOut {} => out.push(Effect::SignedOut),
             PeopleNews::Other => {}
         }
     }

@@ -153,6 +153,10 @@ fn a_token_that_is_good_no_more_signs_out() {
     stage.lost();
     assert_eq!(stage.hears(LoungeEvent::Here { account: None }), [Effect::SignedOut]);
     let mut stage = Stage::signed_in(&[]);
+    let elsewhere = || LoungeEvent::People(PeopleNews::SignedOut {});
+    assert_eq!(stage.hears(elsewhere()), [Effect::SignedOut]);
+    assert_eq!(Stage::signed_out().hears(elsewhere()), [], "who signed out here is not told of it");
+    let mut stage = Stage::signed_in(&[]);
     let unauthorized = sightline_call::CallError::Refused { code: ErrorCode::Unauthorized, message: "No.".into() };
     assert_eq!(stage.hears(LoungeEvent::NotTaken(unauthorized)), [Effect::SignedOut]);
     let full = sightline_call::CallError::Refused { code: ErrorCode::ServerFull, message: "Full.".into() };
