@@ -69,13 +69,14 @@ class Screen {
     return resized;
   }
 
-  /** In the same task as the drawing: afterwards WebGL may have cleared what was drawn. */
+  /** As it came, mirrored or not. In the same task as the drawing: afterwards WebGL may have cleared what was drawn. */
   #grab() {
     const { canvas } = this.surface;
     const copy = document.createElement('canvas');
     copy.width = canvas.width;
     copy.height = canvas.height;
     const context = copy.getContext('2d');
+    if (this.surface.mirrored) context?.setTransform(-1, 0, 0, 1, copy.width, 0);
     context?.drawImage(canvas, 0, 0);
     const pixels = context?.getImageData(0, 0, copy.width, copy.height);
     for (const give of this.grabs.splice(0)) if (pixels) give(pixels);
@@ -94,12 +95,8 @@ export class Frames {
   #shown = '';
   #observer = new ResizeObserver(() => this.#resized());
 
-  /**
-   * @param {import('../generated/ipc.js').FramesAddress} endpoint
-   * @param {boolean} hasCard without one pictures come ready to be put on a canvas
-   */
-  constructor(endpoint, hasCard) {
-    this.rgba = !hasCard;
+  /** @param {import('../generated/ipc.js').FramesAddress} endpoint */
+  constructor(endpoint) {
     this.url = `${endpoint.url}?token=${encodeURIComponent(endpoint.token)}`;
   }
 
@@ -226,7 +223,7 @@ export class Frames {
       host.dataset.fit = last ? fit(last, place) : 'cover';
       return { tile, ...wanted(place, last) };
     });
-    const text = JSON.stringify({ show, rgba: this.rgba });
+    const text = JSON.stringify({ show });
     if (text === this.#shown || this.#socket?.readyState !== WebSocket.OPEN) return;
     this.#shown = text;
     this.#socket.send(text);
