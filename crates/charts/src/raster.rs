@@ -249,15 +249,11 @@ impl<const N: usize> Gradient<N> {
 
     /// Goes along a row whose first pixel has its centre at `x` and `y`.
     fn along(&self, x: f32, y: f32, span: &mut [Color32], paint: impl Fn([f32; N], Color32) -> Color32) {
-        let mut values = self.there;
-        for n in 0..N {
-            values[n] += (x - self.x) * self.right[n] + (y - self.y) * self.down[n];
-        }
+        let (right, down) = (x - self.x, y - self.y);
+        let mut values: [f32; N] = std::array::from_fn(|n| self.there[n] + right * self.right[n] + down * self.down[n]);
         for pixel in span {
             *pixel = paint(values, *pixel);
-            for n in 0..N {
-                values[n] += self.right[n];
-            }
+            values.iter_mut().zip(&self.right).for_each(|(value, more)| *value += more);
         }
     }
 }
