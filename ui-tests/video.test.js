@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { toRgba } from '../ui/video/flat.js';
+import { isTooEarly } from '../ui/video/frames.js';
 import { fit, wanted } from '../ui/video/size.js';
 import { HEADER_BYTES, padded, parsePicture } from '../ui/video/wire.js';
 
@@ -78,6 +79,16 @@ test('a mirrored picture begins at its right side', () => {
   toRgba(picture, plain);
   toRgba(picture, mirrored, true);
   assert.deepEqual([...mirrored], [2, 1, 0, 5, 4, 3].map((at) => plain[at]));
+});
+
+test('a picture that just came waits for those of running tiles, but not twice', () => {
+  const screen = (came, drawn, waiting = true) => ({ waiting: waiting ? {} : null, cameMs: came, drawnMs: drawn });
+  const other = screen(0, 990, false);
+  assert.ok(isTooEarly([screen(995, 970), other], 1000));
+  assert.ok(!isTooEarly([screen(995, 970), other], 1000 + 17));
+  assert.ok(!isTooEarly([screen(995, 970), screen(0, 700, false)], 1000), 'that one has paused');
+  assert.ok(!isTooEarly([screen(995, 970)], 1000), 'there is no other');
+  assert.ok(!isTooEarly([screen(995, 970), screen(998, 970)], 1000), 'all are here');
 });
 
 test('a picture fills its tile unless nearly half of it would be cut', () => {
