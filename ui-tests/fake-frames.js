@@ -23,7 +23,7 @@ class FakeSocket extends EventTarget {
     const message = JSON.parse(text);
     if (message.show) {
       this.#shown = message.show;
-      Object.assign(window.fake, { shown: message.show, rgba: message.rgba });
+      window.fake.shown = message.show;
     } else this.#inFlight.delete(message.ack);
   }
 

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { toRgba } from '../ui/video/flat.js';
+import { isTooEarly } from '../ui/video/frames.js';
 import { fit, wanted } from '../ui/video/size.js';
 import { HEADER_BYTES, padded, parsePicture } from '../ui/video/wire.js';
 
 /** As the native side writes it. */
-function message({ tile = 'self', width = 5, height = 3, seq = 7, version = 1, layout = 0 } = {}) {
+function message({ tile = 'self', width = 5, height = 3, seq = 7, version = 1 } = {}) {
   const id = new TextEncoder().encode(tile);
   const chroma = Math.ceil(width / 2) * Math.ceil(height / 2);
   const start = HEADER_BYTES + padded(id.length);
@@ -17,7 +18,6 @@ function message({ tile = 'self', width = 5, height = 3, seq = 7, version = 1, l
   head.setUint8(1, id.length);
   head.setUint16(2, width, true);
   head.setUint16(4, height, true);
-  head.setUint16(6, layout, true);
   head.setUint32(8, seq, true);
   head.setBigInt64(12, 1_700_000_000_123_456n, true);
   head.setBigInt64(20, 1_700_000_000_130_000n, true);
@@ -39,20 +39,6 @@ test('a picture with odd sides and an id of any length', () => {
   assert.equal(picture.sentMs, 1_700_000_000_130);
 });
 
-test('a picture that needs no converting', () => {
-  // An id of four bytes and 3 x 2 pixels of four are as long as 4 x 4 pixels in planes.
-  const picture = parsePicture(message({ tile: 'self', width: 4, height: 4, layout: 0 }));
-  assert.equal(picture.rgba, null);
-  const buffer = message({ tile: 'self', width: 4, height: 4 });
-  const head = new DataView(buffer);
-  [3, 2, 1].forEach((value, index) => head.setUint16(2 + 2 * index, value, true));
-  const packed = parsePicture(buffer);
-  assert.deepEqual([packed.width, packed.height, packed.rgba.length, packed.y.length], [3, 2, 24, 0]);
-  assert.equal(packed.buffer, buffer);
-  head.setUint16(6, 2, true);
-  assert.equal(parsePicture(buffer), null, 'a layout that nobody knows');
-});
-
 test('what is cut off, longer, of another version or without size is no picture', () => {
   const whole = message();
   for (let length = 0; length < whole.byteLength; length += 1) assert.equal(parsePicture(whole.slice(0, length)), null);
@@ -66,9 +52,9 @@ test('what is cut off, longer, of another version or without size is no picture'
 
 test('limited range of BT.601 becomes black, white and the primary colours', () => {
   const pixel = (y, u, v) => {
-    const to = new Uint8ClampedArray(4);
+    const to = new Uint32Array(1);
     toRgba({ width: 1, height: 1, y: Uint8Array.of(y), u: Uint8Array.of(u), v: Uint8Array.of(v) }, to);
-    return [...to];
+    return [...new Uint8Array(to.buffer)];
   };
   const near = (actual, expected) =>
     actual.forEach((value, index) => assert.ok(Math.abs(value - expected[index]) <= 2, `${actual} is not ${expected}`));
@@ -80,11 +66,29 @@ test('limited range of BT.601 becomes black, white and the primary colours', () 
 });
 
 test('chroma of odd sides belongs to the right pixels', () => {
-  const to = new Uint8ClampedArray(3 * 3 * 4);
+  const to = new Uint32Array(3 * 3);
   const y = new Uint8Array(9).fill(128);
   toRgba({ width: 3, height: 3, y, u: new Uint8Array(4).fill(128), v: Uint8Array.of(128, 128, 128, 255) }, to);
-  const red = Array.from({ length: 9 }, (_, index) => to[index * 4] > 200);
+  const red = Array.from({ length: 9 }, (_, index) => (to[index] & 255) > 200);
   assert.deepEqual(red, [false, false, false, false, false, false, false, false, true]);
+});
+
+test('a mirrored picture begins at its right side', () => {
+  const [plain, mirrored] = [new Uint32Array(6), new Uint32Array(6)];
+  const picture = { width: 3, height: 2, y: Uint8Array.of(20, 40, 60, 80, 100, 120), u: Uint8Array.of(90, 160), v: Uint8Array.of(200, 30) };
+  toRgba(picture, plain);
+  toRgba(picture, mirrored, true);
+  assert.deepEqual([...mirrored], [2, 1, 0, 5, 4, 3].map((at) => plain[at]));
+});
+
+test('a picture that just came waits for those of running tiles, but not twice', () => {
+  const screen = (came, drawn, waiting = true) => ({ waiting: waiting ? {} : null, cameMs: came, drawnMs: drawn });
+  const other = screen(0, 990, false);
+  assert.ok(isTooEarly([screen(995, 970), other], 1000));
+  assert.ok(!isTooEarly([screen(995, 970), other], 1000 + 17));
+  assert.ok(!isTooEarly([screen(995, 970), screen(0, 700, false)], 1000), 'that one has paused');
+  assert.ok(!isTooEarly([screen(995, 970)], 1000), 'there is no other');
+  assert.ok(!isTooEarly([screen(995, 970), screen(998, 970)], 1000), 'all are here');
 });
 
 test('a picture fills its tile unless nearly half of it would be cut', () => {

@@ -413,7 +413,6 @@ view('without a graphics card charts and pictures come as pixels', 'card=none', 
   await browser.until(`return window.fake.calls.filter(([name]) => name === 'chartInput').length > ${asked}`);
   await browser.click('.rail button:nth-child(1)');
   await joinCall();
-  await browser.until('return window.fake.rgba === true');
   await browser.until("return window.sightline.frames().some((frame) => frame.drawn > 2 && frame.painter === '2d')");
 });
 

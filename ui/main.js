@@ -51,7 +51,7 @@ export class App {
     this.people = people;
     this.settings = boot.settings;
     if (!boot.hasCard) chooseFlat();
-    this.frames = new Frames(boot.frames, boot.hasCard);
+    this.frames = new Frames(boot.frames);
     fill(/** @type {HTMLElement} */ (document.getElementById('app')), this.#rail.element, this.#main);
     this.#applyTheme();
     on.link(({ text }) => this.#linkArrived(text));

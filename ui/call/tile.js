@@ -22,7 +22,7 @@ export class TileView {
   constructor(frames, tile, onPin) {
     this.frames = frames;
     this.id = tile.id;
-    this.screen = h('div', { class: tile.self ? 'screen mirrored' : 'screen' });
+    this.screen = h('div', tile.self ? { class: 'screen', 'data-mirrored': '' } : { class: 'screen' });
     this.avatar = h('div', { class: 'avatar', 'aria-hidden': 'true' });
     this.trouble = h('div', { class: 'trouble' });
     this.quality = h('div', { class: 'tile-quality' });

@@ -48,6 +48,8 @@ export class Charts {
   #painter = null;
   #state = /** @type {'closed' | 'opening' | 'open'} */ ('closed');
   #busy = false;
+  /** Something changed while a request was on its way. */
+  #missed = false;
   #frame = 0;
   #wake = 0;
   #legend = '';
@@ -198,6 +200,7 @@ export class Charts {
   }
 
   #schedule() {
+    if (this.#busy) this.#missed = true;
     if (this.#state !== 'open' || this.#frame || this.#busy) return;
     this.#frame = requestAnimationFrame(() => {
       this.#frame = 0;
@@ -215,16 +218,18 @@ export class Charts {
     }
     const events = this.#events;
     this.#events = [];
-    this.#busy = true;
+    [this.#busy, this.#missed] = [true, false];
+    let answer = null;
     try {
-      const answer = await backend.chartInput(this.source.place, this.#input(events));
-      if (this.#state === 'open') this.#take(answer);
+      answer = await backend.chartInput(this.source.place, this.#input(events));
     } catch (error) {
       this.app.report(error);
-    } finally {
-      this.#busy = false;
     }
-    if (this.#events.length > 0) this.#schedule();
+    this.#busy = false;
+    // While this frame is put on the canvas the next one is painted.
+    if (answer && this.#missed) void this.#ask();
+    else if (this.#missed) this.#schedule();
+    if (answer && this.#state === 'open') this.#take(answer);
   }
 
   /** @param {ArrayBuffer} answer */
@@ -235,10 +240,7 @@ export class Charts {
     const height = `${Math.round(head.heightPoints * this.#zoom())}px`;
     if (this.canvas.style.height !== height) {
       this.canvas.style.height = height;
-      this.#frame = requestAnimationFrame(() => {
-        this.#frame = 0;
-        void this.#ask();
-      });
+      this.#schedule();
     }
     this.#showLegend(head.series);
     this.onShown(head.rangeMs, head.hover?.atMs ?? null);

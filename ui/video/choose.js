@@ -16,7 +16,7 @@ const WARM_UP = 2;
 /** Enough to tell them apart with clocks of 1 ms: a card takes 1 to 2 ms for all, converting about 6, WebGL without a card 20. */
 const DRAWN = 6;
 
-/** @typedef {(canvas: HTMLCanvasElement) => import('./painter.js').Painter | null} MakePainter */
+/** @typedef {(canvas: HTMLCanvasElement, mirrored: boolean) => import('./painter.js').Painter | null} MakePainter */
 
 /** @type {MakePainter | null} */
 let chosen = null;
@@ -34,7 +34,7 @@ export function cheapest() {
 
 /** @param {MakePainter} make @returns {number} milliseconds; infinite where it cannot be used */
 function cost(make) {
-  const painter = make(document.createElement('canvas'));
+  const painter = make(document.createElement('canvas'), false);
   if (!painter) return Infinity;
   const picture = grey();
   const draw = (/** @type {number} */ times) => {
@@ -53,5 +53,5 @@ function cost(make) {
 function grey() {
   const chroma = new Uint8Array(chromaSide(WIDTH) * chromaSide(HEIGHT)).fill(128);
   const y = new Uint8Array(WIDTH * HEIGHT).fill(128);
-  return { tile: '', seq: 0, width: WIDTH, height: HEIGHT, capturedMs: 0, sentMs: 0, buffer: y.buffer, rgba: null, y, u: chroma, v: chroma };
+  return { tile: '', seq: 0, width: WIDTH, height: HEIGHT, capturedMs: 0, sentMs: 0, buffer: y.buffer, y, u: chroma, v: chroma };
 }

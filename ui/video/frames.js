@@ -12,6 +12,10 @@ import { fit, wanted } from './size.js';
 const RETRY_MS = [250, 500, 1000, 2000, 4000];
 /** Sizes change all the time while someone drags a window's edge. */
 const RESIZE_MS = 80;
+/** A picture that came so lately may wait one frame of the screen for those of other tiles: the page is painted once for all. */
+const PATIENCE_MS = 12;
+/** A tile whose last picture is older than this has paused; nobody waits for it. */
+const RUNNING_MS = 100;
 /** Enough for a median over four seconds at 30 pictures a second. */
 const LATENCIES = 120;
 
@@ -36,6 +40,9 @@ class Screen {
     this.surface = new Surface(host);
     /** @type {import('./wire.js').Picture | null} */
     this.waiting = null;
+    /** When it came, and when one was drawn last; of `performance.now`. */
+    this.cameMs = 0;
+    this.drawnMs = -Infinity;
     /** @type {FrameReport} */
     this.report = {
       tile,
@@ -57,7 +64,8 @@ class Screen {
    */
   draw(picture) {
     this.surface.draw(picture);
-    const nowMs = performance.timeOrigin + performance.now();
+    this.drawnMs = performance.now();
+    const nowMs = performance.timeOrigin + this.drawnMs;
     const report = this.report;
     const resized = report.width !== picture.width || report.height !== picture.height;
     Object.assign(report, { seq: picture.seq, width: picture.width, height: picture.height });
@@ -69,13 +77,14 @@ class Screen {
     return resized;
   }
 
-  /** In the same task as the drawing: afterwards WebGL may have cleared what was drawn. */
+  /** As it came, mirrored or not. In the same task as the drawing: afterwards WebGL may have cleared what was drawn. */
   #grab() {
     const { canvas } = this.surface;
     const copy = document.createElement('canvas');
     copy.width = canvas.width;
     copy.height = canvas.height;
     const context = copy.getContext('2d');
+    if (this.surface.mirrored) context?.setTransform(-1, 0, 0, 1, copy.width, 0);
     context?.drawImage(canvas, 0, 0);
     const pixels = context?.getImageData(0, 0, copy.width, copy.height);
     for (const give of this.grabs.splice(0)) if (pixels) give(pixels);
@@ -94,12 +103,8 @@ export class Frames {
   #shown = '';
   #observer = new ResizeObserver(() => this.#resized());
 
-  /**
-   * @param {import('../generated/ipc.js').FramesAddress} endpoint
-   * @param {boolean} hasCard without one pictures come ready to be put on a canvas
-   */
-  constructor(endpoint, hasCard) {
-    this.rgba = !hasCard;
+  /** @param {import('../generated/ipc.js').FramesAddress} endpoint */
+  constructor(endpoint) {
     this.url = `${endpoint.url}?token=${encodeURIComponent(endpoint.token)}`;
   }
 
@@ -189,11 +194,16 @@ export class Frames {
     if (!screen) return this.#done(picture);
     if (screen.waiting) this.#done(screen.waiting);
     screen.waiting = picture;
+    screen.cameMs = performance.now();
     if (!this.#tick) this.#tick = requestAnimationFrame(() => this.#draw());
   }
 
   #draw() {
     this.#tick = 0;
+    if (isTooEarly([...this.#screens.values()], performance.now())) {
+      this.#tick = requestAnimationFrame(() => this.#draw());
+      return;
+    }
     for (const screen of this.#screens.values()) {
       const picture = screen.waiting;
       if (!picture) continue;
@@ -226,7 +236,7 @@ export class Frames {
       host.dataset.fit = last ? fit(last, place) : 'cover';
       return { tile, ...wanted(place, last) };
     });
-    const text = JSON.stringify({ show, rgba: this.rgba });
+    const text = JSON.stringify({ show });
     if (text === this.#shown || this.#socket?.readyState !== WebSocket.OPEN) return;
     this.#shown = text;
     this.#socket.send(text);
@@ -242,4 +252,14 @@ export class Frames {
 function push(list, value) {
   list.push(value);
   if (list.length > LATENCIES) list.shift();
+}
+
+/**
+ * Whether another running tile will have its next picture soon, and none that is here has waited long.
+ * @param {readonly {waiting: object | null, cameMs: number, drawnMs: number}[]} screens
+ * @param {number} nowMs
+ */
+export function isTooEarly(screens, nowMs) {
+  const areFresh = screens.every(({ waiting, cameMs }) => !waiting || nowMs - cameMs < PATIENCE_MS);
+  return areFresh && screens.some(({ waiting, drawnMs }) => !waiting && nowMs - drawnMs < RUNNING_MS);
 }

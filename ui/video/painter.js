@@ -15,12 +15,13 @@ import { flatPainter } from './flat.js';
  */
 
 export class Surface {
-  /** @param {HTMLElement} host the canvas becomes its first child */
+  /** @param {HTMLElement} host the canvas becomes its first child; with `data-mirrored` pictures are drawn as in a mirror */
   constructor(host) {
     this.host = host;
+    this.mirrored = host.dataset.mirrored !== undefined;
     this.canvas = this.#makeCanvas();
     /** @type {Painter | null} */
-    this.painter = cheapest()(this.canvas);
+    this.painter = cheapest()(this.canvas, this.mirrored);
     if (!this.painter) this.#goFlat();
   }
 
@@ -55,6 +56,6 @@ export class Surface {
     // A canvas that ever had a WebGL context never gives a 2D one.
     this.canvas.remove();
     this.canvas = this.#makeCanvas();
-    this.painter = flatPainter(this.canvas);
+    this.painter = flatPainter(this.canvas, this.mirrored);
   }
 }

@@ -6,10 +6,11 @@
 import { chromaSide } from './wire.js';
 
 const VERTEX = `#version 300 es
+uniform bool mirrored;
 out vec2 at;
 void main() {
   vec2 corner = vec2(float((gl_VertexID << 1) & 2), float(gl_VertexID & 2));
-  at = vec2(corner.x, 1.0 - corner.y);
+  at = vec2(mirrored ? 1.0 - corner.x : corner.x, 1.0 - corner.y);
   gl_Position = vec4(corner * 2.0 - 1.0, 0.0, 1.0);
 }`;
 
@@ -30,9 +31,10 @@ const NAMES = ['planeY', 'planeU', 'planeV'];
 
 /**
  * @param {HTMLCanvasElement} canvas
+ * @param {boolean} [mirrored]
  * @returns {import('./painter.js').Painter | null} null where there is no WebGL2
  */
-export function shaderPainter(canvas) {
+export function shaderPainter(canvas, mirrored = false) {
   const gl = canvas.getContext('webgl2', {
     alpha: false,
     antialias: false,
@@ -46,6 +48,7 @@ export function shaderPainter(canvas) {
   const program = link(gl, VERTEX, FRAGMENT);
   if (!program) return null;
   gl.useProgram(program);
+  gl.uniform1i(gl.getUniformLocation(program, 'mirrored'), Number(mirrored));
   gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
   NAMES.forEach((name, unit) => plane(gl, program, name, unit));
 

@@ -3,9 +3,8 @@
  *
  * Invariant: nothing is believed: a message that is not exactly as long as its own header says is no picture.
  *
- * Little endian: u8 version, u8 length of the tile's id, u16 width, u16 height, u16 layout, u32 sequence, i64 captured,
- * i64 sent (microseconds since 1970), the id in UTF-8 padded to 4 bytes, then the pixels: layout 0 has Y, U, V without gaps
- * between rows, layout 1 R, G, B, A.
+ * Little endian: u8 version, u8 length of the tile's id, u16 width, u16 height, u16 zero, u32 sequence, i64 captured,
+ * i64 sent (microseconds since 1970), the id in UTF-8 padded to 4 bytes, then Y, U, V without gaps between rows.
  */
 
 export const VERSION = 1;
@@ -23,13 +22,10 @@ const MAX_SIDE = 8192;
  * @property {number} capturedMs since 1970
  * @property {number} sentMs since 1970
  * @property {ArrayBuffer} buffer that all of it lies in
- * @property {Uint8ClampedArray<ArrayBuffer> | null} rgba in layout 1; the planes are empty then
  * @property {Uint8Array} y
  * @property {Uint8Array} u
  * @property {Uint8Array} v
  */
-
-const [PLANES, RGBA] = [0, 1];
 
 const utf8 = new TextDecoder();
 
@@ -46,13 +42,10 @@ export function parsePicture(buffer) {
   const height = head.getUint16(4, true);
   if (width === 0 || height === 0 || width > MAX_SIDE || height > MAX_SIDE) return null;
 
-  const layout = head.getUint16(6, true);
-  if (layout !== PLANES && layout !== RGBA) return null;
   const planes = HEADER_BYTES + padded(idLength);
-  const luma = layout === PLANES ? width * height : 0;
-  const chroma = layout === PLANES ? chromaSide(width) * chromaSide(height) : 0;
-  const packed = layout === RGBA ? width * height * 4 : 0;
-  if (buffer.byteLength !== planes + luma + 2 * chroma + packed) return null;
+  const luma = width * height;
+  const chroma = chromaSide(width) * chromaSide(height);
+  if (buffer.byteLength !== planes + luma + 2 * chroma) return null;
   return {
     tile: utf8.decode(new Uint8Array(buffer, HEADER_BYTES, idLength)),
     seq: head.getUint32(8, true),
@@ -61,7 +54,6 @@ export function parsePicture(buffer) {
     capturedMs: Number(head.getBigInt64(12, true)) / 1000,
     sentMs: Number(head.getBigInt64(20, true)) / 1000,
     buffer,
-    rgba: layout === RGBA ? new Uint8ClampedArray(buffer, planes, packed) : null,
     y: new Uint8Array(buffer, planes, luma),
     u: new Uint8Array(buffer, planes + luma, chroma),
     v: new Uint8Array(buffer, planes + luma + chroma, chroma),

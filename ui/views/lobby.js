@@ -33,7 +33,7 @@ export class LobbyView {
   #previewing = false;
   #closed = false;
 
-  screen = h('div', { class: 'preview-picture mirrored' });
+  screen = h('div', { class: 'preview-picture', 'data-mirrored': '' });
   previewState = h('div', { class: 'preview-state' });
   microphoneButton = h('button', { type: 'button', class: 'round', onclick: () => this.#switchMicrophone() });
   cameraButton = h('button', { type: 'button', class: 'round', onclick: () => this.#switchCamera() });

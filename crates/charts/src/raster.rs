@@ -133,21 +133,10 @@ fn pixels(clip: Rect, scale: f32, picture: &Picture) -> Bounds {
 
 /// A corner in pixels.
 #[derive(Debug, Clone, Copy)]
-struct Corner {
+struct Corner<'a> {
     x: f32,
     y: f32,
-    /// Red, green, blue, alpha (0 to 255), and the place in the texture.
-    values: Values,
-}
-
-/// What changes evenly over a triangle.
-type Values = [f32; 6];
-
-impl Corner {
-    fn new(vertex: &Vertex, scale: f32) -> Self {
-        let [r, g, b, a] = vertex.color.to_array().map(f32::from);
-        Self { x: vertex.pos.x * scale, y: vertex.pos.y * scale, values: [r, g, b, a, vertex.uv.x, vertex.uv.y] }
-    }
+    vertex: &'a Vertex,
 }
 
 /// The first pixel whose centre is not before a place. Without `ceil`, which is a call on processors of 2003.
@@ -157,27 +146,27 @@ fn pixel_from(place: f32) -> i32 {
 }
 
 /// Where a row crosses the edge from `a` down to `b`.
-fn crossing(a: &Corner, b: &Corner, y: f32) -> f32 {
+fn crossing(a: &Corner<'_>, b: &Corner<'_>, y: f32) -> f32 {
     a.x + (y - a.y) * ((b.x - a.x) / (b.y - a.y))
 }
 
 fn paint_triangle(picture: &mut Picture, vertices: [&Vertex; 3], texture: &Texture, scale: f32, bounds: Bounds) {
-    let mut corners = vertices.map(|vertex| Corner::new(vertex, scale));
+    let mut corners = vertices.map(|vertex| Corner { x: vertex.pos.x * scale, y: vertex.pos.y * scale, vertex });
     if corners.iter().any(|corner| !(corner.x.is_finite() && corner.y.is_finite())) {
         return;
     }
     // Down the picture, so that triangles on both sides of an edge come upon its ends in the same order.
     corners.sort_by(|a, b| a.y.total_cmp(&b.y).then(a.x.total_cmp(&b.x)));
     let [top, middle, bottom] = &corners;
-    if pixel_from(top.y) >= bounds[3] || pixel_from(bottom.y) <= bounds[1] {
+    let (left, right) = (top.x.min(middle.x).min(bottom.x), top.x.max(middle.x).max(bottom.x));
+    let rows = pixel_from(top.y).max(bounds[1])..pixel_from(bottom.y).min(bounds[3]);
+    // Most triangles are slivers of a line's soft edge, which have the centre of no pixel in them.
+    if rows.is_empty() || pixel_from(left).max(bounds[0]) >= pixel_from(right).min(bounds[2]) {
         return;
     }
-    let ink = match Ink::of(&corners, texture) {
-        Some(ink) => ink,
-        None => return,
-    };
+    let Some(ink) = Ink::of(&corners, texture) else { return };
     let turn = pixel_from(middle.y);
-    for row in pixel_from(top.y).max(bounds[1])..pixel_from(bottom.y).min(bounds[3]) {
+    for row in rows {
         let y = row as f32 + 0.5;
         let long = crossing(top, bottom, y);
         let short = if row < turn { crossing(top, middle, y) } else { crossing(middle, bottom, y) };
@@ -194,28 +183,28 @@ fn paint_triangle(picture: &mut Picture, vertices: [&Vertex; 3], texture: &Textu
 enum Ink {
     /// One for all of it.
     Plain(Color32),
-    /// They change evenly: at a place, and for each pixel to the right and downward.
-    Shaded { x: f32, y: f32, there: Values, right: Values, down: Values },
+    /// Red, green, blue and alpha (0 to 255) that change evenly.
+    Shaded(Gradient<4>),
+    /// The same, and the place in the texture.
+    Textured(Gradient<6>),
 }
 
 impl Ink {
     /// `None` where the triangle has no area.
-    fn of([a, b, c]: &[Corner; 3], texture: &Texture) -> Option<Self> {
-        let ((bx, by), (cx, cy)) = ((b.x - a.x, b.y - a.y), (c.x - a.x, c.y - a.y));
-        let area = bx * cy - cx * by;
-        if area == 0.0 || !area.is_finite() {
-            return None;
+    fn of(corners: &[Corner<'_>; 3], texture: &Texture) -> Option<Self> {
+        let [a, b, c] = corners.map(|corner| corner.vertex);
+        if a.uv != b.uv || a.uv != c.uv {
+            let values = |vertex: &Vertex| {
+                let [red, green, blue, alpha] = vertex.color.to_array().map(f32::from);
+                [red, green, blue, alpha, vertex.uv.x, vertex.uv.y]
+            };
+            return Gradient::new(corners, values).map(Self::Textured);
         }
-        if a.values == b.values && a.values == c.values {
-            return Some(Self::Plain(shade(&a.values, texture)));
+        let texel = texture.at(a.uv.x, a.uv.y);
+        if a.color == b.color && a.color == c.color {
+            return Some(Self::Plain(times(a.color, texel)));
         }
-        let slope = |number: usize| {
-            let (toward_b, toward_c) = (b.values[number] - a.values[number], c.values[number] - a.values[number]);
-            ((toward_b * cy - toward_c * by) / area, (toward_c * bx - toward_b * cx) / area)
-        };
-        let slopes = [0, 1, 2, 3, 4, 5].map(slope);
-        let (right, down) = (slopes.map(|(right, _)| right), slopes.map(|(_, down)| down));
-        Some(Self::Shaded { x: a.x, y: a.y, there: a.values, right, down })
+        Gradient::new(corners, |vertex| times(vertex.color, texel).to_array().map(f32::from)).map(Self::Shaded)
     }
 
     /// Paints pixels of a row, the first of which has its centre at `x` and `y`.
@@ -223,34 +212,72 @@ impl Ink {
         match self {
             Self::Plain(color) if color.is_opaque() => span.fill(*color),
             Self::Plain(color) => span.iter_mut().for_each(|pixel| *pixel = over(*color, *pixel)),
-            Self::Shaded { x: from, y: above, there, right, down } => {
-                let mut values = *there;
-                for number in 0..values.len() {
-                    values[number] += (x - from) * right[number] + (y - above) * down[number];
-                }
-                for pixel in span {
-                    *pixel = over(shade(&values, texture), *pixel);
-                    for number in 0..values.len() {
-                        values[number] += right[number];
-                    }
-                }
-            }
+            Self::Shaded(gradient) => gradient.along(x, y, span, |values, pixel| over(color_of(values), pixel)),
+            Self::Textured(gradient) => gradient.along(x, y, span, |[red, green, blue, alpha, u, v], pixel| {
+                over(times(color_of([red, green, blue, alpha]), texture.at(u, v)), pixel)
+            }),
         }
     }
 }
 
-/// The colour times the texel.
-fn shade(values: &Values, texture: &Texture) -> Color32 {
-    let [r, g, b, a, u, v] = *values;
-    let texel = |share: f32, size: usize| ((share * size as f32).max(0.0) as usize).min(size - 1);
-    let texel = texture.texels[texel(v, texture.height) * texture.width + texel(u, texture.width)];
-    // Such casts stay between 0 and 255.
-    let color = [r, g, b, a].map(|channel| (channel + 0.5) as u8);
-    if texel == Color32::WHITE {
-        let [r, g, b, a] = color;
-        return Color32::from_rgba_premultiplied(r, g, b, a);
+/// Values that change evenly over a triangle: those at a place, and what a pixel to the right and one down add.
+struct Gradient<const N: usize> {
+    x: f32,
+    y: f32,
+    there: [f32; N],
+    right: [f32; N],
+    down: [f32; N],
+}
+
+impl<const N: usize> Gradient<N> {
+    /// `None` where the triangle has no area.
+    fn new([a, b, c]: &[Corner<'_>; 3], values: impl Fn(&Vertex) -> [f32; N]) -> Option<Self> {
+        let ((bx, by), (cx, cy)) = ((b.x - a.x, b.y - a.y), (c.x - a.x, c.y - a.y));
+        let share = 1.0 / (bx * cy - cx * by);
+        if !share.is_finite() {
+            return None;
+        }
+        let (there, at_b, at_c) = (values(a.vertex), values(b.vertex), values(c.vertex));
+        let (mut right, mut down) = ([0.0; N], [0.0; N]);
+        for n in 0..N {
+            let (toward_b, toward_c) = (at_b[n] - there[n], at_c[n] - there[n]);
+            right[n] = (toward_b * cy - toward_c * by) * share;
+            down[n] = (toward_c * bx - toward_b * cx) * share;
+        }
+        Some(Self { x: a.x, y: a.y, there, right, down })
     }
-    let texel = texel.to_array();
+
+    /// Goes along a row whose first pixel has its centre at `x` and `y`.
+    fn along(&self, x: f32, y: f32, span: &mut [Color32], paint: impl Fn([f32; N], Color32) -> Color32) {
+        let (right, down) = (x - self.x, y - self.y);
+        let mut values: [f32; N] = std::array::from_fn(|n| self.there[n] + right * self.right[n] + down * self.down[n]);
+        for pixel in span {
+            *pixel = paint(values, *pixel);
+            values.iter_mut().zip(&self.right).for_each(|(value, more)| *value += more);
+        }
+    }
+}
+
+impl Texture {
+    /// The texel at a place, as shares of both sides.
+    fn at(&self, u: f32, v: f32) -> Color32 {
+        let texel = |share: f32, size: usize| ((share * size as f32).max(0.0) as usize).min(size - 1);
+        self.texels[texel(v, self.height) * self.width + texel(u, self.width)]
+    }
+}
+
+/// Red, green, blue and alpha from 0 to 255, to the nearest. Such casts stay between 0 and 255.
+fn color_of(values: [f32; 4]) -> Color32 {
+    let [red, green, blue, alpha] = values.map(|channel| (channel + 0.5) as u8);
+    Color32::from_rgba_premultiplied(red, green, blue, alpha)
+}
+
+/// A colour times a texel.
+fn times(color: Color32, texel: Color32) -> Color32 {
+    if texel == Color32::WHITE {
+        return color;
+    }
+    let (color, texel) = (color.to_array(), texel.to_array());
     let channel = |number: usize| ((u32::from(color[number]) * u32::from(texel[number]) + 127) / 255) as u8;
     Color32::from_rgba_premultiplied(channel(0), channel(1), channel(2), channel(3))
 }

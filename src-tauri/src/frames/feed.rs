@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use super::credit::Credit;
 use super::tiles::Tiles;
-use super::wire::{self, FromPage, Layout, Size};
+use super::wire::{self, FromPage, Size};
 
 /// How long a thread waits for something before it looks whether it is still wanted.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -30,8 +30,6 @@ pub(crate) struct Feeds {
 struct Shared {
     credit: Mutex<Credit>,
     given_back: Condvar,
-    /// The page draws without a shader.
-    wants_rgba: AtomicBool,
     /// Bounded by the credit: what is in it has not been acknowledged.
     out: mpsc::Sender<Vec<u8>>,
 }
@@ -47,8 +45,7 @@ struct Feed {
 impl Feeds {
     /// No tile is shown yet; pictures go to `out`, which should hold [`wire::MAX_TILES`] of them.
     pub(crate) fn new(tiles: Arc<Tiles>, out: mpsc::Sender<Vec<u8>>) -> Self {
-        let shared =
-            Shared { credit: Mutex::default(), given_back: Condvar::new(), wants_rgba: AtomicBool::new(false), out };
+        let shared = Shared { credit: Mutex::default(), given_back: Condvar::new(), out };
         Self { tiles, shared: Arc::new(shared), feeds: BTreeMap::new() }
     }
 
@@ -59,10 +56,7 @@ impl Feeds {
                 self.shared.credit().give_back(number);
                 self.shared.given_back.notify_all();
             }
-            FromPage::Show(tiles, layout) => {
-                self.shared.wants_rgba.store(layout == Layout::Rgba, Ordering::Relaxed);
-                self.show(tiles);
-            }
+            FromPage::Show(tiles) => self.show(tiles),
         }
     }
 
@@ -159,15 +153,7 @@ impl Feed {
                 return;
             }
             let Some(number) = shared.credit().take(&self.tile) else { continue };
-            let layout = if shared.wants_rgba.load(Ordering::Relaxed) { Layout::Rgba } else { Layout::I420 };
-            let bytes = match wire::picture(&self.tile, number, &frame, layout, unix_us()) {
-                Ok(bytes) => bytes,
-                Err(error) => {
-                    tracing::error!(%error, "a picture is not shown");
-                    shared.credit().give_back(number);
-                    continue;
-                }
-            };
+            let bytes = wire::picture(&self.tile, number, &frame, unix_us());
             if shared.out.blocking_send(bytes).is_err() {
                 return;
             }

@@ -1,15 +1,13 @@
 //! What goes over the frame socket.
 //!
-//! A picture, little endian: u8 version 1, u8 length of the tile's id, u16 width, u16 height, u16 layout, u32 sequence
+//! A picture, little endian: u8 version 1, u8 length of the tile's id, u16 width, u16 height, u16 zero, u32 sequence
 //! number, i64 captured, i64 sent (both Unix microseconds), the id in UTF-8 padded with 0 to a multiple of 4, then the
-//! pixels. Layout 0: the planes Y, U, V without gaps (rows of `width`, `width / 2`, `width / 2` bytes; sides are even), for
-//! a shader to convert. Layout 1: rows of R, G, B, A, for a page without one, where converting costs 2 ms in a script and
-//! 0.1 here.
+//! planes Y, U, V without gaps (rows of `width`, `width / 2`, `width / 2` bytes; sides are even). A page without a graphics
+//! card converts them in a script: that takes 0.5 ms at 640x360, and the way there of a picture as R, G, B, A takes more.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use sightline_media::MediaError;
 use sightline_media::video::VideoFrame;
 
 /// Version of the format.
@@ -33,32 +31,16 @@ pub(crate) type Size = (u32, u32);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum FromPage {
     /// These tiles are shown from now on, and no others.
-    Show(BTreeMap<String, Size>, Layout),
+    Show(BTreeMap<String, Size>),
     /// The picture of this number is drawn, or dropped.
     Ack(u32),
-}
-
-/// How the pixels of a picture lie.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Layout {
-    /// Planes of Y, U and V.
-    #[default]
-    I420 = 0,
-    /// Four bytes a pixel.
-    Rgba = 1,
 }
 
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Message {
-    Show {
-        show: Vec<Shown>,
-        #[serde(default)]
-        rgba: bool,
-    },
-    Ack {
-        ack: u32,
-    },
+    Show { show: Vec<Shown> },
+    Ack { ack: u32 },
 }
 
 #[derive(Deserialize)]
@@ -72,53 +54,33 @@ struct Shown {
 pub(crate) fn parse(text: &str) -> Option<FromPage> {
     match serde_json::from_str(text).ok()? {
         Message::Ack { ack } => Some(FromPage::Ack(ack)),
-        Message::Show { show, rgba } if show.len() <= MAX_TILES => {
+        Message::Show { show } if show.len() <= MAX_TILES => {
             let fine = show.iter().all(|shown| (1..=MAX_ID).contains(&shown.tile.len()));
             let side = |pixels: u32| pixels.clamp(*SIDES.start(), *SIDES.end()).next_multiple_of(2);
             let tiles = show.into_iter().map(|shown| (shown.tile, (side(shown.width), side(shown.height))));
-            let layout = if rgba { Layout::Rgba } else { Layout::I420 };
-            fine.then(|| FromPage::Show(tiles.collect(), layout))
+            fine.then(|| FromPage::Show(tiles.collect()))
         }
         Message::Show { .. } => None,
     }
 }
 
 /// A picture as bytes. The one copy on its way from the scaler to the socket.
-///
-/// # Errors
-/// Where the picture cannot be converted.
-pub(crate) fn picture(
-    tile: &str,
-    sequence: u32,
-    frame: &VideoFrame,
-    layout: Layout,
-    sent_us: i64,
-) -> Result<Vec<u8>, MediaError> {
+pub(crate) fn picture(tile: &str, sequence: u32, frame: &VideoFrame, sent_us: i64) -> Vec<u8> {
     let id = tile.as_bytes();
     let head = HEADER + id.len().next_multiple_of(4);
-    let pixels = match layout {
-        Layout::I420 => frame.i420().len(),
-        Layout::Rgba => frame.rgba_len(),
-    };
-    let mut bytes = Vec::with_capacity(head + pixels);
+    let mut bytes = Vec::with_capacity(head + frame.i420().len());
     // Sides are at most 4096 (`MAX_SIDE`), ids at most `MAX_ID` bytes.
     bytes.extend_from_slice(&[VERSION, id.len() as u8]);
     bytes.extend_from_slice(&(frame.width() as u16).to_le_bytes());
     bytes.extend_from_slice(&(frame.height() as u16).to_le_bytes());
-    bytes.extend_from_slice(&(layout as u16).to_le_bytes());
+    bytes.extend_from_slice(&[0; 2]);
     bytes.extend_from_slice(&sequence.to_le_bytes());
     bytes.extend_from_slice(&frame.captured_us().to_le_bytes());
     bytes.extend_from_slice(&sent_us.to_le_bytes());
     bytes.extend_from_slice(id);
     bytes.resize(head, 0);
-    match layout {
-        Layout::I420 => bytes.extend_from_slice(frame.i420()),
-        Layout::Rgba => {
-            bytes.resize(head + pixels, 0);
-            frame.write_rgba(&mut bytes[head..])?;
-        }
-    }
-    Ok(bytes)
+    bytes.extend_from_slice(frame.i420());
+    bytes
 }
 
 #[cfg(test)]
@@ -128,28 +90,22 @@ mod tests {
     #[test]
     fn a_picture_is_laid_out_as_documented() {
         let frame = VideoFrame::from_i420(4, 2, (1..=12).collect(), 0x0102_0304_0506_0708).unwrap();
-        let bytes = picture("abcde", 0x0A0B_0C0D, &frame, Layout::I420, -2).unwrap();
+        let bytes = picture("abcde", 0x0A0B_0C0D, &frame, -2);
         assert_eq!(bytes[..8], [1, 5, 4, 0, 2, 0, 0, 0]);
         assert_eq!(bytes[8..12], [0x0D, 0x0C, 0x0B, 0x0A]);
         assert_eq!(bytes[12..20], [8, 7, 6, 5, 4, 3, 2, 1]);
         assert_eq!(bytes[20..28], [0xFE, 255, 255, 255, 255, 255, 255, 255]);
         assert_eq!(&bytes[28..36], b"abcde\0\0\0");
         assert_eq!(bytes[36..], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
-
-        let white = VideoFrame::from_i420(2, 2, vec![235, 235, 235, 235, 128, 128], 0).unwrap();
-        let bytes = picture("abcd", 1, &white, Layout::Rgba, 0).unwrap();
-        assert_eq!(bytes[..8], [1, 4, 2, 0, 2, 0, 1, 0]);
-        assert_eq!(bytes[32..], [255; 16]);
     }
 
     #[test]
     fn what_the_page_says_is_bounded() {
         assert_eq!(parse(r#"{"ack": 7}"#), Some(FromPage::Ack(7)));
         let shown = parse(r#"{"show": [{"tile": "self", "width": 641, "height": 0}]}"#);
-        assert_eq!(shown, Some(FromPage::Show([("self".to_owned(), (642, 16))].into(), Layout::I420)));
+        assert_eq!(shown, Some(FromPage::Show([("self".to_owned(), (642, 16))].into())));
         let huge = parse(r#"{"show": [{"tile": "self", "width": 4294967295, "height": 2160}]}"#);
-        assert_eq!(huge, Some(FromPage::Show([("self".to_owned(), (3840, 2160))].into(), Layout::I420)));
-        assert_eq!(parse(r#"{"show": [], "rgba": true}"#), Some(FromPage::Show([].into(), Layout::Rgba)));
+        assert_eq!(huge, Some(FromPage::Show([("self".to_owned(), (3840, 2160))].into())));
         let many: Vec<String> = (0..33).map(|n| format!(r#"{{"tile": "{n}", "width": 16, "height": 16}}"#)).collect();
         let long = format!(r#"{{"show": [{{"tile": "{}", "width": 16, "height": 16}}]}}"#, "x".repeat(201));
         for wrong in [

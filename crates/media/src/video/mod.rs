@@ -21,7 +21,6 @@ mod preview;
 mod receiver;
 mod recorder;
 mod request;
-mod rgba;
 mod scale;
 mod schedule;
 mod sender;
