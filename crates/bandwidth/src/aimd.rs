@@ -17,7 +17,7 @@ const BACK_OFF_KNOWN: f64 = 0.92;
 /// Share of the capacity to stay at: what is left empties the queue that frames of uneven size build up.
 const HOLD: f64 = 0.95;
 /// The same for a slow link, where a single packet is a queue of 30 ms.
-const HOLD_SLOW: f64 = 0.94;
+const HOLD_SLOW: f64 = 0.92;
 const SLOW_BPS: f64 = 500_000.0;
 /// Growth per second while the capacity is unknown (5.5).
 const GROWTH: f64 = 1.08;

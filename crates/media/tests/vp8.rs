@@ -132,7 +132,7 @@ fn a_call_that_begins_low_is_at_its_full_rate_within_a_second() {
 }
 
 #[test]
-fn two_pictures_of_three_keep_to_a_rate_that_all_of_them_exceed_and_are_as_good() {
+fn two_pictures_of_three_keep_to_the_rate_as_all_of_them_do_and_each_is_better() {
     let run = |is_thin: bool| {
         let (clip, mut encoder, mut decoder) = (Clip::new(), encoder(190_000), Vp8Decoder::new().expect("a decoder"));
         if is_thin {
@@ -148,8 +148,8 @@ fn two_pictures_of_three_keep_to_a_rate_that_all_of_them_exceed_and_are_as_good(
         (bytes * 8 / 10, quality / f64::from(count))
     };
     let (all, thin) = (run(false), run(true));
-    assert!(all.0 > 205_000, "{all:?}");
-    assert!((175_000..200_000).contains(&thin.0) && thin.1 > all.1, "{thin:?} {all:?}");
+    assert!([all, thin].iter().all(|run| (175_000..200_000).contains(&run.0)), "{thin:?} {all:?}");
+    assert!(thin.1 > all.1 + 0.5, "{thin:?} {all:?}");
 }
 
 /// A busy machine drops pictures and captures the others late; the rate held before, meanwhile and afterwards.
