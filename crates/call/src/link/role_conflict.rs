@@ -35,23 +35,16 @@ impl AsyncUdpSocket for WithoutRoleConflicts {
 
     fn poll_send(&self, cx: &mut Context<'_>, transmit: &Transmit<'_>) -> Poll<io::Result<usize>> {
         let all = transmit.contents;
-        let segment = transmit.segment_size.unwrap_or(all.len()).clamp(1, all.len().max(1));
-        let kept = all.chunks(segment).take_while(|datagram| is_role_conflict(datagram)).map(<[u8]>::len).sum();
-        if kept == 0 {
+        let Some(rest) = without_conflicts(all, transmit.segment_size) else {
             return self.0.poll_send(cx, transmit);
-        }
-        let rest = &all[kept..];
-        if rest.is_empty() {
-            return Poll::Ready(Ok(kept));
-        }
-        let rest = Transmit {
-            destination: transmit.destination,
-            ecn: transmit.ecn,
-            contents: rest,
-            segment_size: (rest.len() > segment).then_some(segment),
-            src_ip: transmit.src_ip,
         };
-        self.0.poll_send(cx, &rest).map_ok(|sent| kept + sent)
+        if rest.is_empty() {
+            return Poll::Ready(Ok(all.len()));
+        }
+        let segment_size = transmit.segment_size.filter(|segment| rest.len() > *segment);
+        let Transmit { destination, ecn, src_ip, .. } = *transmit;
+        let rest = Transmit { destination, ecn, contents: &rest, segment_size, src_ip };
+        self.0.poll_send(cx, &rest).map_ok(|_| all.len())
     }
 
     fn poll_recv(
@@ -70,6 +63,16 @@ impl AsyncUdpSocket for WithoutRoleConflicts {
     fn max_gro_segments(&self) -> usize {
         self.0.max_gro_segments()
     }
+}
+
+/// What is left of a batch of datagrams of one size (the last may be shorter) without 487 responses, wherever in it they are; `None`
+/// where there are none.
+fn without_conflicts(all: &[u8], segment_size: Option<usize>) -> Option<Vec<u8>> {
+    let segment = segment_size.unwrap_or(all.len()).clamp(1, all.len().max(1));
+    let datagrams = || all.chunks(segment);
+    datagrams()
+        .any(is_role_conflict)
+        .then(|| datagrams().filter(|one| !is_role_conflict(one)).flatten().copied().collect())
 }
 
 /// Whether a datagram is a 487 response, bare or on its way to a relay.
@@ -220,6 +223,18 @@ mod tests {
             assert_eq!(length, transmit.contents.len());
             assert_eq!(received(&receiver).concat(), rest);
         }
+    }
+
+    #[test]
+    fn a_487_does_not_hide_behind_others_of_a_batch() {
+        let sent = conflict();
+        let error = conflicts(&sent[0])[0];
+        let (other, short) = (vec![0x80; error.len()], vec![0x80; 7]);
+        let batch = |parts: &[&Vec<u8>]| parts.iter().copied().flatten().copied().collect::<Vec<u8>>();
+        let mixed = batch(&[&other, error, &other, error, &short]);
+        assert_eq!(without_conflicts(&mixed, Some(error.len())), Some(batch(&[&other, &other, &short])));
+        assert_eq!(without_conflicts(&batch(&[&other, &short]), Some(error.len())), None);
+        assert_eq!((without_conflicts(error, None), without_conflicts(&[], None)), (Some(Vec::new()), None));
     }
 
     #[test]
