@@ -14,6 +14,8 @@ use webrtc::peer_connection::{
     RTCConfiguration, RTCConfigurationBuilder, RTCIceServer, RTCIceTransportPolicy, SettingEngine, SettingEngineBuilder,
 };
 
+use super::tie_breaker;
+
 /// Between connectivity checks; the crate's 200 ms made set-up slow (defect 5).
 const CHECK_INTERVAL: Duration = Duration::from_millis(20);
 /// Checks per pair: three seconds, for a pair that ran out of them never succeeds, and candidates take their time over a
@@ -32,7 +34,7 @@ const MAX_ADDRESSES: usize = 16;
 
 /// ICE as fast as it goes.
 pub(super) fn setting_engine() -> SettingEngine {
-    SettingEngineBuilder::new()
+    let engine = SettingEngineBuilder::new()
         .with_ice_connection_attempts(Some(CHECK_INTERVAL), Some(CHECK_ATTEMPTS))
         .with_srflx_acceptance_min_wait(Some(Duration::ZERO))
         .with_prflx_acceptance_min_wait(Some(Duration::ZERO))
@@ -40,8 +42,12 @@ pub(super) fn setting_engine() -> SettingEngine {
         .with_ice_timeouts(Some(DISCONNECTED), Some(FAILED), Some(KEEPALIVE))
         .with_include_loopback_candidate(true)
         // A restart follows the machine to another network: sockets are bound anew.
-        .with_discard_local_candidates_during_ice_restart(true)
-        .build()
+        .with_discard_local_candidates_during_ice_restart(true);
+    // The crate makes its own where the system gives no randomness, and says so then.
+    match tie_breaker::GivesWay::provider() {
+        Ok(provider) => engine.with_crypto_provider(provider).build(),
+        Err(_) => engine.build(),
+    }
 }
 
 /// Servers and policy. A server that cannot be used is left out with a warning rather than failing the call.

@@ -35,6 +35,7 @@ mod stream;
 mod tap;
 #[cfg(test)]
 mod testing;
+mod tie_breaker;
 mod types;
 
 use std::sync::atomic::{AtomicBool, Ordering};

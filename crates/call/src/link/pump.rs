@@ -35,8 +35,8 @@ pub(super) struct Pump {
     /// When the wait for a relay candidate is over.
     relay_due: Option<Instant>,
     preference: Preference,
-    /// One task per remote track; they end with the task of the link.
-    drains: JoinSet<()>,
+    /// One task per remote track, and those that read the path; they end with the task of the link.
+    tasks: JoinSet<()>,
 }
 
 impl Pump {
@@ -48,7 +48,7 @@ impl Pump {
             relay_only,
             relay_due: None,
             preference: Preference::default(),
-            drains: JoinSet::new(),
+            tasks: JoinSet::new(),
         }
     }
 
@@ -66,7 +66,7 @@ impl Pump {
             tokio::select! {
                 signal = signals.recv() => {
                     let Some(signal) = signal else { break };
-                    if self.signal(signal).await.is_break() {
+                    if self.signal(signal).is_break() {
                         break;
                     }
                 }
@@ -102,7 +102,7 @@ impl Pump {
         }
     }
 
-    async fn signal(&mut self, signal: Signal) -> std::ops::ControlFlow<()> {
+    fn signal(&mut self, signal: Signal) -> std::ops::ControlFlow<()> {
         match signal {
             Signal::Candidate(candidate) => {
                 if candidate.candidate.contains(" typ relay") {
@@ -121,11 +121,11 @@ impl Pump {
                 self.preference.done();
                 self.tell(LinkEvent::Candidate(ours(RTCIceCandidateInit::default())));
             }
-            Signal::Ice(state) => self.ice(state).await,
-            Signal::Connection(state) => return self.connection(state).await,
+            Signal::Ice(state) => self.ice(state),
+            Signal::Connection(state) => return self.connection(state),
             Signal::NegotiationNeeded => self.tell(LinkEvent::NegotiationNeeded),
             Signal::Track(remote) => {
-                self.drains.spawn(self.shared.incoming.clone().drain(remote));
+                self.spawn(self.shared.incoming.clone().drain(remote));
             }
             Signal::Started(track) => self.tell(LinkEvent::TrackStarted(track)),
             Signal::Ended(track) => self.tell(LinkEvent::TrackEnded(track)),
@@ -144,19 +144,28 @@ impl Pump {
         std::ops::ControlFlow::Continue(())
     }
 
-    async fn ice(&mut self, state: RTCIceConnectionState) {
+    fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        while self.tasks.try_join_next().is_some() {}
+        self.tasks.spawn(task);
+    }
+
+    fn ice(&mut self, state: RTCIceConnectionState) {
         match state {
             RTCIceConnectionState::Connected | RTCIceConnectionState::Completed => {
                 self.tell(LinkEvent::IceConnected);
-                // The pair is selected; later changes are noticed when counters are read.
-                self.shared.read_path(self.connection.as_ref(), std::time::Instant::now()).await;
+                // The pair is selected; later changes are noticed when counters are read. The connection is busy just
+                // then: a keyframe that the peer wants must not wait for it.
+                let (shared, connection) = (self.shared.clone(), self.connection.clone());
+                self.spawn(async move {
+                    shared.read_path(connection.as_ref(), std::time::Instant::now()).await;
+                });
             }
             RTCIceConnectionState::Disconnected => self.tell(LinkEvent::Disconnected),
             _ => {}
         }
     }
 
-    async fn connection(&mut self, state: RTCPeerConnectionState) -> std::ops::ControlFlow<()> {
+    fn connection(&mut self, state: RTCPeerConnectionState) -> std::ops::ControlFlow<()> {
         match state {
             RTCPeerConnectionState::Connected => {
                 // Nothing could be sent until now: the peer needs a picture to begin with.

@@ -89,7 +89,7 @@ fn is_role_conflict(datagram: &[u8]) -> bool {
 }
 
 /// The value of the first attribute of a type in a STUN message.
-fn attribute(message: &[u8], wanted: u16) -> Option<&[u8]> {
+pub(super) fn attribute(message: &[u8], wanted: u16) -> Option<&[u8]> {
     if message.get(4..8)? != MAGIC_COOKIE {
         return None;
     }
@@ -110,64 +110,15 @@ fn word(bytes: &[u8], at: usize) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
-
     use rtc::peer_connection::configuration::setting_engine::SettingEngine;
-    use rtc::peer_connection::sdp::RTCSessionDescription;
-    use rtc::peer_connection::transport::RTCIceCandidateInit;
-    use rtc::peer_connection::{RTCPeerConnection, RTCPeerConnectionBuilder};
-    use rtc::sansio::Protocol;
     use webrtc::runtime::default_runtime;
 
+    use super::super::testing;
     use super::*;
 
-    fn offering(now: Instant) -> (RTCPeerConnection, String) {
-        let mut peer =
-            RTCPeerConnectionBuilder::new().with_setting_engine(SettingEngine::default()).build(now).expect("a peer");
-        peer.create_data_channel("probe", None).expect("a channel");
-        let offer = peer.create_offer(None).expect("an offer");
-        peer.set_local_description(now, offer.clone()).expect("fits");
-        (peer, offer.sdp)
-    }
-
-    /// What two peers send that both offered first, so that both control ICE, in virtual time.
+    /// What two peers of the crate's own making send in a conflict.
     fn conflict() -> [Vec<Vec<u8>>; 2] {
-        let mut now = Instant::now();
-        let (a, offer_a) = offering(now);
-        let (b, offer_b) = offering(now);
-        let mut peers = [a, b];
-        for (index, (offer, role)) in [(offer_b, "active"), (offer_a, "passive")].into_iter().enumerate() {
-            let answer = offer.replace("a=setup:actpass", &format!("a=setup:{role}"));
-            let answer = RTCSessionDescription::answer(answer).expect("an answer");
-            peers[index].set_remote_description(now, answer).expect("fits");
-            for (port, local) in [(1 + index, true), (2 - index, false)] {
-                let candidate = format!("candidate:1 1 udp 2130706431 127.0.0.1 {port} typ host");
-                let candidate = RTCIceCandidateInit { candidate, ..Default::default() };
-                let peer = &mut peers[index];
-                if local { peer.add_local_candidate(candidate) } else { peer.add_remote_candidate(candidate) }
-                    .expect("a candidate");
-            }
-        }
-        let mut sent = [Vec::new(), Vec::new()];
-        for _ in 0..2_000 {
-            let mut under_way = Vec::new();
-            for (index, peer) in peers.iter_mut().enumerate() {
-                under_way.extend(std::iter::from_fn(|| peer.poll_write()).map(|packet| (index, packet)));
-            }
-            now += Duration::from_millis(1);
-            for (from, mut packet) in under_way {
-                sent[from].push(packet.message.to_vec());
-                std::mem::swap(&mut packet.transport.local_addr, &mut packet.transport.peer_addr);
-                packet.now = now;
-                let _ = peers[1 - from].handle_read(packet);
-            }
-            for peer in &mut peers {
-                while peer.poll_event().is_some() {}
-                while peer.poll_read().is_some() {}
-                peer.handle_timeout(now).expect("time passes");
-            }
-        }
-        sent
+        testing::role_conflict([SettingEngine::default(), SettingEngine::default()])
     }
 
     /// A wrapped socket that sends to a plain one.

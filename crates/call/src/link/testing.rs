@@ -1,4 +1,4 @@
-//! A chain of interceptors in virtual time, for the tests of the stages.
+//! For tests in virtual time: a chain of interceptors, and two peers that both control ICE.
 
 use std::time::{Duration, Instant};
 
@@ -7,9 +7,14 @@ use rtc::interceptor::{
     Attribute, AttributedPacket, Interceptor, Packet, RTCPFeedback, RTPHeaderExtension, Registry, StreamInfo,
     TaggedPacket,
 };
+use rtc::peer_connection::configuration::setting_engine::SettingEngine;
+use rtc::peer_connection::sdp::RTCSessionDescription;
+use rtc::peer_connection::transport::RTCIceCandidateInit;
+use rtc::peer_connection::{RTCPeerConnection, RTCPeerConnectionBuilder};
 use rtc::rtcp::receiver_report::ReceiverReport;
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
 use rtc::rtp;
+use rtc::sansio::Protocol;
 
 use super::extension;
 
@@ -194,4 +199,52 @@ impl Wire {
             .map(|block| block.total_lost)
             .last()
     }
+}
+
+fn offering(settings: SettingEngine, now: Instant) -> (RTCPeerConnection, String) {
+    let mut peer = RTCPeerConnectionBuilder::new().with_setting_engine(settings).build(now).expect("a peer");
+    peer.create_data_channel("probe", None).expect("a channel");
+    let offer = peer.create_offer(None).expect("an offer");
+    peer.set_local_description(now, offer.clone()).expect("fits");
+    (peer, offer.sdp)
+}
+
+/// What two peers send that both offered first, so that both control ICE, in two seconds of virtual time.
+pub(super) fn role_conflict([a, b]: [SettingEngine; 2]) -> [Vec<Vec<u8>>; 2] {
+    let mut now = Instant::now();
+    let (a, offer_a) = offering(a, now);
+    let (b, offer_b) = offering(b, now);
+    let mut peers = [a, b];
+    for (index, (offer, role)) in [(offer_b, "active"), (offer_a, "passive")].into_iter().enumerate() {
+        let answer = offer.replace("a=setup:actpass", &format!("a=setup:{role}"));
+        let answer = RTCSessionDescription::answer(answer).expect("an answer");
+        peers[index].set_remote_description(now, answer).expect("fits");
+        for (port, local) in [(1 + index, true), (2 - index, false)] {
+            let candidate = format!("candidate:1 1 udp 2130706431 127.0.0.1 {port} typ host");
+            let candidate = RTCIceCandidateInit { candidate, ..Default::default() };
+            let peer = &mut peers[index];
+            if local { peer.add_local_candidate(candidate) } else { peer.add_remote_candidate(candidate) }
+                .expect("a candidate");
+        }
+    }
+    let mut sent = [Vec::new(), Vec::new()];
+    for _ in 0..2_000 {
+        let mut under_way = Vec::new();
+        for (index, peer) in peers.iter_mut().enumerate() {
+            under_way.extend(std::iter::from_fn(|| peer.poll_write()).map(|packet| (index, packet)));
+        }
+        now += Duration::from_millis(1);
+        for (from, mut packet) in under_way {
+            sent[from].push(packet.message.to_vec());
+            std::mem::swap(&mut packet.transport.local_addr, &mut packet.transport.peer_addr);
+            packet.now = now;
+            let _ = peers[1 - from].handle_read(packet);
+        }
+        for peer in &mut peers {
+            while peer.poll_event().is_some() {}
+            while peer.poll_read().is_some() {}
+            peer.handle_timeout(now).expect("time passes");
+        }
+    }
+    sent
 }
