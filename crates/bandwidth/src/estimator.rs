@@ -152,8 +152,6 @@ impl Estimator {
             && self.delay.newest_us().is_none_or(|(_, met_us)| met_us < queue_us)
     }
 
-    /// Whether the path's queue has emptied by the time the next frame is there, if all but a trace of sending stopped at `since`: a packet sent then has
-    /// met a queue that must be gone by now. Earlier than feedback can tell of it.
     /// For how long nothing was heard of the oldest packet under way, beyond what a round trip takes.
     pub(crate) fn unheard_for(&mut self, now: Instant) -> Duration {
         let now_us = self.timeline.at(now);
@@ -161,6 +159,8 @@ impl Estimator {
         micros(oldest_us.map_or(0, |oldest| now_us - oldest - self.rtt_us()) as f64)
     }
 
+    /// Whether the path's queue has emptied by the time the next frame is there, if all but a trace of sending stopped at `since`: a packet sent then has
+    /// met a queue that must be gone by now. Earlier than feedback can tell of it.
     pub(crate) fn must_be_empty(&mut self, now: Instant, since: Instant) -> bool {
         let now_us = self.timeline.at(now);
         let since_us = now_us - now.saturating_duration_since(since).as_micros() as i64;

@@ -3,7 +3,7 @@
 //! Invariant: every packet gets its transport-wide number as it leaves, without gaps, and is known to the estimator from that
 //! moment. While feedback is overdue video waits. After a fall of the link nothing but audio is sent until the queue of the path is
 //! empty; in an outage nothing but audio (or one packet each tenth of a second, if there is none) until feedback tells of an
-//! arrival. None of these lowers the target by itself.
+//! arrival, or the peer is heard again that was silent too. None of these lowers the target by itself.
 
 use std::time::{Duration, Instant};
 
@@ -93,6 +93,9 @@ pub struct SendSide<T> {
     /// When something was last sent, and when feedback last told of an arrival.
     sent_at: Option<Instant>,
     heard_at: Option<Instant>,
+    /// When anything last came from the peer, and since when its path is taken to be back without feedback having told of it.
+    peer_at: Option<Instant>,
+    back_at: Option<Instant>,
     tick_at: Option<Instant>,
     probes: u64,
 }
@@ -119,6 +122,8 @@ impl<T> SendSide<T> {
             gate: Gate::Open,
             sent_at: None,
             heard_at: None,
+            peer_at: None,
+            back_at: None,
             tick_at: None,
             probes: 0,
         }
@@ -243,6 +248,22 @@ impl<T> SendSide<T> {
         self.settle(now);
     }
 
+    /// Something came from the peer, whatever it is. Where both ways were silent, one that is back means that the other is too: it
+    /// is a round trip and a feedback's time until the peer can say so, in which the first picture may be on its way. Returns whether
+    /// an outage is over by this.
+    pub fn heard(&mut self, now: Instant) -> bool {
+        let before = self.peer_at.replace(now);
+        let was_silent = before.is_some_and(|before| now.saturating_duration_since(before) > SILENCE);
+        let is_over = was_silent && matches!(self.gate, Gate::Outage { .. });
+        if is_over {
+            self.gate = Gate::Open;
+            self.heard_at = Some(now);
+            self.back_at = Some(now);
+            self.settle(now);
+        }
+        is_over
+    }
+
     /// Figures as of `now`.
     pub fn statistics(&mut self, now: Instant) -> Statistics {
         Statistics {
@@ -304,7 +325,9 @@ impl<T> SendSide<T> {
         self.pacer.set_rates(usual, most);
         self.pacer.hold(self.gate != Gate::Open);
         let overdue = UNHEARD + state.queue + 3 * state.jitter;
-        self.pacer.pause(self.heard_at.is_some() && self.estimator.unheard_for(now) > overdue);
+        // What was sent into the outage is overdue for good, and what was sent after it is not yet.
+        let is_back = self.back_at.is_some_and(|back| now.saturating_duration_since(back) < overdue + state.rtt);
+        self.pacer.pause(self.heard_at.is_some() && !is_back && self.estimator.unheard_for(now) > overdue);
     }
 
     fn trickle(&mut self, now: Instant, padding: &mut dyn FnMut(usize) -> Option<Packet<T>>) -> Option<Departure<T>> {

@@ -79,6 +79,33 @@ fn in_an_outage_only_sound_is_sent_and_afterwards_everything_at_the_rate_before(
 }
 
 #[test]
+fn where_both_ways_were_silent_the_peers_first_word_ends_an_outage() {
+    let mut link = Link::new();
+    link.run(0, 2000, true, true);
+    assert!(!link.side.heard(link.start + 2000 * MS));
+    link.run(2000, 4000, true, false);
+    assert!(link.side.statistics(link.start + 4000 * MS).is_outage);
+    assert!(link.side.heard(link.start + 4000 * MS));
+    assert!(!link.side.statistics(link.start + 4000 * MS).is_outage);
+    // A keyframe is asked for, and leaves before any feedback could come.
+    assert!(link.run(4000, 4100, true, false) >= 5 + 3, "sound and video");
+    // If it was not so, the outage goes on.
+    link.run(4100, 4700, true, false);
+    assert!(link.side.statistics(link.start + 4700 * MS).is_outage);
+}
+
+#[test]
+fn a_peer_that_was_heard_all_the_time_ends_no_outage() {
+    let mut link = Link::new();
+    link.run(0, 2000, true, true);
+    for ms in (2000..4000).step_by(20) {
+        assert!(!link.side.heard(link.start + MS * ms));
+        link.run(ms, ms + 20, true, false);
+    }
+    assert!(link.side.statistics(link.start + 4000 * MS).is_outage);
+}
+
+#[test]
 fn without_sound_an_outage_is_felt_out_with_a_packet_each_tenth_of_a_second() {
     let mut link = Link::new();
     link.run(0, 2000, false, true);

@@ -143,11 +143,15 @@ pub(crate) struct MediaQueue {
 }
 
 impl MediaQueue {
-    /// The link is connected: take media from now on, pictures from the next keyframe on.
-    pub(crate) fn open(&self) {
+    /// The link is connected: take media from now on, pictures from the next keyframe on. False where that was so: a link that was
+    /// cut off for a moment asks for a keyframe itself, once pictures can leave; one made before is lost, and the next has to wait.
+    pub(crate) fn open(&self) -> bool {
         let mut state = self.lock();
-        state.open = true;
-        (state.taken, state.passed) = (None, 0);
+        let is_new = !std::mem::replace(&mut state.open, true);
+        if is_new {
+            (state.taken, state.passed) = (None, 0);
+        }
+        is_new
     }
 
     /// The layer to take from now on, or none. True where a keyframe of it has to be asked for.
@@ -303,6 +307,19 @@ mod tests {
 
     fn opened() -> State {
         State { open: true, wanted: Some(0), ..State::default() }
+    }
+
+    #[test]
+    fn a_link_that_was_cut_off_for_a_moment_goes_on_where_it_was() {
+        let queue = MediaQueue::default();
+        assert!(queue.open());
+        queue.take(Some(0));
+        queue.lock().push_video(picture(1, true));
+        assert!(!queue.open(), "nothing to ask for");
+        queue.lock().push_video(picture(2, false));
+        assert_eq!(drain(&mut queue.lock()), [1, 2]);
+        queue.close();
+        assert!(queue.open(), "what was missed in between needs a keyframe");
     }
 
     #[test]

@@ -224,9 +224,10 @@ impl LinkTask {
             LinkEvent::Candidate(candidate) => PeerEvent::SayCandidate(candidate),
             LinkEvent::IceConnected => PeerEvent::IceConnected,
             LinkEvent::Connected => {
-                self.sources.queue.open();
                 // Asked for here and not by the driver: each hop is part of the time to the first picture.
-                self.fanout.ask_for(&self.sources.queue);
+                if self.sources.queue.open() {
+                    self.fanout.ask_for(&self.sources.queue);
+                }
                 PeerEvent::Connected
             }
             LinkEvent::Disconnected => PeerEvent::Disconnected,

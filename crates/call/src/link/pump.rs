@@ -35,6 +35,7 @@ pub(super) struct Pump {
     /// When the wait for a relay candidate is over.
     relay_due: Option<Instant>,
     preference: Preference,
+    was_connected: bool,
     /// One task per remote track, and those that read the path; they end with the task of the link.
     tasks: JoinSet<()>,
 }
@@ -48,6 +49,7 @@ impl Pump {
             relay_only,
             relay_due: None,
             preference: Preference::default(),
+            was_connected: false,
             tasks: JoinSet::new(),
         }
     }
@@ -168,8 +170,10 @@ impl Pump {
     fn connection(&mut self, state: RTCPeerConnectionState) -> std::ops::ControlFlow<()> {
         match state {
             RTCPeerConnectionState::Connected => {
-                // Nothing could be sent until now: the peer needs a picture to begin with.
-                self.shared.sink.keyframe_requested();
+                // Nothing could be sent until now: the peer needs a picture to begin with. After an outage the send side asks.
+                if !std::mem::replace(&mut self.was_connected, true) {
+                    self.shared.sink.keyframe_requested();
+                }
                 self.tell(LinkEvent::Connected);
             }
             RTCPeerConnectionState::Failed => self.tell(LinkEvent::Failed),

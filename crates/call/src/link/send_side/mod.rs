@@ -282,10 +282,14 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for SendStage {
     type Time = Instant;
 
     fn handle_read(&mut self, packet: TaggedPacket) -> Result<(), Error> {
+        let mut is_news = self.side.heard(packet.now);
         if let Wire::Rtcp(all) = &packet.message.packet {
             for one in all {
                 self.take_in(packet.now, one.as_ref());
             }
+            is_news = true;
+        }
+        if is_news {
             self.pump(packet.now);
         }
         self.inbound.push_back(packet);
