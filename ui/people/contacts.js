@@ -4,18 +4,16 @@
  * Invariant: a line stays the same element while its person does, so that the focus does; a dot never stands without its word.
  */
 import { announce } from '../lib/announce.js';
-import { backend, problem } from '../lib/backend.js';
+import { backend } from '../lib/backend.js';
 import { fill, h, set, setText } from '../lib/dom.js';
 import { initials } from '../lib/format.js';
 import { dot, iconButton } from '../lib/parts.js';
 import { toast } from '../lib/toast.js';
 import { t } from '../strings.js';
+import { nameForm } from './form.js';
 
 /** @typedef {import('../generated/ipc.js').Contact} Contact */
 /** @typedef {import('../generated/ipc.js').PeopleState} PeopleState */
-
-/** As the server has it for names of accounts. */
-const NAME_LENGTH = 32;
 
 export class ContactsPart {
   /** @type {Map<string, ContactLine>} By name. */
@@ -66,36 +64,12 @@ export class ContactsPart {
   }
 
   #form() {
-    const input = h('input', {
-      maxlength: NAME_LENGTH,
-      autocomplete: 'off',
-      autocapitalize: 'off',
-      spellcheck: 'false',
-      'aria-label': t.contacts.name,
-      placeholder: t.contacts.name,
-      'aria-describedby': 'contact-problem',
+    return nameForm({
+      title: t.contacts.add,
+      label: t.contacts.name,
+      button: t.contacts.addButton,
+      work: (name) => backend.addContact(name),
     });
-    const wrong = h('p', { class: 'problem', id: 'contact-problem', role: 'alert' });
-    const submit = async (/** @type {Event} */ event) => {
-      event.preventDefault();
-      setText(wrong, '');
-      set(input, 'aria-invalid', null);
-      if (input.value.trim() === '') return input.focus();
-      try {
-        await backend.addContact(input.value);
-        input.value = '';
-      } catch (error) {
-        setText(wrong, problem(error).message);
-        set(input, 'aria-invalid', 'true');
-      }
-      input.focus();
-    };
-    return h(
-      'form',
-      { class: 'add-contact', 'aria-label': t.contacts.add, onsubmit: submit },
-      h('div', { class: 'row' }, input, h('button', {}, t.contacts.addButton)),
-      wrong,
-    );
   }
 }
 

@@ -21,7 +21,7 @@ export function problemLine() {
  * @param {HTMLButtonElement[]} buttons
  * @param {HTMLElement} wrong
  * @param {HTMLInputElement[]} inputs
- * @param {() => Promise<void>} work
+ * @param {() => Promise<unknown>} work
  */
 export async function submit(buttons, wrong, inputs, work) {
   setText(wrong, '');
@@ -41,4 +41,35 @@ export async function submit(buttons, wrong, inputs, work) {
   } finally {
     buttons.forEach((button) => (button.disabled = false));
   }
+}
+
+/**
+ * A form of one line that takes the name of an account.
+ * @param {{ title: string, label: string, button: string, work: (name: string) => Promise<unknown> }} form
+ */
+export function nameForm({ title, label, button, work }) {
+  const input = h('input', {
+    maxlength: NAME_LENGTH,
+    autocomplete: 'off',
+    autocapitalize: 'off',
+    spellcheck: 'false',
+    'aria-label': label,
+    'aria-describedby': 'name-problem',
+    placeholder: label,
+  });
+  const wrong = problemLine();
+  wrong.id = 'name-problem';
+  const go = h('button', {}, button);
+  const onsubmit = async (/** @type {Event} */ event) => {
+    event.preventDefault();
+    input.value = input.value.trim();
+    await submit([go], wrong, [input], () => work(input.value));
+    input.focus();
+  };
+  return h(
+    'form',
+    { class: 'add-contact', 'aria-label': title, onsubmit },
+    h('div', { class: 'row' }, input, go),
+    wrong,
+  );
 }

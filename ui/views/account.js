@@ -10,7 +10,7 @@ import { confirm } from '../lib/dialog.js';
 import { fill, h, set } from '../lib/dom.js';
 import { dot, field, iconButton, stateBox } from '../lib/parts.js';
 import { toast } from '../lib/toast.js';
-import { NAME_LENGTH, passwordField, problemLine, submit } from '../people/form.js';
+import { nameForm, passwordField, problemLine, submit } from '../people/form.js';
 import { t } from '../strings.js';
 
 const words = t.account.own;
@@ -183,31 +183,15 @@ class Blocked {
   }
 
   #form() {
-    const input = h('input', {
-      maxlength: NAME_LENGTH,
-      autocomplete: 'off',
-      autocapitalize: 'off',
-      spellcheck: 'false',
-      'aria-label': t.account.name,
-      placeholder: t.account.name,
-    });
-    const wrong = problemLine();
-    const block = h('button', {}, words.block);
-    const onsubmit = async (/** @type {Event} */ event) => {
-      event.preventDefault();
-      const name = input.value.trim();
-      await submit([block], wrong, [input], async () => {
+    return nameForm({
+      title: words.blockSomebody,
+      label: t.account.name,
+      button: words.block,
+      work: async (name) => {
         this.#show(await backend.setBlocked(name, true));
         announce(words.nowBlocked(name));
-      });
-      input.focus();
-    };
-    return h(
-      'form',
-      { class: 'add-contact', 'aria-label': words.blockSomebody, onsubmit },
-      h('div', { class: 'row' }, input, block),
-      wrong,
-    );
+      },
+    });
   }
 }
 

@@ -28,6 +28,8 @@ const AHEAD_BPS: f64 = 10_000.0;
 const CAPACITY_FOR_US: i64 = 13_000_000;
 /// A measurement farther off than this is another capacity, not noise.
 const CAPACITY_SAME: f64 = 0.15;
+/// Or than this on a slow link, where a probe is a few packets, and one more or less between them is that much.
+const CAPACITY_SAME_SLOW: f64 = 0.3;
 /// A queue as deep as this is a link that has become slower, not a rate that is a little too high.
 const FALL_QUEUE_MS: f64 = 80.0;
 /// A queue this deep keeps the link busy, so that what arrives is its capacity.
@@ -76,6 +78,10 @@ struct Capacity {
 impl Capacity {
     fn hold_bps(self) -> f64 {
         self.bps * if self.bps < SLOW_BPS { HOLD_SLOW } else { HOLD }
+    }
+
+    fn noise(self) -> f64 {
+        if self.bps < SLOW_BPS { CAPACITY_SAME_SLOW } else { CAPACITY_SAME }
     }
 }
 
@@ -221,7 +227,11 @@ impl Aimd {
             self.look_for_others(now_us, rates, reading.jitter_ms);
             self.measured(now_us, arrives);
         }
-        let known = self.capacity.filter(|known| arrives > (1.0 - CAPACITY_SAME) * known.bps).map(|known| known.bps);
+        // A link that is not busy carries what is sent, which says nothing of what it would.
+        let is_known = |known: &Capacity| {
+            arrives > (1.0 - CAPACITY_SAME) * known.bps || (!is_busy && known.bps < SLOW_BPS && self.keeps_up(rates))
+        };
+        let known = self.capacity.filter(is_known).map(|known| known.bps);
         let (since_us, from_bps, from_queue_ms, has_fallen) = match self.phase {
             Phase::Grow => (now_us, self.target_bps, reading.queue_ms, false),
             Phase::Drain { since_us, from_bps, from_queue_ms, has_fallen } => {
@@ -301,9 +311,54 @@ impl Aimd {
             return;
         }
         let bps = match self.capacity {
-            Some(known) if (bps / known.bps - 1.0).abs() < CAPACITY_SAME => known.bps + 0.3 * (bps - known.bps),
+            Some(known) if (bps / known.bps - 1.0).abs() < known.noise() => known.bps + 0.3 * (bps - known.bps),
             _ => bps,
         };
         self.capacity = Some(Capacity { bps, measured_us: now_us });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RTT_US: i64 = 60_000;
+
+    fn rates(sent_bps: f64, acked_bps: f64) -> Rates {
+        Rates { sent_bps, acked_bps: Some(acked_bps), lately_bps: Some(acked_bps), loss: 0.0 }
+    }
+
+    fn over(queue_ms: f64) -> Reading {
+        Reading { usage: Usage::Over, queue_ms, growth_ms: 10.0, jitter_ms: 5.0 }
+    }
+
+    /// Knows its link by a probe.
+    fn knowing(bps: u32) -> Aimd {
+        let mut aimd = Aimd::new(f64::from(bps));
+        aimd.on_probe(0, Outcome::Saturated(crate::packet::BitRate::bps(u64::from(bps))));
+        aimd
+    }
+
+    #[test]
+    fn a_packet_more_in_a_slow_link_that_is_not_busy_lowers_nothing() {
+        let mut aimd = knowing(280_000);
+        let held = aimd.target_bps();
+        // Pictures came out small: less was sent, and all of it arrived.
+        assert_eq!(aimd.on_reading(1_000_000, &over(18.0), rates(215_000.0, 215_000.0), RTT_US), Step::None);
+        assert_eq!(aimd.target_bps(), held);
+        // Less arrives than was sent: the link has become slower.
+        assert_eq!(aimd.on_reading(2_000_000, &over(18.0), rates(250_000.0, 190_000.0), RTT_US), Step::Lowered);
+        assert!(aimd.target_bps() < 0.7 * held);
+    }
+
+    #[test]
+    fn one_probe_of_a_slow_link_does_not_settle_what_it_carries() {
+        let measured = |bps| {
+            let mut aimd = knowing(280_000);
+            aimd.on_probe(1_000_000, Outcome::Saturated(crate::packet::BitRate::bps(bps)));
+            aimd.capacity_bps().map(f64::round)
+        };
+        assert_eq!(measured(340_000), Some(298_000.0));
+        assert_eq!(measured(600_000), Some(600_000.0), "that is another link");
     }
 }

@@ -171,7 +171,8 @@ impl<T> Pacer<T> {
 
     /// A stream of video that needs a key frame, if any; again if it does not come.
     pub fn wants_key_frame(&mut self, now: Instant) -> Option<u32> {
-        if self.is_held {
+        // Made before it can leave it would be of a rate that is over, and late; and the next one would have to wait.
+        if self.is_held || self.is_paused {
             return None;
         }
         self.streams.iter_mut().find_map(|(id, stream)| {

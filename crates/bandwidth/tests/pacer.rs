@@ -147,6 +147,21 @@ fn nothing_leaves_that_waited_for_more_than_200_ms() {
 }
 
 #[test]
+fn no_key_frame_is_asked_for_that_could_not_leave() {
+    let mut bench = Bench::new();
+    bench.frame(Duration::ZERO, 0, 0, true, 1);
+    bench.poll(Duration::ZERO);
+    bench.pacer.pause(true);
+    bench.frame(33 * MS, 1, 0, false, 1);
+    bench.poll(300 * MS);
+    let now = |at: u32| bench.start + MS * at;
+    let (paused, over) = (now(300), now(330));
+    assert_eq!(bench.pacer.wants_key_frame(paused), None, "what waited is out of date, and nothing leaves yet");
+    bench.pacer.pause(false);
+    assert_eq!(bench.pacer.wants_key_frame(over), Some(1));
+}
+
+#[test]
 fn a_key_frame_replaces_what_waits_of_its_stream() {
     let mut bench = Bench::new();
     bench.frame(Duration::ZERO, 1, 0, true, 1);

@@ -1,11 +1,8 @@
 //! What is told of the room itself: what hosts decide, who is at the door, who watches, and all of it after a break.
 
-use std::time::Duration;
-
 use futures_util::SinkExt;
 use sightline_call::{Api, Call, CallConfig, CallEvent, RoomNews};
 use sightline_protocol::{HostAction, Role, RoomCreated, RoomState, RoomWish, TokenIssued, TokenWish, UserId};
-use sightline_server::{Config, Limits};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -165,9 +162,7 @@ async fn a_resume_brings_what_was_lost_with_the_socket() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_comes_in_anew_is_told_of_the_room_and_keeps_the_token_of_its_record() {
     let folder = tempfile::tempdir().expect("a folder");
-    let limits = Limits { resume: Duration::from_millis(1), ..Limits::default() };
-    let database = Some(folder.path().join("server.sqlite"));
-    let mut server = TestServer::with(Config { database, limits, ..Config::default() }).await;
+    let mut server = TestServer::losing_places(folder.path().join("server.sqlite")).await;
     let room = sightline_call::create_room(&server.url(), &RoomWish::default()).await.expect("a room");
     let ada = join(&server.url(), &room, "Ada", Some(room.token.clone())).await;
     ada.call.host(HostAction::Lock { locked: true });

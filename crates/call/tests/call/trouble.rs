@@ -9,7 +9,6 @@ use sightline_call::{Call, CallConfig, CallError, CallEvent, EndReason, RoomNews
 use sightline_media::video::VideoSource;
 use sightline_protocol::{HostAction, Role, UserId};
 use sightline_quality::EventKind;
-use sightline_server::{Config, Limits};
 
 async fn refusal(server: &str, code: &str) -> CallError {
     let memory = Memory::default();
@@ -96,9 +95,7 @@ async fn a_server_that_restarts_in_mid_call_is_resumed_and_media_go_on() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn people_whose_places_were_lost_join_anew_and_keep_their_media_meanwhile() {
     let folder = tempfile::tempdir().expect("a folder");
-    let limits = Limits { resume: Duration::from_millis(1), ..Limits::default() };
-    let database = Some(folder.path().join("server.sqlite"));
-    let mut server = TestServer::with(Config { database, limits, ..Config::default() }).await;
+    let mut server = TestServer::losing_places(folder.path().join("server.sqlite")).await;
     let room = sightline_call::create_room(&server.url(), &Default::default()).await.expect("a room");
     let code = room.code;
     let memory = Memory::default();

@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use sightline_server::{Config, Server};
+use sightline_server::{Config, Limits, Server};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -23,6 +24,12 @@ impl TestServer {
     /// Keeps rooms and places in `database`.
     pub(crate) async fn keeping(database: PathBuf) -> Self {
         Self::with(Config { database: Some(database), ..Config::default() }).await
+    }
+
+    /// Keeps rooms in `database`, but hardly a place: who was in a room joins anew after a restart.
+    pub(crate) async fn losing_places(database: PathBuf) -> Self {
+        let limits = Limits { resume: Duration::from_millis(1), ..Limits::default() };
+        Self::with(Config { database: Some(database), limits, ..Config::default() }).await
     }
 
     /// On a free port.

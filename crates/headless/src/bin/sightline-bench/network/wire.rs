@@ -20,6 +20,8 @@ const WINDOW: Duration = Duration::from_millis(500);
 const FULL: f64 = 0.9;
 /// Round trips are told apart by so much time.
 const SLICE: Duration = Duration::from_millis(100);
+/// Sound, reports and pings are no larger: their own way through a slow link is short against the queue that they meet.
+const PING_MOST: usize = 200;
 /// Packets kept: ten minutes of 3 Mbit/s both ways.
 const MAX_PACKETS: usize = 500_000;
 
@@ -39,6 +41,7 @@ struct Sent {
 struct Passed {
     at: Instant,
     from: Party,
+    bytes: usize,
     took: Duration,
 }
 
@@ -73,7 +76,7 @@ impl Wire {
                 });
             }
             Some(at) if log.passed.len() < MAX_PACKETS => {
-                log.passed.push(Passed { at, from: sight.from, took: at - sight.sent });
+                log.passed.push(Passed { at, from: sight.from, bytes: sight.packet.len(), took: at - sight.sent });
             }
             _ => {}
         }
@@ -162,6 +165,21 @@ impl Wire {
         slow
     }
 
+    /// Mean time that packets no larger than a ping took from one side and from the other, together, between two times.
+    pub(crate) fn mean_round_trip(&self, begin: Instant, end: Instant) -> Option<Duration> {
+        let mean = |from: Party| {
+            self.read(|log| {
+                let span = log
+                    .passed
+                    .iter()
+                    .filter(|one| one.from == from && one.bytes <= PING_MOST && (begin..end).contains(&one.at));
+                let (count, sum) = span.fold((0_u32, Duration::ZERO), |(count, sum), one| (count + 1, sum + one.took));
+                sum.checked_div(count)
+            })
+        };
+        Some(mean(Party(0))? + mean(Party(1))?)
+    }
+
     fn longest(&self, from: Party, begin: Instant, end: Instant) -> Option<Duration> {
         self.read(|log| {
             let span = log.passed.iter().filter(|one| one.from == from && (begin..end).contains(&one.at));
@@ -230,6 +248,22 @@ mod tests {
         let late = wire.full_rate_after(Party(0), start, 2_000_000).expect("reached");
         assert!((1390 * MS..1410 * MS).contains(&late), "{late:?}");
         assert_eq!(wire.full_rate_after(Party(0), start, 3_000_000), None);
+    }
+
+    #[test]
+    fn a_round_trip_is_the_mean_of_small_packets_both_ways() {
+        let (start, wire) = (Instant::now(), Wire::default());
+        let passed = |from: usize, length: usize, took: u32| {
+            let packet = vec![0; length];
+            let sight = Sight { from: Party(from), to: Party(1 - from), sent: start, arrived: None, packet: &packet };
+            wire.add(&Sight { arrived: Some(start + MS * took), ..sight });
+        };
+        [(0, 100, 20), (0, 100, 40), (0, 1200, 400)]
+            .into_iter()
+            .for_each(|(from, length, took)| passed(from, length, took));
+        assert_eq!(wire.mean_round_trip(start, start + 500 * MS), None, "nothing came back");
+        passed(1, 90, 30);
+        assert_eq!(wire.mean_round_trip(start, start + 500 * MS), Some(60 * MS));
     }
 
     #[test]
