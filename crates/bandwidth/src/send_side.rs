@@ -22,6 +22,10 @@ const TICK: Duration = Duration::from_millis(25);
 const PACE_MOST: f64 = 2.5;
 /// What is sent as a rule, against the capacity: no more than a trace above, or frames queue in the path.
 const PACE_USUAL: f64 = 1.05;
+/// The same on a slow link that is known, where sound and feedback between the packets of a frame are a part of what it carries: as a
+/// rule, and when so much waits that frames would be left out.
+const PACE_SLOW: f64 = 0.97;
+const PACE_MOST_SLOW: f64 = 1.5;
 /// More new video than this share of what was asked for, while so much queue stands in the path, is sent at this share of the
 /// target, so that the queue goes.
 const EXCESS: f64 = 1.1;
@@ -321,6 +325,11 @@ impl<T> SendSide<T> {
             offered > EXCESS * self.video_target(now).as_f64()
         };
         let slow = state.target.times(PACE_EXCESS);
+        // What waits here is passed by sound, what waits in the path is not.
+        let known_slow = state.capacity.filter(|_| state.target < SLOW);
+        let (usual, most) = known_slow.map_or((usual, most), |capacity| {
+            (capacity.times(PACE_SLOW).max(state.target), capacity.times(PACE_MOST_SLOW).max(state.target))
+        });
         let (usual, most) = if is_excess { (slow, slow) } else { (usual, most) };
         self.pacer.set_rates(usual, most);
         self.pacer.hold(self.gate != Gate::Open);

@@ -8,6 +8,7 @@ use rtc::interceptor::{ReceiverReportBuilder, Registry, SenderReportBuilder, Slo
 
 use super::nack::NackStage;
 use super::rtx_unwrap::RtxUnwrap;
+use super::seldom::SeldomIfSlow;
 use super::send_side::{Outlook, SendStage, SharedUplink};
 use super::stage::Stage;
 use super::sticky::Sticky;
@@ -25,12 +26,14 @@ const RTX_UNWRAP: usize = 6_500;
 
 /// The chain of a link whose pictures take `max_video_bps` at most.
 pub(super) fn registry(counts: &Counts, outlook: Outlook, uplink: SharedUplink, max_video_bps: u32) -> Registry {
+    let feedback =
+        SeldomIfSlow::new(TwccReceiverBuilder::new().with_interval(FEEDBACK_INTERVAL).build(), outlook.clone());
     let send_side = SendStage::new(max_video_bps, uplink, outlook, counts.keyframe.clone());
     Registry::new()
         .with(Slot::from(TAP), Stage::new(Tap::new(counts.clone())))
         .with(Slot::TwccSender, send_side)
         .with(Slot::from(RECEIVER_REPORT), Sticky::new(ReceiverReportBuilder::new().build()))
-        .with(Slot::from(FEEDBACK), TwccReceiverBuilder::new().with_interval(FEEDBACK_INTERVAL).build())
+        .with(Slot::from(FEEDBACK), feedback)
         .with(Slot::from(RTX_UNWRAP), Stage::new(RtxUnwrap::default()))
         .with(Slot::NackGenerator, NackStage::new(counts.clone()))
         .with(Slot::SenderReport, SenderReportBuilder::new().build())

@@ -25,6 +25,7 @@ mod receive;
 mod red;
 mod role_conflict;
 mod rtx_unwrap;
+mod seldom;
 mod send;
 mod send_side;
 mod sockets;

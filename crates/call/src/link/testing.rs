@@ -12,6 +12,7 @@ use rtc::peer_connection::sdp::RTCSessionDescription;
 use rtc::peer_connection::transport::RTCIceCandidateInit;
 use rtc::peer_connection::{RTCPeerConnection, RTCPeerConnectionBuilder};
 use rtc::rtcp::receiver_report::ReceiverReport;
+use rtc::rtcp::transport_feedbacks::transport_layer_cc::TransportLayerCc;
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
 use rtc::rtp;
 use rtc::sansio::Protocol;
@@ -189,6 +190,14 @@ impl Wire {
             .collect();
         self.sent.clear();
         asked
+    }
+
+    /// How many packets each feedback since the last call is about.
+    pub(super) fn told(&mut self) -> Vec<u16> {
+        let feedback = self.rtcp().filter_map(|packet| packet.as_any().downcast_ref::<TransportLayerCc>());
+        let told = feedback.map(|feedback| feedback.packet_status_count).collect();
+        self.sent.clear();
+        told
     }
 
     /// Cumulative lost of the last receiver report.

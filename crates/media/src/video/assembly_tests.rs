@@ -66,7 +66,7 @@ impl Sender {
         let picture =
             EncodedPicture { data: &data, keyframe, temporal_layer: u8::from(upper), layer_sync: upper || keyframe };
         self.packetizer.advance(picture.temporal_layer);
-        let mut payloads = self.packetizer.packetize(&picture);
+        let mut payloads = self.packetizer.packetize(&picture, u32::MAX);
         for payload in &mut payloads {
             *payload = match self.marks {
                 Marks::Layers => payload.clone(),

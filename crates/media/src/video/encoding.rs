@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::codec::{EncodedPicture, EncoderSettings, PictureKind, VideoEncoder};
+use super::codec::{EncoderSettings, PictureKind, VideoEncoder};
 use super::layers::{LAYERS, full_size, layer_size};
 use super::payload::Packetizer;
 use super::request::KeyframeGate;
@@ -206,7 +206,16 @@ impl Encoding {
         let picture = encoder.codec.encode(&task.frame, kind)?;
         let took = begun.elapsed();
         let size = (task.frame.width(), task.frame.height());
-        let encoded = picture.map(|picture| pack(&self.packetizer, &picture, task.layer, size, moment));
+        let encoded = picture.map(|picture| EncodedVideo {
+            payloads: self.packetizer.packetize(&picture, encoder.bps),
+            timestamp: moment.timestamp,
+            captured_us: moment.captured_us,
+            keyframe: picture.keyframe,
+            temporal_layer: picture.temporal_layer,
+            spatial_layer: task.layer as u8,
+            width: size.0,
+            height: size.1,
+        });
         let mut counters = self.shared.counters();
         counters.encode_time += took;
         let layer = &mut counters.layers[task.layer];
@@ -227,24 +236,5 @@ impl Encoding {
         drop(counters);
         (self.hook)(Arc::new(encoded));
         Ok(())
-    }
-}
-
-fn pack(
-    packetizer: &Packetizer,
-    picture: &EncodedPicture<'_>,
-    layer: usize,
-    size: (u32, u32),
-    moment: Moment,
-) -> EncodedVideo {
-    EncodedVideo {
-        payloads: packetizer.packetize(picture),
-        timestamp: moment.timestamp,
-        captured_us: moment.captured_us,
-        keyframe: picture.keyframe,
-        temporal_layer: picture.temporal_layer,
-        spatial_layer: layer as u8,
-        width: size.0,
-        height: size.1,
     }
 }

@@ -74,6 +74,14 @@ impl Outlook {
         Self { rate: Arc::new(watch::Sender::new(rate)), figures: Arc::default() }
     }
 
+    /// Of a link of which this much is known.
+    #[cfg(test)]
+    pub(super) fn known(target_bps: Option<u64>) -> Self {
+        let known = Self::default();
+        known.lock().target_bps = target_bps;
+        known
+    }
+
     pub(super) fn rate(&self) -> watch::Receiver<LinkRate> {
         self.rate.subscribe()
     }

@@ -21,7 +21,7 @@ const RESUME_AFTER: Duration = Duration::from_secs(2);
 const SOUND: [(BitRate, u32); 4] = [
     (BitRate::bps(0), 16_000),
     (BitRate::kbps(100), 20_000),
-    (BitRate::kbps(150), 24_000),
+    (BitRate::kbps(300), 24_000),
     (BitRate::kbps(330), 32_000),
 ];
 /// A rise counts for sound when it has held for so long.
@@ -214,7 +214,7 @@ mod tests {
         assert_eq!(run(&mut maker, &mut now, 50, 60).audio_bps, 16_000);
         assert_eq!(run(&mut maker, &mut now, 3_900, 400).audio_bps, 16_000);
         assert_eq!(run(&mut maker, &mut now, 300, 400).audio_bps, 32_000);
-        assert_eq!(run(&mut maker, &mut now, 50, 285).audio_bps, 24_000, "pictures need it more");
+        assert_eq!(run(&mut maker, &mut now, 50, 285).audio_bps, 20_000, "pictures need it more");
     }
 
     #[test]
