@@ -39,7 +39,9 @@ const SILENCE: Duration = Duration::from_millis(500);
 /// Nothing heard for so long of a packet that was sent, beyond the round trip, the queue that is known and three times what delay
 /// differs by: its feedback was due 50 ms after it, and stands in a queue or was lost with others. Where both ways have become
 /// slower, that is known long before feedback comes through and tells of it.
-const UNHEARD: Duration = Duration::from_millis(150);
+const UNHEARD: Duration = Duration::from_millis(90);
+/// The same on a slow link, where feedback comes each 100 ms, and on one that loses, where one may be missing.
+const UNHEARD_SELDOM: Duration = Duration::from_millis(150);
 /// In an outage something is sent so often.
 const TRICKLE: Duration = Duration::from_millis(100);
 /// The path's queue counts as empty again below.
@@ -333,7 +335,9 @@ impl<T> SendSide<T> {
         let (usual, most) = if is_excess { (slow, slow) } else { (usual, most) };
         self.pacer.set_rates(usual, most);
         self.pacer.hold(self.gate != Gate::Open);
-        let overdue = UNHEARD + state.queue + 3 * state.jitter;
+        let is_seldom = state.target < SLOW || state.loss > LOSSY;
+        let unheard = if is_seldom { UNHEARD_SELDOM } else { UNHEARD };
+        let overdue = unheard + state.queue + 3 * state.jitter;
         // What was sent into the outage is overdue for good, and what was sent after it is not yet.
         let is_back = self.back_at.is_some_and(|back| now.saturating_duration_since(back) < overdue + state.rtt);
         self.pacer.pause(self.heard_at.is_some() && !is_back && self.estimator.unheard_for(now) > overdue);
