@@ -102,8 +102,8 @@ impl Outcome {
         seconds.iter().map(|kbps| (kbps / mean - 1.0).abs() * 100.0).reduce(f64::max)
     }
 
-    /// Mean round trip of all small packets, ms. Not of the pings alone: they come each 400 ms, which is the time of twelve
-    /// pictures, and so meet the queue behind the same ones throughout a call.
+    /// Mean round trip of all small packets, ms. Not that of reports and pings alone: they come each second and each 400 ms, the
+    /// times of 30 and of twelve pictures, and so meet the queue behind the same ones throughout a call.
     pub(crate) fn rtt_mean_ms(&self) -> Option<f64> {
         Some(self.wire.mean_round_trip(self.begin.at, self.end.at)?.as_secs_f64() * 1e3)
     }
