@@ -19,11 +19,10 @@ use sightline_bandwidth::{
 };
 
 use crate::side::{Padding, Side};
-use crate::source::Media;
+use crate::source::{AUDIO, Media};
 
 const PROCESS_EVERY: Duration = Duration::from_millis(25);
 const SENT_FOR: Duration = Duration::from_secs(10);
-const AUDIO: f64 = 55_000.0;
 
 pub(crate) struct Google {
     controller: GoogCcNetworkController,

@@ -1,4 +1,4 @@
-//! The rows of the table that concern rates, in virtual time over seeded paths, beside `goog_cc`.
+//! The rows of the table that concern rates, in virtual time over seeded paths, beside `goog_cc` and the estimator of the WebRTC crate.
 
 #![expect(clippy::print_stdout, reason = "the table is the point of these tests")]
 
@@ -8,4 +8,5 @@ mod rows;
 mod run;
 mod side;
 mod source;
+mod stock;
 mod table;

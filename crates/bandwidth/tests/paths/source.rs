@@ -9,6 +9,8 @@ pub(crate) const PAYLOAD_MOST: usize = 1150;
 const FRAMES_PER_SECOND: f64 = 30.0;
 /// 32 kbit/s in frames of 20 ms.
 pub(crate) const SOUND: usize = 80;
+/// The same with headers, about, bit/s.
+pub(crate) const AUDIO: f64 = 55_000.0;
 
 /// What a packet carries.
 #[derive(Debug, Clone, Copy)]
