@@ -11,6 +11,7 @@ use rtc::shared::error::Error;
 use sightline_bandwidth::BitRate;
 
 use super::send_side::Outlook;
+use super::stage::packets_pass_through;
 
 /// A line that carries no more our way is taken for as slow the other way.
 const SLOW: BitRate = BitRate::kbps(330);
@@ -42,27 +43,7 @@ impl<I: Interceptor> SeldomIfSlow<I> {
 }
 
 impl<I: Interceptor> Protocol<TaggedPacket, TaggedPacket, ()> for SeldomIfSlow<I> {
-    type Rout = TaggedPacket;
-    type Wout = TaggedPacket;
-    type Eout = ();
-    type Error = Error;
-    type Time = Instant;
-
-    fn handle_read(&mut self, packet: TaggedPacket) -> Result<(), Error> {
-        self.inner.handle_read(packet)
-    }
-
-    fn poll_read(&mut self) -> Option<TaggedPacket> {
-        self.inner.poll_read()
-    }
-
-    fn handle_write(&mut self, packet: TaggedPacket) -> Result<(), Error> {
-        self.inner.handle_write(packet)
-    }
-
-    fn poll_write(&mut self) -> Option<TaggedPacket> {
-        self.inner.poll_write()
-    }
+    packets_pass_through!();
 
     fn handle_timeout(&mut self, now: Instant) -> Result<(), Error> {
         if self.due().is_none_or(|due| due > now) {
@@ -74,10 +55,6 @@ impl<I: Interceptor> Protocol<TaggedPacket, TaggedPacket, ()> for SeldomIfSlow<I
 
     fn poll_timeout(&mut self) -> Option<Instant> {
         self.due()
-    }
-
-    fn close(&mut self) -> Result<(), Error> {
-        self.inner.close()
     }
 }
 

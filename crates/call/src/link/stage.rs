@@ -24,6 +24,38 @@ pub(super) trait Rule: Send + Sync {
     fn unbind_remote(&mut self, _stream: &StreamInfo) {}
 }
 
+/// In the `Protocol` of an interceptor that wraps another as `inner`: packets, and the end, are the wrapped one's business alone.
+macro_rules! packets_pass_through {
+    () => {
+        type Rout = TaggedPacket;
+        type Wout = TaggedPacket;
+        type Eout = ();
+        type Error = Error;
+        type Time = Instant;
+
+        fn handle_read(&mut self, packet: TaggedPacket) -> Result<(), Error> {
+            self.inner.handle_read(packet)
+        }
+
+        fn poll_read(&mut self) -> Option<TaggedPacket> {
+            self.inner.poll_read()
+        }
+
+        fn handle_write(&mut self, packet: TaggedPacket) -> Result<(), Error> {
+            self.inner.handle_write(packet)
+        }
+
+        fn poll_write(&mut self) -> Option<TaggedPacket> {
+            self.inner.poll_write()
+        }
+
+        fn close(&mut self) -> Result<(), Error> {
+            self.inner.close()
+        }
+    };
+}
+pub(super) use packets_pass_through;
+
 /// A [`Rule`] as an interceptor.
 pub(super) struct Stage<R> {
     rule: R,

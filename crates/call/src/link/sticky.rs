@@ -10,6 +10,8 @@ use rtc::interceptor::{Interceptor, StreamInfo, TaggedPacket};
 use rtc::sansio::Protocol;
 use rtc::shared::error::Error;
 
+use super::stage::packets_pass_through;
+
 /// Wraps an interceptor that must not forget its streams.
 pub(super) struct Sticky<I> {
     inner: I,
@@ -24,27 +26,7 @@ impl<I: Interceptor> Sticky<I> {
 }
 
 impl<I: Interceptor> Protocol<TaggedPacket, TaggedPacket, ()> for Sticky<I> {
-    type Rout = TaggedPacket;
-    type Wout = TaggedPacket;
-    type Eout = ();
-    type Error = Error;
-    type Time = Instant;
-
-    fn handle_read(&mut self, packet: TaggedPacket) -> Result<(), Error> {
-        self.inner.handle_read(packet)
-    }
-
-    fn poll_read(&mut self) -> Option<TaggedPacket> {
-        self.inner.poll_read()
-    }
-
-    fn handle_write(&mut self, packet: TaggedPacket) -> Result<(), Error> {
-        self.inner.handle_write(packet)
-    }
-
-    fn poll_write(&mut self) -> Option<TaggedPacket> {
-        self.inner.poll_write()
-    }
+    packets_pass_through!();
 
     fn handle_timeout(&mut self, now: Instant) -> Result<(), Error> {
         self.inner.handle_timeout(now)
@@ -52,10 +34,6 @@ impl<I: Interceptor> Protocol<TaggedPacket, TaggedPacket, ()> for Sticky<I> {
 
     fn poll_timeout(&mut self) -> Option<Instant> {
         self.inner.poll_timeout()
-    }
-
-    fn close(&mut self) -> Result<(), Error> {
-        self.inner.close()
     }
 }
 
