@@ -321,6 +321,7 @@ impl Aimd {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::packet::BitRate;
 
     const RTT_US: i64 = 60_000;
 
@@ -335,7 +336,7 @@ mod tests {
     /// Knows its link by a probe.
     fn knowing(bps: u32) -> Aimd {
         let mut aimd = Aimd::new(f64::from(bps));
-        aimd.on_probe(0, Outcome::Saturated(crate::packet::BitRate::bps(u64::from(bps))));
+        aimd.on_probe(0, Outcome::Saturated(BitRate::bps(u64::from(bps))));
         aimd
     }
 
@@ -355,7 +356,7 @@ mod tests {
     fn one_probe_of_a_slow_link_does_not_settle_what_it_carries() {
         let measured = |bps| {
             let mut aimd = knowing(280_000);
-            aimd.on_probe(1_000_000, Outcome::Saturated(crate::packet::BitRate::bps(bps)));
+            aimd.on_probe(1_000_000, Outcome::Saturated(BitRate::bps(bps)));
             aimd.capacity_bps().map(f64::round)
         };
         assert_eq!(measured(340_000), Some(298_000.0));
