@@ -94,14 +94,35 @@ pub(super) struct Shared {
     sourced: AtomicBool,
     /// What each layer is to take, bits a second; 0 where it is not taken.
     rates: [AtomicU32; LAYERS],
+    /// All who take pictures would have to wait for them.
+    pub(super) waits: AtomicBool,
     /// Somebody needs a keyframe of this layer.
     pub(super) keyframes: [AtomicBool; LAYERS],
     pub(super) stopped: AtomicBool,
 }
 
 impl Shared {
+    /// Of a sender that encodes the full size at `max_bps`.
+    pub(super) fn new(is_sourced: bool, max_bps: u32) -> Self {
+        Self {
+            slot: Arc::default(),
+            counters: Mutex::default(),
+            enabled: AtomicBool::new(true),
+            sourced: AtomicBool::new(is_sourced),
+            rates: std::array::from_fn(|layer| AtomicU32::new(if layer == 0 { max_bps } else { 0 })),
+            waits: AtomicBool::new(false),
+            keyframes: Default::default(),
+            stopped: AtomicBool::new(false),
+        }
+    }
+
     pub(super) fn counters(&self) -> MutexGuard<'_, VideoSendCounters> {
         self.counters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns what it was.
+    pub(super) fn set_rate(&self, layer: usize, bps: u32) -> u32 {
+        self.rates[layer].swap(bps, Ordering::Relaxed)
     }
 
     pub(super) fn rates(&self) -> LayerRates {
@@ -130,15 +151,7 @@ impl VideoSender {
     }
 
     fn make(source: Option<VideoSource>, settings: VideoSettings, hooks: VideoSenderHooks) -> Result<Self, MediaError> {
-        let shared = Arc::new(Shared {
-            slot: Arc::default(),
-            counters: Mutex::default(),
-            enabled: AtomicBool::new(true),
-            sourced: AtomicBool::new(source.is_some()),
-            rates: std::array::from_fn(|layer| AtomicU32::new(if layer == 0 { settings.max_bps } else { 0 })),
-            keyframes: Default::default(),
-            stopped: AtomicBool::new(false),
-        });
+        let shared = Arc::new(Shared::new(source.is_some(), settings.max_bps));
         let VideoSenderHooks { encoded, captured, device } = hooks;
         let (frames, slot) = (frame_sink(&shared, captured), shared.slot.clone());
         let events = clearing(slot.clone(), Arc::from(device));
@@ -180,11 +193,16 @@ impl VideoSender {
     /// new begins with a keyframe; the others go on as they are.
     pub fn set_layers(&self, rates: LayerRates) {
         for (layer, bps) in rates.into_iter().enumerate() {
-            let before = self.shared.rates[layer].swap(bps.min(self.max_bps), Ordering::Relaxed);
+            let before = self.shared.set_rate(layer, bps.min(self.max_bps));
             if before == 0 && bps > 0 {
                 self.request_keyframe(layer);
             }
         }
+    }
+
+    /// Encodes nothing while this holds, and goes on from the last picture encoded: those who take pictures would get them too late.
+    pub fn set_waiting(&self, waits: bool) {
+        self.shared.waits.store(waits, Ordering::Relaxed);
     }
 
     /// Makes one of the next pictures of a layer a keyframe: the next, but at most one in 150 ms.
