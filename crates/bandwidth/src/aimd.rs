@@ -7,7 +7,7 @@
 //! That holds for a link of one's own. Where overuse comes well below what probes measured, others send on it too, and
 //! holding a share of the whole would be a fight: then the rate grows by small equal steps and yields, as everyone's does.
 
-use crate::delay::{Reading, Usage};
+use crate::delay::{Reading, Through, Usage};
 use crate::judge::Outcome;
 
 /// Of the rate that arrives, after overuse ...
@@ -61,6 +61,8 @@ const SHARED_STEP_BPS: f64 = 25_000.0;
 const SHARED_PASSED: f64 = 1.1;
 /// A queue that is deep, but not of a fall, is worth so much less, to be gone soon.
 const BACK_OFF_DEEP: f64 = 0.7;
+/// What was sent at less than this share of the target tells of no fall.
+const FALL_OF: f64 = 0.5;
 /// Of what was sent before, arrives no more after a fall; or the queue is so deep that it does not matter.
 const FALL_TO: f64 = 0.75;
 const FALL_ANYWAY_MS: f64 = 160.0;
@@ -126,6 +128,10 @@ pub(crate) struct Aimd {
     shared_us: Option<i64>,
     doubted_us: Option<i64>,
     updated_us: Option<i64>,
+    /// What the last probe found beyond the capacity, where it takes another one to believe it.
+    found_bps: Option<f64>,
+    /// Whether that probe found nothing.
+    was_unclear: bool,
 }
 
 impl Aimd {
@@ -138,6 +144,8 @@ impl Aimd {
             shared_us: None,
             doubted_us: None,
             updated_us: None,
+            found_bps: None,
+            was_unclear: false,
         }
     }
 
@@ -164,6 +172,9 @@ impl Aimd {
 
     pub(crate) fn on_reading(&mut self, now_us: i64, reading: &Reading, rates: Rates, rtt_us: i64) -> Step {
         let elapsed_s = (now_us - self.updated_us.replace(now_us).unwrap_or(now_us)).clamp(0, 1_000_000) as f64 / 1e6;
+        if let Some(through) = reading.through.filter(|through| self.is_fall(*through)) {
+            return self.fall(now_us, reading, through.bps);
+        }
         match reading.usage {
             Usage::Over => self.lower(now_us, reading, rates, rtt_us),
             Usage::Under => Step::None,
@@ -175,12 +186,20 @@ impl Aimd {
     }
 
     pub(crate) fn on_probe(&mut self, now_us: i64, outcome: Outcome) {
+        let found = self.found_bps.take();
+        let was_unclear = std::mem::replace(&mut self.was_unclear, outcome == Outcome::Unclear);
         match outcome {
             // The link may have been idle for a moment only.
             Outcome::Passed(_) if self.is_shared(now_us) => self.target_bps *= SHARED_PASSED,
             Outcome::Passed(rate) => {
-                let rate = rate.as_f64();
+                let mut rate = rate.as_f64();
                 if self.capacity.is_some_and(|capacity| rate > capacity.bps) {
+                    // Where one probe was unclear, the next one may have passed by chance.
+                    if was_unclear || found.is_some() {
+                        self.found_bps = Some(rate);
+                        let Some(found) = found else { return };
+                        rate = rate.min(found);
+                    }
                     self.capacity = None;
                 }
                 self.target_bps = self.target_bps.max(rate);
@@ -254,6 +273,26 @@ impl Aimd {
         self.lowered_us = Some(now_us);
         self.phase = Phase::Drain { since_us, from_bps, from_queue_ms, has_fallen: has_fallen || is_fall };
         if is_fall { Step::Fall } else { Step::Lowered }
+    }
+
+    /// Whether the link has become much slower, by what went through it. Sound alone says nothing: what it meets is somebody else's.
+    fn is_fall(&self, through: Through) -> bool {
+        through.sent_bps > FALL_OF * self.target_bps
+            && through.bps < FALL_TO * self.target_bps.min(through.sent_bps)
+            && !matches!(self.phase, Phase::Drain { has_fallen: true, .. })
+    }
+
+    fn fall(&mut self, now_us: i64, reading: &Reading, through: f64) -> Step {
+        self.measured(now_us, through);
+        self.phase = Phase::Drain {
+            since_us: now_us,
+            from_bps: self.target_bps,
+            from_queue_ms: reading.queue_ms,
+            has_fallen: true,
+        };
+        self.target_bps = BACK_OFF * through;
+        self.lowered_us = Some(now_us);
+        Step::Fall
     }
 
     fn look_for_others(&mut self, now_us: i64, rates: Rates, jitter_ms: f64) {
@@ -330,7 +369,7 @@ mod tests {
     }
 
     fn over(queue_ms: f64) -> Reading {
-        Reading { usage: Usage::Over, queue_ms, growth_ms: 10.0, jitter_ms: 5.0 }
+        Reading { usage: Usage::Over, queue_ms, growth_ms: 10.0, jitter_ms: 5.0, through: None }
     }
 
     /// Knows its link by a probe.

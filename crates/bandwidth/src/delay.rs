@@ -23,6 +23,11 @@ const STANDING_US: i64 = 120_000;
 const SUDDEN_US: i64 = 30_000;
 const SUDDEN_PACKETS: usize = 5;
 const SUDDEN_MS: f64 = 60.0;
+/// What a link carries shows while it has no rest, over at least and at most so much time and so many packets ...
+const BUSY_US: (i64, i64) = (30_000, 80_000);
+const BUSY_PACKETS: (usize, usize) = (5, 256);
+/// ... once a packet met more queue than frames and jitter make.
+const DEEP_MS: f64 = 45.0;
 /// At 20 Mbit/s 250 packets are sent in that time.
 const STANDING_MOST: usize = 512;
 /// The base is the least of so many slots of a second.
@@ -64,6 +69,25 @@ pub(crate) struct Reading {
     pub(crate) growth_ms: f64,
     /// Mean difference of delay between one packet and the next.
     pub(crate) jitter_ms: f64,
+    /// What came through a deep queue, if there was one.
+    pub(crate) through: Option<Through>,
+}
+
+/// At what rate packets were sent into a queue, and at what rate they came out of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Through {
+    pub(crate) sent_bps: f64,
+    pub(crate) bps: f64,
+}
+
+/// A packet that went through the link with no rest before it.
+#[derive(Debug, Clone, Copy)]
+struct Busy {
+    sent_us: i64,
+    left_us: i64,
+    bytes: usize,
+    /// As it was known then: a queue that grows is not jitter.
+    jitter_ms: f64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -91,6 +115,10 @@ pub(crate) struct Delay {
     last_delay_us: Option<i64>,
     /// When the last packet of a probe was sent.
     probed_us: Option<i64>,
+    /// The last packets between which the link had no rest.
+    busy: VecDeque<Busy>,
+    /// The newest of this feedback.
+    through: Option<Through>,
 }
 
 impl Default for Delay {
@@ -106,6 +134,8 @@ impl Default for Delay {
             differences: 0,
             last_delay_us: None,
             probed_us: None,
+            busy: VecDeque::new(),
+            through: None,
         }
     }
 }
@@ -113,6 +143,7 @@ impl Default for Delay {
 impl Delay {
     /// Takes in what arrived, in order of sending.
     pub(crate) fn update(&mut self, arrived: &[Arrived]) -> Option<Reading> {
+        self.through = None;
         for packet in arrived {
             let delay = packet.delay_us();
             if self.last_delay_us.is_some_and(|last| (delay - last).abs() > JUMP_US) {
@@ -152,6 +183,7 @@ impl Delay {
             self.jitter_us += ((delay_us - last).abs() as f64 - self.jitter_us) / f64::from(self.differences);
         }
         self.note_base(packet.sent_us, delay_us);
+        self.note_busy(packet, delay_us);
         self.recent.push_back((packet.sent_us, delay_us));
         while self.recent.len() > STANDING_MOST
             || self.recent.front().is_some_and(|(sent, _)| *sent < packet.sent_us - STANDING_US)
@@ -194,6 +226,33 @@ impl Delay {
         }
     }
 
+    /// Measures what the link carries while packets come to it before it is done with those before them.
+    fn note_busy(&mut self, packet: &Arrived, delay_us: i64) {
+        let Some(base) = self.base.iter().map(|(_, least)| *least).min() else { return };
+        // It would have come after the one before had left.
+        if self.busy.back().is_some_and(|before| packet.sent_us + base > before.left_us) {
+            self.busy.clear();
+        }
+        let oldest = packet.arrival_us - BUSY_US.1;
+        self.busy.push_back(Busy {
+            sent_us: packet.sent_us,
+            left_us: packet.arrival_us,
+            bytes: packet.bytes,
+            jitter_ms: self.jitter_ms(),
+        });
+        while self.busy.len() > BUSY_PACKETS.1 || self.busy.front().is_some_and(|first| first.left_us < oldest) {
+            self.busy.pop_front();
+        }
+        let Some(first) = self.busy.front() else { return };
+        let (sent_us, left_us) = (packet.sent_us - first.sent_us, packet.arrival_us - first.left_us);
+        let queue_ms = (delay_us - base) as f64 / 1000.0;
+        if left_us >= BUSY_US.0 && self.busy.len() >= BUSY_PACKETS.0 && queue_ms > DEEP_MS + 2.0 * first.jitter_ms {
+            let bits: f64 = self.busy.iter().skip(1).map(|one| one.bytes as f64 * 8.0).sum();
+            let rate = |us: i64| bits * 1e6 / us.max(1) as f64;
+            self.through = Some(Through { sent_bps: rate(sent_us), bps: rate(left_us) });
+        }
+    }
+
     fn read(&mut self) -> Option<Reading> {
         let now_us = self.recent.back()?.0;
         let base = self.base.iter().map(|(_, least)| *least).min()?;
@@ -216,7 +275,7 @@ impl Delay {
             Usage::Normal
         };
         self.adapt(now_us, growth_ms.abs());
-        Some(Reading { usage, queue_ms, growth_ms, jitter_ms: self.jitter_ms() })
+        Some(Reading { usage, queue_ms, growth_ms, jitter_ms: self.jitter_ms(), through: self.through })
     }
 
     /// The least delay of the last packets, if there are enough.

@@ -145,11 +145,21 @@ impl Estimator {
         self.judge.complete(id);
     }
 
+    /// Nothing is to be made of what was sent of this probe.
+    pub fn probe_abandoned(&mut self, id: ProbeId) {
+        self.judge.forget(id);
+    }
+
     /// Whether no more than `queue` stands in the path, and not even the newest packet met more.
     pub(crate) fn is_below(&self, queue: Duration) -> bool {
         let queue_us = queue.as_micros() as i64;
         self.reading.is_none_or(|reading| reading.queue_ms * 1000.0 < queue_us as f64)
             && self.delay.newest_us().is_none_or(|(_, met_us)| met_us < queue_us)
+    }
+
+    /// The queue that the newest packet met of which anything is known.
+    pub(crate) fn newest_queue(&self) -> Duration {
+        micros(self.delay.newest_us().map_or(0, |(_, met_us)| met_us) as f64)
     }
 
     /// For how long nothing was heard of the oldest packet under way, beyond what a round trip takes.
@@ -169,8 +179,9 @@ impl Estimator {
         })
     }
 
-    /// Takes in a feedback that came at `now`. Returns whether it says of any packet that it arrived.
-    pub fn feedback(&mut self, now: Instant, reports: &[Report]) -> bool {
+    /// Takes in a feedback that came at `now`, and that was awaited for longer than usual if `is_overdue`: then what went through the
+    /// path meanwhile tells at once how much slower it is. Returns whether any packet arrived.
+    pub fn feedback(&mut self, now: Instant, reports: &[Report], is_overdue: bool) -> bool {
         let now_us = self.timeline.at(now);
         let news = self.history.settle(reports);
         self.loss.update(&news.arrived, &news.missing);
@@ -180,7 +191,7 @@ impl Estimator {
         self.count_arrivals(&news);
         if !news.arrived.is_empty() {
             self.reading = self.delay.update(&news.arrived);
-            self.step(now_us);
+            self.step(now_us, is_overdue);
         }
         while let Some(outcome) = self.judge.next(now_us, self.loss.share(), self.delay.jitter_ms()) {
             self.aimd.on_probe(now_us, outcome);
@@ -222,8 +233,9 @@ impl Estimator {
         }
     }
 
-    fn step(&mut self, now_us: i64) {
+    fn step(&mut self, now_us: i64, is_overdue: bool) {
         let Some(reading) = self.reading else { return };
+        let reading = Reading { through: reading.through.filter(|_| is_overdue), ..reading };
         let rates = Rates {
             sent_bps: self.sent.rate(now_us),
             acked_bps: self.acked.rate(acked::LONG_US),

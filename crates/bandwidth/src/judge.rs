@@ -108,6 +108,11 @@ impl Judge {
         }
     }
 
+    /// There will be no answer.
+    pub(crate) fn forget(&mut self, id: ProbeId) {
+        self.open.retain(|open| open.id != id);
+    }
+
     pub(crate) fn settle(&mut self, news: &News) {
         for open in &mut self.open {
             let within = |sequence: u64| (open.range.0..=open.range.1).contains(&sequence);

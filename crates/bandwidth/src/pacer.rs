@@ -136,12 +136,16 @@ impl<T> Pacer<T> {
     pub fn hold(&mut self, is_held: bool) {
         if is_held && !self.is_held {
             self.drop_all();
+            self.end_probes();
         }
         self.is_held = is_held;
     }
 
     /// While paused, only audio leaves; the rest waits for as long as it is worth it.
     pub fn pause(&mut self, is_paused: bool) {
+        if is_paused && !self.is_paused {
+            self.end_probes();
+        }
         self.is_paused = is_paused;
     }
 
@@ -154,7 +158,7 @@ impl<T> Pacer<T> {
         }
     }
 
-    /// Probes that have ended since the last call, and whether anything was sent of them.
+    /// Probes that have ended since the last call, and whether they were sent.
     pub fn take_ended(&mut self) -> Vec<(ProbeId, bool)> {
         std::mem::take(&mut self.ended)
     }
@@ -368,6 +372,11 @@ impl<T> Pacer<T> {
         });
         self.frames_dropped += dropped;
         self.count_waiting();
+    }
+
+    /// What they would find is of a path that is another one now.
+    fn end_probes(&mut self) {
+        self.ended.extend(self.probes.drain(..).map(|probe| (probe.cluster.id, false)));
     }
 
     fn poll_probe(

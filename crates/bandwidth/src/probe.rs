@@ -72,6 +72,8 @@ pub struct ProbeController {
     /// The last one was long, for jitter.
     is_long: bool,
     retries: u32,
+    /// The last one was not sent.
+    is_owed: bool,
     /// To be handed out next: a factor of the target, or a rate.
     due: Option<BitRate>,
 }
@@ -104,7 +106,8 @@ impl ProbeController {
         }
         let is_slow = state.target < SLOW;
         let every = if is_slow || state.is_shared { EVERY_SLOW } else { EVERY };
-        let is_due = self.last.is_none_or(|last| now.saturating_duration_since(last) >= every);
+        let is_due =
+            (self.is_owed && !is_slow) || self.last.is_none_or(|last| now.saturating_duration_since(last) >= every);
         // A link that is always full is never at rest.
         let is_overdue = self.last.is_none_or(|last| now.saturating_duration_since(last) >= every * 2);
         let has_rested = is_overdue || state.steady_for.is_none_or(|steady| steady >= REST);
@@ -147,6 +150,7 @@ impl ProbeController {
     /// A cluster could not be sent; no outcome will come.
     pub fn on_abandoned(&mut self) {
         self.awaited = self.awaited.saturating_sub(1);
+        self.is_owed = true;
     }
 
     fn cluster(&mut self, now: Instant, rate: BitRate, state: &State, limits: Limits) -> Option<Cluster> {
@@ -154,6 +158,7 @@ impl ProbeController {
         if rate <= state.target || state.target >= limits.max.times(NEAR) {
             return None;
         }
+        self.is_owed = false;
         self.is_long = state.jitter > CALM;
         let duration = if self.is_long { (state.jitter * JITTERS).min(DURATION_MOST) } else { DURATION };
         let packets = if state.target < SLOW && self.retries == 0 { PACKETS_SLOW } else { PACKETS };

@@ -39,9 +39,15 @@ const SILENCE: Duration = Duration::from_millis(500);
 /// Nothing heard for so long of a packet that was sent, beyond the round trip, the queue that is known and three times what delay
 /// differs by: its feedback was due 50 ms after it, and stands in a queue or was lost with others. Where both ways have become
 /// slower, that is known long before feedback comes through and tells of it.
-const UNHEARD: Duration = Duration::from_millis(90);
-/// The same on a slow link, where feedback comes each 100 ms, and on one that loses, where one may be missing.
-const UNHEARD_SELDOM: Duration = Duration::from_millis(150);
+const UNHEARD: Duration = Duration::from_millis(70);
+/// And as long as so many bytes take: feedback has to pass frames on its way.
+const UNHEARD_BYTES: usize = 7_500;
+/// No more than this, and as much on a path that loses, where a feedback may be missing.
+const UNHEARD_MOST: Duration = Duration::from_millis(150);
+/// Looked at so long after it would be: timers are not exact.
+const WELL_OVERDUE: Duration = Duration::from_millis(1);
+/// A path that loses so much, of 1, loses feedback, too.
+const MISSING: f64 = 0.005;
 /// In an outage something is sent so often.
 const TRICKLE: Duration = Duration::from_millis(100);
 /// The path's queue counts as empty again below.
@@ -103,6 +109,10 @@ pub struct SendSide<T> {
     peer_at: Option<Instant>,
     back_at: Option<Instant>,
     tick_at: Option<Instant>,
+    /// When feedback may be overdue, if none comes.
+    overdue_at: Option<Instant>,
+    /// Whether it is.
+    is_waiting: bool,
     probes: u64,
 }
 
@@ -131,6 +141,8 @@ impl<T> SendSide<T> {
             peer_at: None,
             back_at: None,
             tick_at: None,
+            overdue_at: None,
+            is_waiting: false,
             probes: 0,
         }
     }
@@ -170,6 +182,11 @@ impl<T> SendSide<T> {
         self.pacer.wants_key_frame(now)
     }
 
+    /// Whether feedback is overdue, so that pictures wait: those that are made now would be out of date when they leave.
+    pub fn is_waiting(&self) -> bool {
+        self.is_waiting
+    }
+
     /// Takes a packet that is to be sent.
     pub fn push(&mut self, now: Instant, packet: Packet<T>) -> Admission {
         if let Kind::Video(_) = packet.kind {
@@ -182,7 +199,9 @@ impl<T> SendSide<T> {
     /// Takes a packet that is to be sent again: number `sequence` (RTP) of stream `ssrc`.
     pub fn push_repair(&mut self, now: Instant, (ssrc, sequence): (u32, u16), bytes: usize, body: T) -> Repair {
         let state = self.estimator.state(now);
-        let answer = self.repairs.ask(now, (ssrc, sequence), bytes, state.rtt, state.target);
+        // Through the queue that the copy before has met.
+        let rtt = state.rtt + self.estimator.newest_queue();
+        let answer = self.repairs.ask(now, (ssrc, sequence), bytes, rtt, state.target);
         if answer == Repair::Send {
             self.pacer.push(now, Packet { kind: Kind::Repair, bytes, body });
         }
@@ -203,6 +222,7 @@ impl<T> SendSide<T> {
                 self.estimator.probe_complete(id);
                 self.probes += 1;
             } else {
+                self.estimator.probe_abandoned(id);
                 self.prober.on_abandoned();
             }
         }
@@ -224,10 +244,7 @@ impl<T> SendSide<T> {
     /// When to poll next, at the latest.
     pub fn wake(&self) -> Option<Instant> {
         let tick = self.tick_at.map(|tick| tick + TICK);
-        match (self.pacer.wake(), tick) {
-            (Some(pacer), Some(tick)) => Some(pacer.min(tick)),
-            (pacer, tick) => pacer.or(tick),
-        }
+        [self.pacer.wake(), tick, self.overdue_at].into_iter().flatten().min()
     }
 
     /// The packet that a feedback means by the last 16 bits of its number.
@@ -237,7 +254,7 @@ impl<T> SendSide<T> {
 
     /// Takes in a feedback that came at `now`.
     pub fn feedback(&mut self, now: Instant, reports: &[Report]) {
-        let has_arrivals = self.estimator.feedback(now, reports);
+        let has_arrivals = self.estimator.feedback(now, reports, self.is_waiting);
         for outcome in self.estimator.take_outcomes() {
             self.prober.on_outcome(outcome);
         }
@@ -282,6 +299,9 @@ impl<T> SendSide<T> {
     }
 
     fn tick(&mut self, now: Instant) {
+        if self.overdue_at.is_some_and(|overdue| overdue <= now) {
+            self.settle(now);
+        }
         if self.tick_at.is_some_and(|tick| now.saturating_duration_since(tick) < TICK) {
             return;
         }
@@ -335,12 +355,16 @@ impl<T> SendSide<T> {
         let (usual, most) = if is_excess { (slow, slow) } else { (usual, most) };
         self.pacer.set_rates(usual, most);
         self.pacer.hold(self.gate != Gate::Open);
-        let is_seldom = state.target < SLOW || state.loss > LOSSY;
-        let unheard = if is_seldom { UNHEARD_SELDOM } else { UNHEARD };
+        let usual = (UNHEARD + state.target.time_for(UNHEARD_BYTES)).min(UNHEARD_MOST);
+        let unheard = if state.loss > MISSING { UNHEARD_MOST } else { usual };
         let overdue = unheard + state.queue + 3 * state.jitter;
         // What was sent into the outage is overdue for good, and what was sent after it is not yet.
         let is_back = self.back_at.is_some_and(|back| now.saturating_duration_since(back) < overdue + state.rtt);
-        self.pacer.pause(self.heard_at.is_some() && !is_back && self.estimator.unheard_for(now) > overdue);
+        let unheard_for = self.estimator.unheard_for(now);
+        let can_be = self.heard_at.is_some() && !is_back && state.in_flight > 0;
+        self.is_waiting = can_be && unheard_for > overdue;
+        self.overdue_at = (can_be && !self.is_waiting).then(|| now + (overdue - unheard_for) + WELL_OVERDUE);
+        self.pacer.pause(self.is_waiting);
     }
 
     fn trickle(&mut self, now: Instant, padding: &mut dyn FnMut(usize) -> Option<Packet<T>>) -> Option<Departure<T>> {

@@ -117,7 +117,7 @@ fn a_flood_of_feedback_changes_nothing_it_should_not() {
     let unknown: Vec<Report> =
         (1000..60_000).map(|sequence| Report { sequence, arrival: Some(Duration::ZERO) }).collect();
     for _ in 0..50 {
-        assert!(!estimator.feedback(start + 300 * MS, &unknown));
+        assert!(!estimator.feedback(start + 300 * MS, &unknown, false));
     }
     assert_eq!(estimator.target(), before);
     assert_eq!(estimator.state(start + 300 * MS).in_flight, 200 * 1200);
@@ -132,7 +132,7 @@ fn feedback_in_which_nothing_arrived_lowers_nothing() {
     }
     let lost: Vec<Report> = (0..2000).map(|sequence| Report { sequence, arrival: None }).collect();
     for _ in 0..10 {
-        assert!(!estimator.feedback(start + 2000 * MS, &lost));
+        assert!(!estimator.feedback(start + 2000 * MS, &lost, false));
     }
     assert_eq!(estimator.target(), Limits::default().start);
     assert_eq!(estimator.state(start + 2000 * MS).loss, 0.0, "an outage says nothing of the path");
@@ -156,9 +156,9 @@ fn what_was_only_late_is_not_lost() {
         let arrival = Some(Duration::from_secs(9) + at);
         // Every tenth is first reported missing, and arrived by the feedback after.
         if sequence % 10 == 0 {
-            estimator.feedback(now, &[Report { sequence, arrival: None }]);
+            estimator.feedback(now, &[Report { sequence, arrival: None }], false);
         }
-        estimator.feedback(now + MS, &[Report { sequence, arrival }]);
+        estimator.feedback(now + MS, &[Report { sequence, arrival }], false);
     });
     assert_eq!(estimator.state(Instant::now() + Duration::from_secs(9)).loss, 0.0);
 }
@@ -168,7 +168,7 @@ fn what_no_feedback_covered_counts_as_nothing() {
     let mut estimator = exchange(10, |sequence, at, estimator, now| {
         // Every fifth feedback is lost.
         if sequence / 5 % 5 != 4 {
-            estimator.feedback(now, &[Report { sequence, arrival: Some(Duration::from_secs(9) + at) }]);
+            estimator.feedback(now, &[Report { sequence, arrival: Some(Duration::from_secs(9) + at) }], false);
         }
     });
     let state = estimator.state(Instant::now() + Duration::from_secs(12));

@@ -72,6 +72,9 @@ impl Driver {
         let demands: BTreeMap<u32, Demand> = self.peers.values().filter_map(demand).collect();
         let plan = state.planner.plan(now, source, state.load.top(), &demands);
         let before = std::mem::replace(&mut state.rates, plan.rates);
+        let takers = self.peers.values().filter(|peer| plan.links.get(&peer.generation).is_some_and(Option::is_some));
+        let waits: Vec<bool> = takers.filter_map(link_rate).map(|rate| rate.waits).collect();
+        video.set_waiting(!waits.is_empty() && waits.iter().all(|waits| *waits));
         let mut paused = Vec::new();
         for (id, peer) in &mut self.peers {
             let Some(link) = &peer.link else { continue };

@@ -108,8 +108,13 @@ impl Row {
         self.run_shared(1, side, seed).swap_remove(0)
     }
 
-    /// Both sides of a call, each on a path of its own.
-    pub(crate) fn run_duplex(&self, side: impl Fn(Limits, Instant) -> Box<dyn Side>, seed: u64) -> Vec<Figures> {
+    /// Both sides of a call, each on a path of its own. What happens to the paths happens `late` after its second.
+    pub(crate) fn run_duplex(
+        &self,
+        side: impl Fn(Limits, Instant) -> Box<dyn Side>,
+        seed: u64,
+        late: Duration,
+    ) -> Vec<Figures> {
         let start = Instant::now();
         let terms = Terms {
             start,
@@ -120,7 +125,13 @@ impl Row {
             seed,
         };
         let sides = [side(self.limits(), start), side(self.limits(), start)];
-        let paths = [Path::new(self.conditions, seed), Path::new(self.conditions, !seed)];
+        let paths = [seed, !seed].map(|seed| {
+            let mut path = Path::new(self.conditions, seed);
+            for (at, change) in self.changes {
+                path.schedule(start + Duration::from_secs(*at) + late, *change);
+            }
+            path
+        });
         run_duplex(sides, paths, terms).into_iter().map(|measured| Figures { row: *self, measured }).collect()
     }
 

@@ -207,7 +207,7 @@ impl Run {
                 // A sender pauses video then, for the sake of sound.
                 let target = self.side.target();
                 self.is_paused = if self.is_paused { target < PAUSE.1 } else { target < PAUSE.0 };
-                if !self.is_paused {
+                if !self.is_paused && !self.side.is_waiting() {
                     for packet in self.source.frame(rate) {
                         self.side.push(now, packet);
                     }

@@ -20,6 +20,10 @@ pub(crate) trait Side {
     fn target(&self) -> BitRate;
     fn video_target(&mut self, now: Instant) -> BitRate;
     fn wants_key_frame(&mut self, now: Instant) -> bool;
+    /// Whether a picture that is made now would only wait.
+    fn is_waiting(&self) -> bool {
+        false
+    }
 }
 
 pub(crate) struct Ours(SendSide<Media>);
@@ -80,6 +84,10 @@ impl Side for Coupled {
     fn wants_key_frame(&mut self, now: Instant) -> bool {
         self.side.wants_key_frame(now)
     }
+
+    fn is_waiting(&self) -> bool {
+        self.side.is_waiting()
+    }
 }
 
 impl Side for Ours {
@@ -113,5 +121,9 @@ impl Side for Ours {
 
     fn wants_key_frame(&mut self, now: Instant) -> bool {
         self.0.wants_key_frame(now).is_some()
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.0.is_waiting()
     }
 }

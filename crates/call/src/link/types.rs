@@ -52,12 +52,14 @@ pub struct LinkRate {
     pub audio_loss: f32,
     /// How many of the packets of sound before it each one brings once more (RFC 2198), where the peer takes that.
     pub audio_copies: usize,
+    /// Nothing is heard of what was sent last, so that pictures wait here: one made now would be out of date when it leaves.
+    pub waits: bool,
 }
 
 impl Default for LinkRate {
     /// What is safe to begin with where nothing was measured: a picture of 180 lines, and full sound that takes some loss.
     fn default() -> Self {
-        Self { video_bps: 250_000, audio_bps: 32_000, audio_loss: 0.1, audio_copies: 0 }
+        Self { video_bps: 250_000, audio_bps: 32_000, audio_loss: 0.1, audio_copies: 0, waits: false }
     }
 }
 

@@ -226,7 +226,7 @@ impl SendStage {
 
     fn tell(&mut self, now: Instant) {
         let target = self.side.target();
-        let budget = Budget { target, video: self.side.video_target(now) };
+        let budget = Budget { target, video: self.side.video_target(now), waits: self.side.is_waiting() };
         if let Some(rate) = self.rate.news(now, budget) {
             tracing::debug!(target_bps = target.as_bps(), ?rate, state = ?self.side.state(now), "the link's rate");
             self.outlook.rate.send_replace(rate);

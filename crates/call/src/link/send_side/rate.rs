@@ -51,6 +51,8 @@ pub(super) struct Budget {
     pub(super) target: BitRate,
     /// With headers.
     pub(super) video: BitRate,
+    /// Pictures wait.
+    pub(super) waits: bool,
 }
 
 /// Makes the rates of one link.
@@ -130,6 +132,7 @@ impl RateMaker {
             audio_bps,
             audio_loss: self.loss,
             audio_copies: self.copies(budget.target, audio_bps),
+            waits: budget.waits,
         };
         let is_news = self.is_news(now, &rate);
         if is_news {
@@ -141,6 +144,7 @@ impl RateMaker {
     fn is_news(&self, now: Instant, rate: &LinkRate) -> bool {
         let (before, after) = (f64::from(self.told.video_bps), f64::from(rate.video_bps));
         let is_other = (before == 0.0) != (after == 0.0)
+            || rate.waits != self.told.waits
             || (rate.audio_bps, rate.audio_copies) != (self.told.audio_bps, self.told.audio_copies);
         let falls = after < before * (1.0 - WORTH_TELLING);
         let rises = after > before * (1.0 + WORTH_TELLING) || (rate.audio_loss - self.told.audio_loss).abs() > 0.005;
@@ -179,7 +183,7 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     fn budget(kbps: u64) -> Budget {
-        Budget { target: BitRate::kbps(kbps), video: BitRate::kbps(kbps.saturating_sub(50)) }
+        Budget { target: BitRate::kbps(kbps), video: BitRate::kbps(kbps.saturating_sub(50)), waits: false }
     }
 
     /// The rates of a link that carries `kbps`, told each 50 ms for `ms`; the last one that was told.
