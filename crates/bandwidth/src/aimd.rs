@@ -130,7 +130,7 @@ pub(crate) struct Aimd {
     updated_us: Option<i64>,
     /// What the last probe found beyond the capacity, where it takes another one to believe it.
     found_bps: Option<f64>,
-    /// Whether that probe found nothing.
+    /// Whether the last probe found nothing.
     was_unclear: bool,
 }
 
@@ -282,6 +282,7 @@ impl Aimd {
             && !matches!(self.phase, Phase::Drain { has_fallen: true, .. })
     }
 
+    /// The rate is lowered to a share of what went through.
     fn fall(&mut self, now_us: i64, reading: &Reading, through: f64) -> Step {
         self.measured(now_us, through);
         self.phase = Phase::Drain {
@@ -389,6 +390,33 @@ mod tests {
         // Less arrives than was sent: the link has become slower.
         assert_eq!(aimd.on_reading(2_000_000, &over(18.0), rates(250_000.0, 190_000.0), RTT_US), Step::Lowered);
         assert!(aimd.target_bps() < 0.7 * held);
+    }
+
+    #[test]
+    fn what_went_through_a_path_without_rest_is_what_it_carries() {
+        let fell = |sent_bps, bps| {
+            let mut aimd = knowing(3_000_000);
+            let through = Some(Through { sent_bps, bps });
+            let reading = Reading { through, usage: Usage::Normal, ..over(10.0) };
+            (aimd.on_reading(1_000_000, &reading, rates(2_600_000.0, 2_600_000.0), RTT_US), aimd.capacity_bps())
+        };
+        assert_eq!(fell(2_600_000.0, 1_000_000.0), (Step::Fall, Some(1_000_000.0)));
+        assert_eq!(fell(2_600_000.0, 2_400_000.0), (Step::None, Some(3_000_000.0)), "nearly as much");
+        assert_eq!(fell(60_000.0, 50_000.0), (Step::None, Some(3_000_000.0)), "sound alone");
+    }
+
+    #[test]
+    fn after_an_unclear_probe_it_takes_two_to_raise_a_known_capacity() {
+        let mut aimd = knowing(2_000_000);
+        let held = aimd.target_bps();
+        aimd.on_probe(0, Outcome::Unclear);
+        aimd.on_probe(0, Outcome::Passed(BitRate::bps(3_300_000)));
+        assert_eq!((aimd.target_bps(), aimd.capacity_bps()), (held, Some(2_000_000.0)));
+        aimd.on_probe(0, Outcome::Passed(BitRate::bps(4_000_000)));
+        assert_eq!((aimd.target_bps(), aimd.capacity_bps()), (3_300_000.0, None));
+        let mut sure = knowing(2_000_000);
+        sure.on_probe(0, Outcome::Passed(BitRate::bps(3_300_000)));
+        assert_eq!(sure.target_bps(), 3_300_000.0);
     }
 
     #[test]

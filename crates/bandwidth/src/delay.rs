@@ -162,8 +162,12 @@ impl Delay {
     /// When the newest packet was sent that has arrived, and the queue it met.
     pub(crate) fn newest_us(&self) -> Option<(i64, i64)> {
         let (sent, delay) = self.recent.back()?;
-        let base = self.base.iter().map(|(_, least)| *least).min()?;
-        Some((*sent, delay - base))
+        Some((*sent, delay - self.base_us()?))
+    }
+
+    /// The delay of the empty path.
+    fn base_us(&self) -> Option<i64> {
+        self.base.iter().map(|(_, least)| *least).min()
     }
 
     /// Takes the delay of now for that of the empty path.
@@ -228,7 +232,7 @@ impl Delay {
 
     /// Measures what the link carries while packets come to it before it is done with those before them.
     fn note_busy(&mut self, packet: &Arrived, delay_us: i64) {
-        let Some(base) = self.base.iter().map(|(_, least)| *least).min() else { return };
+        let Some(base) = self.base_us() else { return };
         // It would have come after the one before had left.
         if self.busy.back().is_some_and(|before| packet.sent_us + base > before.left_us) {
             self.busy.clear();
@@ -255,7 +259,7 @@ impl Delay {
 
     fn read(&mut self) -> Option<Reading> {
         let now_us = self.recent.back()?.0;
-        let base = self.base.iter().map(|(_, least)| *least).min()?;
+        let base = self.base_us()?;
         let standing = self.recent.iter().map(|(_, delay)| *delay).min()?;
         let sudden_ms = self.sudden_us(now_us).map_or(0.0, |least| (least - base) as f64 / 1000.0);
         let is_sudden = sudden_ms > SUDDEN_MS + 2.0 * self.jitter_ms();

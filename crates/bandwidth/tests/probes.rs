@@ -66,6 +66,17 @@ fn a_link_that_the_start_has_filled_is_not_probed_for_longer() {
 }
 
 #[test]
+fn one_that_could_not_be_sent_is_made_good_once_the_rate_has_rested() {
+    let (mut prober, now) = started();
+    assert_eq!(tried(&mut prober, now + 4000 * MS, &state(900)), [1800]);
+    prober.on_abandoned();
+    let lowered = State { steady_for: Some(500 * MS), ..state(400) };
+    assert!(tried(&mut prober, now + 4500 * MS, &lowered).is_empty());
+    let rested = State { steady_for: Some(1000 * MS), ..lowered };
+    assert_eq!(tried(&mut prober, now + 5000 * MS, &rested), [800]);
+}
+
+#[test]
 fn nothing_is_tried_beyond_the_limit() {
     let (mut prober, now) = started();
     assert_eq!(tried(&mut prober, now + 4000 * MS, &state(4000)), [6000]);

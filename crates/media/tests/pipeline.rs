@@ -156,6 +156,14 @@ fn nothing_is_encoded_without_takers_or_with_the_camera_off() {
     sender.set_layers(FULL);
     assert!(next().keyframe, "new takers begin with a keyframe");
 
+    sender.set_waiting(true);
+    let before = settled(&sender);
+    let after = settled(&sender);
+    assert_eq!(after.frames_encoded, before.frames_encoded, "who would have to wait for pictures is made none");
+    assert!(after.frames_dropped > before.frames_dropped, "and they are counted");
+    sender.set_waiting(false);
+    assert!(!next().keyframe, "nothing is missing to what follows");
+
     sender.set_enabled(false);
     let slot = sender.latest();
     wait_until("the camera to be off", || slot.newer_than(0).is_none());

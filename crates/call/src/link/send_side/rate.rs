@@ -197,6 +197,13 @@ mod tests {
     }
 
     #[test]
+    fn that_pictures_wait_is_told_at_once_and_likewise_that_they_go_on() {
+        let (mut maker, now) = (RateMaker::new(), Instant::now());
+        let mut told = |waits| maker.news(now, Budget { waits, ..budget(900) }).map(|rate| rate.waits);
+        assert_eq!([true, true, false, false].map(&mut told), [Some(true), None, Some(false), None]);
+    }
+
+    #[test]
     fn below_100_kbit_pictures_pause_and_go_on_when_it_held() {
         let (mut maker, mut now) = (RateMaker::new(), Instant::now());
         assert!(run(&mut maker, &mut now, 100, 300).video_bps > 200_000);
