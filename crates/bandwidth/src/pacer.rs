@@ -149,6 +149,11 @@ impl<T> Pacer<T> {
         self.is_paused = is_paused;
     }
 
+    /// Whether it is paused.
+    pub fn is_paused(&self) -> bool {
+        self.is_paused
+    }
+
     /// Sends `cluster` as soon as there are packets for it.
     pub fn probe(&mut self, now: Instant, cluster: Cluster) {
         if self.probes.len() < PROBES_MOST {
@@ -374,9 +379,11 @@ impl<T> Pacer<T> {
         self.count_waiting();
     }
 
-    /// What they would find is of a path that is another one now.
+    /// Ends those that have not begun: what they would find is of a path that is another one now.
     fn end_probes(&mut self) {
-        self.ended.extend(self.probes.drain(..).map(|probe| (probe.cluster.id, false)));
+        let waiting = self.probes.iter().filter(|probe| probe.started.is_none());
+        self.ended.extend(waiting.map(|probe| (probe.cluster.id, false)));
+        self.probes.retain(|probe| probe.started.is_some());
     }
 
     fn poll_probe(

@@ -111,8 +111,6 @@ pub struct SendSide<T> {
     tick_at: Option<Instant>,
     /// When feedback may be overdue, if none comes.
     overdue_at: Option<Instant>,
-    /// Whether it is.
-    is_waiting: bool,
     probes: u64,
 }
 
@@ -142,7 +140,6 @@ impl<T> SendSide<T> {
             back_at: None,
             tick_at: None,
             overdue_at: None,
-            is_waiting: false,
             probes: 0,
         }
     }
@@ -182,9 +179,10 @@ impl<T> SendSide<T> {
         self.pacer.wants_key_frame(now)
     }
 
-    /// Whether feedback is overdue, so that pictures wait: those that are made now would be out of date when they leave.
+    /// Whether feedback is overdue, so that pictures wait, and what is made now would be out of date when it leaves. Not on a slow link:
+    /// there pictures are small, none can be spared, and feedback is late by chance more often.
     pub fn is_waiting(&self) -> bool {
-        self.is_waiting
+        self.pacer.is_paused() && self.target() >= SLOW
     }
 
     /// Takes a packet that is to be sent.
@@ -254,7 +252,7 @@ impl<T> SendSide<T> {
 
     /// Takes in a feedback that came at `now`.
     pub fn feedback(&mut self, now: Instant, reports: &[Report]) {
-        let has_arrivals = self.estimator.feedback(now, reports, self.is_waiting);
+        let has_arrivals = self.estimator.feedback(now, reports, self.pacer.is_paused());
         for outcome in self.estimator.take_outcomes() {
             self.prober.on_outcome(outcome);
         }
@@ -362,9 +360,9 @@ impl<T> SendSide<T> {
         let is_back = self.back_at.is_some_and(|back| now.saturating_duration_since(back) < overdue + state.rtt);
         let unheard_for = self.estimator.unheard_for(now);
         let can_be = self.heard_at.is_some() && !is_back && state.in_flight > 0;
-        self.is_waiting = can_be && unheard_for > overdue;
-        self.overdue_at = (can_be && !self.is_waiting).then(|| now + (overdue - unheard_for) + WELL_OVERDUE);
-        self.pacer.pause(self.is_waiting);
+        let is_overdue = can_be && unheard_for > overdue;
+        self.overdue_at = (can_be && !is_overdue).then(|| now + (overdue - unheard_for) + WELL_OVERDUE);
+        self.pacer.pause(is_overdue);
     }
 
     fn trickle(&mut self, now: Instant, padding: &mut dyn FnMut(usize) -> Option<Packet<T>>) -> Option<Departure<T>> {
