@@ -73,8 +73,7 @@ impl Driver {
         let plan = state.planner.plan(now, source, state.load.top(), &demands);
         let before = std::mem::replace(&mut state.rates, plan.rates);
         let takers = self.peers.values().filter(|peer| plan.links.get(&peer.generation).is_some_and(Option::is_some));
-        let waits: Vec<bool> = takers.filter_map(link_rate).map(|rate| rate.waits).collect();
-        video.set_waiting(!waits.is_empty() && waits.iter().all(|waits| *waits));
+        video.set_waiting(all_wait(takers.filter_map(link_rate)));
         let mut paused = Vec::new();
         for (id, peer) in &mut self.peers {
             let Some(link) = &peer.link else { continue };
@@ -112,6 +111,11 @@ fn ask_for(video: &VideoSender, encoded: LayerRates, layer: Option<usize>) {
     }
 }
 
+/// Whether there are links that take pictures, and none of them would send one now.
+fn all_wait(mut takers: impl Iterator<Item = LinkRate>) -> bool {
+    takers.next().is_some_and(|first| first.waits && takers.all(|rate| rate.waits))
+}
+
 /// What a peer can take of our pictures; `None` while it cannot take any.
 fn demand(peer: &Peer) -> Option<(u32, Demand)> {
     link_rate(peer).map(|rate| (peer.generation, Demand { video_bps: rate.video_bps, tile: peer.tile }))
@@ -122,4 +126,17 @@ fn link_rate(peer: &Peer) -> Option<LinkRate> {
     let link = peer.link.as_ref()?.sources.link.get().filter(|_| peer.flows)?;
     let rate = *link.rate().borrow();
     Some(rate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_waits_for_one_whose_feedback_is_overdue() {
+        let all =
+            |waits: &[bool]| all_wait(waits.iter().map(|waits| LinkRate { waits: *waits, ..LinkRate::default() }));
+        assert!(all(&[true]) && all(&[true, true]));
+        assert!(!all(&[]) && !all(&[false]) && !all(&[true, false]) && !all(&[false, true]));
+    }
 }
