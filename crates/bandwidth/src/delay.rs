@@ -251,6 +251,7 @@ impl Delay {
         let (sent_us, left_us) = (packet.sent_us - first.sent_us, packet.arrival_us - first.left_us);
         let queue_ms = (delay_us - base) as f64 / 1000.0;
         if left_us >= BUSY_US.0 && self.busy.len() >= BUSY_PACKETS.0 && queue_ms > DEEP_MS + 2.0 * first.jitter_ms {
+            // The first marks the beginning only; its own bytes went before it.
             let bits: f64 = self.busy.iter().skip(1).map(|one| one.bytes as f64 * 8.0).sum();
             let rate = |us: i64| bits * 1e6 / us.max(1) as f64;
             self.through = Some(Through { sent_bps: rate(sent_us), bps: rate(left_us) });
