@@ -183,6 +183,7 @@ const TIE: f64 = 0.99;
 const RUNS: u64 = 8;
 
 /// What counts, as means over so many runs.
+#[derive(Debug)]
 struct Means {
     rate: f64,
     swing: f64,
@@ -218,6 +219,7 @@ fn wins_or_ties(row: &Row, name: &str, theirs: impl Fn(Limits, Instant) -> Box<d
 }
 
 fn is_no_worse(row: &Row, ours: &Means, theirs: &Means, count: u64) {
+    println!("{} over {count}: ours {ours:.3?} against {theirs:.3?}", row.name);
     let both = |figure: fn(&Means) -> f64| (figure(ours), figure(theirs));
     let (our_rate, their_rate) = both(|means| means.rate);
     assert!(our_rate >= TIE * their_rate, "{}: rates {our_rate} and {their_rate}", row.name);
