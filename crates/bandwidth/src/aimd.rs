@@ -68,6 +68,8 @@ const FALL_TO: f64 = 0.75;
 const FALL_ANYWAY_MS: f64 = 160.0;
 /// Growth of delay that is none.
 const FLAT_MS: f64 = 8.0;
+/// One that has fallen rises again within this, or it has become another link.
+const FALLEN_FOR_US: i64 = 60_000_000;
 /// On a path that loses more, only a probe can tell that there is room.
 const BLIND_LOSS: f64 = 0.03;
 
@@ -124,6 +126,7 @@ pub(crate) struct Aimd {
     capacity: Option<Capacity>,
     phase: Phase,
     lowered_us: Option<i64>,
+    fell_us: Option<i64>,
     /// When others were last found on the link.
     shared_us: Option<i64>,
     doubted_us: Option<i64>,
@@ -141,6 +144,7 @@ impl Aimd {
             capacity: None,
             phase: Phase::Grow,
             lowered_us: None,
+            fell_us: None,
             shared_us: None,
             doubted_us: None,
             updated_us: None,
@@ -164,6 +168,11 @@ impl Aimd {
 
     pub(crate) fn lowered_us(&self) -> Option<i64> {
         self.lowered_us
+    }
+
+    /// Whether the link has lately become much slower.
+    pub(crate) fn has_fallen(&self, now_us: i64) -> bool {
+        self.fell_us.is_some_and(|fell| now_us - fell < FALLEN_FOR_US)
     }
 
     pub(crate) fn clamp(&mut self, least_bps: f64, most_bps: f64) {
@@ -272,7 +281,11 @@ impl Aimd {
         self.target_bps = self.target_bps.min(lowered);
         self.lowered_us = Some(now_us);
         self.phase = Phase::Drain { since_us, from_bps, from_queue_ms, has_fallen: has_fallen || is_fall };
-        if is_fall { Step::Fall } else { Step::Lowered }
+        if is_fall {
+            self.fell_us = Some(now_us);
+            return Step::Fall;
+        }
+        Step::Lowered
     }
 
     /// Whether the link has become much slower, by what went through it. Sound alone says nothing: what it meets is somebody else's.
@@ -292,7 +305,7 @@ impl Aimd {
             has_fallen: true,
         };
         self.target_bps = BACK_OFF * through;
-        self.lowered_us = Some(now_us);
+        (self.lowered_us, self.fell_us) = (Some(now_us), Some(now_us));
         Step::Fall
     }
 
@@ -403,6 +416,20 @@ mod tests {
         assert_eq!(fell(2_600_000.0, 1_000_000.0), (Step::Fall, Some(1_000_000.0)));
         assert_eq!(fell(2_600_000.0, 2_400_000.0), (Step::None, Some(3_000_000.0)), "nearly as much");
         assert_eq!(fell(60_000.0, 50_000.0), (Step::None, Some(3_000_000.0)), "sound alone");
+    }
+
+    #[test]
+    fn a_fall_is_remembered_for_a_minute() {
+        let mut aimd = knowing(3_000_000);
+        assert!(!aimd.has_fallen(0));
+        let through = Some(Through { sent_bps: 2_600_000.0, bps: 1_000_000.0 });
+        let reading = Reading { through, usage: Usage::Normal, ..over(10.0) };
+        aimd.on_reading(1_000_000, &reading, rates(2_600_000.0, 2_600_000.0), RTT_US);
+        assert!(aimd.has_fallen(60_000_000) && !aimd.has_fallen(61_000_000));
+        // The other way to see one: a deep queue, and less arrives.
+        let mut aimd = knowing(3_000_000);
+        assert_eq!(aimd.on_reading(0, &over(100.0), rates(2_600_000.0, 1_000_000.0), RTT_US), Step::Fall);
+        assert!(aimd.has_fallen(0));
     }
 
     #[test]

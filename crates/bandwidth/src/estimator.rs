@@ -75,6 +75,8 @@ pub struct State {
     pub in_flight: usize,
     /// How long ago the target was last lowered; `None` if it never was.
     pub steady_for: Option<Duration>,
+    /// Whether the link carried much more within the last minute.
+    pub has_fallen: bool,
 }
 
 /// Estimates the rate of one link.
@@ -230,6 +232,7 @@ impl Estimator {
             loss: self.loss.share(),
             in_flight: self.history.in_flight(),
             steady_for: self.aimd.lowered_us().map(|lowered| micros((now_us - lowered) as f64)),
+            has_fallen: self.aimd.has_fallen(now_us),
         }
     }
 

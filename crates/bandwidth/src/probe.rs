@@ -17,6 +17,8 @@ use crate::packet::{BitRate, ProbeId};
 
 /// With the time it takes to send, arrive and be reported, and once more, a faster link is found within five seconds.
 const EVERY: Duration = Duration::from_secs(4);
+/// A link that has fallen is likely to rise again.
+const EVERY_FALLEN: Duration = Duration::from_secs(3);
 const EVERY_SLOW: Duration = Duration::from_secs(8);
 const SLOW: BitRate = BitRate::kbps(400);
 /// After the rate was lowered, the queue has to empty first.
@@ -105,7 +107,11 @@ impl ProbeController {
             return self.cluster(now, rate, state, limits);
         }
         let is_slow = state.target < SLOW;
-        let every = if is_slow || state.is_shared { EVERY_SLOW } else { EVERY };
+        let every = match state {
+            _ if is_slow || state.is_shared => EVERY_SLOW,
+            _ if state.has_fallen => EVERY_FALLEN,
+            _ => EVERY,
+        };
         let is_due =
             (self.is_owed && !is_slow) || self.last.is_none_or(|last| now.saturating_duration_since(last) >= every);
         // A link that is always full is never at rest.

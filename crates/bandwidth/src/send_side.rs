@@ -48,6 +48,10 @@ const UNHEARD_MOST: Duration = Duration::from_millis(150);
 const WELL_OVERDUE: Duration = Duration::from_millis(1);
 /// A path that loses so much, of 1, loses feedback, too.
 const MISSING: f64 = 0.005;
+/// Feedback that was overdue for longer and tells of no fall may not have seen it yet: what told of it stood in a queue itself.
+const LONG_WAIT: Duration = Duration::from_millis(150);
+/// Then two pictures leave, and no more before there is feedback of all of them.
+const CAREFUL: Duration = Duration::from_millis(66);
 /// In an outage something is sent so often.
 const TRICKLE: Duration = Duration::from_millis(100);
 /// The path's queue counts as empty again below.
@@ -68,6 +72,15 @@ enum Gate {
     Open,
     Draining { since: Instant },
     Outage { trickled: Instant },
+}
+
+/// How a link goes on after a long wait that nothing explained.
+#[derive(Debug, Clone, Copy)]
+struct Careful {
+    /// Video sent since.
+    bytes: usize,
+    /// The last packet of it, once it is enough.
+    last: Option<u64>,
 }
 
 /// Figures for the record.
@@ -111,6 +124,9 @@ pub struct SendSide<T> {
     tick_at: Option<Instant>,
     /// When feedback may be overdue, if none comes.
     overdue_at: Option<Instant>,
+    /// Since when video waits for feedback.
+    waits_since: Option<Instant>,
+    careful: Option<Careful>,
     probes: u64,
 }
 
@@ -140,6 +156,8 @@ impl<T> SendSide<T> {
             back_at: None,
             tick_at: None,
             overdue_at: None,
+            waits_since: None,
+            careful: None,
             probes: 0,
         }
     }
@@ -233,9 +251,12 @@ impl<T> SendSide<T> {
             Kind::Audio => self.audio.add(now_us, departure.bytes),
             Kind::Repair => self.repair.add(now_us, departure.bytes),
             Kind::Padding => self.padding.add(now_us, departure.bytes),
-            Kind::Video(_) => {}
+            Kind::Video(_) => self.spend(sequence, departure.bytes),
         }
         self.estimator.sent(&Sent { sequence, at: now, bytes: departure.bytes, probe: departure.probe });
+        if self.careful.is_some_and(|careful| careful.last == Some(sequence)) {
+            self.settle(now);
+        }
         Some((sequence, departure))
     }
 
@@ -258,13 +279,16 @@ impl<T> SendSide<T> {
         }
         if has_arrivals {
             self.heard_at = Some(now);
+            let is_past = |last: u64| reports.iter().any(|report| report.sequence >= last);
+            self.careful.take_if(|careful| careful.last.is_some_and(is_past));
             if matches!(self.gate, Gate::Outage { .. }) {
                 self.gate = Gate::Open;
             }
         }
         let has_fallen = self.estimator.take_fall();
         if has_fallen && self.gate == Gate::Open {
-            self.gate = Gate::Draining { since: now };
+            // Video that waited for feedback stopped as it began to.
+            self.gate = Gate::Draining { since: self.waits_since.unwrap_or(now) };
         }
         self.settle(now);
     }
@@ -362,7 +386,30 @@ impl<T> SendSide<T> {
         let can_be = self.heard_at.is_some() && !is_back && state.in_flight > 0;
         let is_overdue = can_be && unheard_for > overdue;
         self.overdue_at = (can_be && !is_overdue).then(|| now + (overdue - unheard_for) + WELL_OVERDUE);
-        self.pacer.pause(is_overdue);
+        self.wait(now, is_overdue, self.gate == Gate::Open && !is_back);
+        self.pacer.pause(is_overdue || self.careful.is_some_and(|careful| careful.last.is_some()));
+    }
+
+    /// Notes since when feedback is overdue, and how to go on afterwards. What else holds video explains the wait.
+    fn wait(&mut self, now: Instant, is_overdue: bool, is_unexplained: bool) {
+        if !is_unexplained {
+            (self.waits_since, self.careful) = (None, None);
+        } else if is_overdue {
+            self.waits_since.get_or_insert(now);
+        } else if let Some(since) = self.waits_since.take()
+            && now.saturating_duration_since(since) > LONG_WAIT
+        {
+            self.careful = Some(Careful { bytes: 0, last: None });
+        }
+    }
+
+    /// Counts what leaves after a long wait.
+    fn spend(&mut self, sequence: u64, bytes: usize) {
+        let target = self.target();
+        if let Some(careful) = self.careful.as_mut().filter(|careful| careful.last.is_none()) {
+            careful.bytes += bytes;
+            careful.last = (target.time_for(careful.bytes) >= CAREFUL).then_some(sequence);
+        }
     }
 
     fn trickle(&mut self, now: Instant, padding: &mut dyn FnMut(usize) -> Option<Packet<T>>) -> Option<Departure<T>> {

@@ -193,6 +193,7 @@ mod tests {
             loss: 0.0,
             in_flight: 0,
             steady_for: steady_ms.map(|ms| ms * MS),
+            has_fallen: false,
         }
     }
 

@@ -19,6 +19,7 @@ fn state(kbps: u64) -> State {
         loss: 0.0,
         in_flight: 0,
         steady_for: None,
+        has_fallen: false,
     }
 }
 
@@ -87,18 +88,20 @@ fn nothing_is_tried_beyond_the_limit() {
 }
 
 #[test]
-fn a_stable_link_is_tried_every_four_seconds() {
-    let (mut prober, now) = started();
-    let mut times = Vec::new();
-    for tick in 0..1200u32 {
-        let at = 25 * MS * tick;
-        if !tried(&mut prober, now + at, &state(1000)).is_empty() {
-            times.push(at);
-            prober.on_outcome(Outcome::Saturated(BitRate::kbps(1050)));
+fn a_stable_link_is_tried_every_four_seconds_and_one_that_has_fallen_every_three() {
+    for (has_fallen, every, count) in [(false, 4000 * MS, 7), (true, 3000 * MS, 9)] {
+        let (mut prober, now) = started();
+        let mut times = Vec::new();
+        for tick in 0..1200u32 {
+            let at = 25 * MS * tick;
+            if !tried(&mut prober, now + at, &State { has_fallen, ..state(1000) }).is_empty() {
+                times.push(at);
+                prober.on_outcome(Outcome::Saturated(BitRate::kbps(1050)));
+            }
         }
+        assert_eq!(times.len(), count);
+        assert!(times.windows(2).all(|pair| pair[1] - pair[0] == every), "{times:?}");
     }
-    assert_eq!(times.len(), 7);
-    assert!(times.windows(2).all(|pair| pair[1] - pair[0] == 4000 * MS), "{times:?}");
 }
 
 #[test]

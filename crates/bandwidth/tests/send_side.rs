@@ -12,11 +12,13 @@ struct Link {
     /// Sent and not yet reported.
     open: Vec<(u64, Duration)>,
     frame: u64,
+    /// Of a frame, 900 bytes each.
+    packets: usize,
 }
 
 impl Link {
     fn new() -> Self {
-        Self { start: Instant::now(), side: SendSide::new(Limits::default()), open: Vec::new(), frame: 0 }
+        Self { start: Instant::now(), side: SendSide::new(Limits::default()), open: Vec::new(), frame: 0, packets: 1 }
     }
 
     fn drain(&mut self, at: Duration) -> usize {
@@ -43,16 +45,23 @@ impl Link {
                 let key = self.frame == 0 || self.side.wants_key_frame(now).is_some();
                 let frame = Frame { stream: 1, id: self.frame, layer: 0, key };
                 self.frame += 1;
-                self.side.push(now, Packet { kind: Kind::Video(frame), bytes: 900, body: () });
+                for _ in 0..self.packets {
+                    self.side.push(now, Packet { kind: Kind::Video(frame), bytes: 900, body: () });
+                }
             }
             count += self.drain(at);
             if ms % 50 == 49 && is_up {
-                let report = |(sequence, sent): (u64, Duration)| Report { sequence, arrival: Some(sent + 20 * MS) };
-                let reports: Vec<Report> = self.open.drain(..).map(report).collect();
-                self.side.feedback(now + 20 * MS, &reports);
+                self.report(now + 20 * MS);
             }
         }
         count
+    }
+
+    /// Feedback comes of all that was sent.
+    fn report(&mut self, now: Instant) {
+        let report = |(sequence, sent): (u64, Duration)| Report { sequence, arrival: Some(sent + 20 * MS) };
+        let reports: Vec<Report> = self.open.drain(..).map(report).collect();
+        self.side.feedback(now, &reports);
     }
 }
 
@@ -112,6 +121,35 @@ fn without_sound_an_outage_is_felt_out_with_a_packet_each_tenth_of_a_second() {
     link.run(2000, 2800, false, false);
     let sent = link.run(2800, 4800, false, false);
     assert!((19..=21).contains(&sent), "{sent}");
+}
+
+/// Of a link that falls the first feedback may be from before the fall. Twice as much would be sent until the next one is due.
+#[test]
+fn after_a_long_wait_that_nothing_explains_two_pictures_leave_and_their_feedback_is_awaited() {
+    let mut link = Link { packets: 10, ..Link::new() };
+    link.run(0, 4000, true, true);
+    let target = link.side.target();
+    link.run(4000, 4300, true, false);
+    assert!(link.side.is_waiting());
+    link.report(link.start + 4300 * MS);
+    assert!(!link.side.is_waiting());
+    let sound = 7;
+    let sent = link.run(4300, 4440, true, false) - sound;
+    assert_eq!(sent, (target.times(0.066).as_bps() as usize).div_ceil(900 * 8));
+    assert!(link.side.is_waiting());
+    link.report(link.start + 4440 * MS);
+    assert!(!link.side.is_waiting());
+    assert!(link.run(4440, 4580, true, true) - sound > 35);
+}
+
+#[test]
+fn after_a_short_wait_it_goes_on_as_before() {
+    let mut link = Link { packets: 10, ..Link::new() };
+    link.run(0, 4000, true, true);
+    link.run(4000, 4200, true, false);
+    assert!(link.side.is_waiting());
+    link.report(link.start + 4200 * MS);
+    assert!(link.run(4200, 4300, true, false) > 30);
 }
 
 #[test]
