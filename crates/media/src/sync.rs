@@ -26,6 +26,8 @@ pub struct LipSync {
 #[derive(Debug, Default)]
 struct Paths {
     sound: Mean,
+    /// Of sound, but for its buffer: what is waited there changes with what is asked for here, and this does not.
+    unbuffered: Mean,
     pictures: Mean,
 }
 
@@ -47,9 +49,11 @@ impl Mean {
 }
 
 impl LipSync {
-    /// Sound that was captured `delay_us` ago is heard now.
-    pub(crate) fn heard(&self, now: Instant, delay_us: i64) {
-        self.lock().sound.add(now, delay_us);
+    /// Sound that was captured `delay_us` ago is heard now, and has waited in its buffer for `buffered`.
+    pub(crate) fn heard(&self, now: Instant, delay_us: i64, buffered: Duration) {
+        let mut paths = self.lock();
+        paths.sound.add(now, delay_us);
+        paths.unbuffered.add(now, delay_us.saturating_sub(buffered.as_micros() as i64));
     }
 
     /// A picture that was captured `delay_us` ago could be shown now. Says how long it should wait for its sound.
@@ -60,11 +64,13 @@ impl LipSync {
         Duration::from_micros(wait.max(0.0) as u64).min(MOST_FOR_PICTURES)
     }
 
-    /// The delay that sound should have at least, for the pictures' sake; `current` is the one that it aims for.
-    pub(crate) fn least_for_sound(&self, now: Instant, current: Duration) -> Duration {
+    /// For how long sound should wait in its buffer at least, for the pictures' sake.
+    pub(crate) fn least_for_sound(&self, now: Instant) -> Duration {
         let paths = self.lock();
-        let Some((sound, pictures)) = paths.sound.at(now).zip(paths.pictures.at(now)) else { return Duration::ZERO };
-        let least = current.as_micros() as f64 + pictures - sound - AHEAD_US;
+        let Some((sound, pictures)) = paths.unbuffered.at(now).zip(paths.pictures.at(now)) else {
+            return Duration::ZERO;
+        };
+        let least = pictures - sound - AHEAD_US;
         Duration::from_micros(least.max(0.0) as u64).min(MOST_FOR_SOUND)
     }
 
@@ -85,7 +91,7 @@ mod tests {
     fn pictures_wait_for_their_sound_whatever_the_clocks() {
         let (sync, now) = (LipSync::default(), Instant::now());
         assert_eq!(sync.decoded(now, OFF + 20 * MS), Duration::ZERO, "no sound, no wait");
-        sync.heard(now, OFF + 90 * MS);
+        sync.heard(now, OFF + 90 * MS, Duration::from_millis(30));
         assert_eq!(sync.decoded(now, OFF + 20 * MS), Duration::from_millis(70));
         assert_eq!(sync.decoded(now, OFF + 50 * MS), Duration::from_millis(40), "each moment is played at its time");
         assert_eq!(sync.decoded(now, OFF + 100 * MS), Duration::ZERO);
@@ -93,28 +99,48 @@ mod tests {
         assert_eq!(sync.decoded(now + 2 * FRESH, OFF + 20 * MS), Duration::ZERO, "muted for a while");
     }
 
-    /// Sound follows what it is told within a while, as a jitter buffer does.
-    fn settle(sync: &LipSync, now: &mut Instant, pictures_ms: i64) -> (Duration, i64) {
-        let mut delay = Duration::from_millis(30);
-        for _ in 0..500 {
-            *now += Duration::from_millis(20);
-            sync.heard(*now, OFF + 50 * MS + delay.as_micros() as i64);
-            sync.decoded(*now, OFF + pictures_ms * MS);
-            let wanted = sync.least_for_sound(*now, delay).max(Duration::from_millis(30));
-            delay = (delay * 15 + wanted) / 16;
+    /// Sound that is stretched in steps, each of them felt a while after it was asked for.
+    struct Ear {
+        sync: LipSync,
+        now: Instant,
+        delay_ms: u64,
+        since_step: u32,
+    }
+
+    impl Ear {
+        /// Ten seconds of sound that takes 50 ms but for its buffer, and of pictures that take `pictures_ms`. How much later these are, at
+        /// the end, and the least and the most that sound waited in the last five seconds.
+        fn settle(&mut self, pictures_ms: i64) -> (i64, (u64, u64)) {
+            let mut waited = (u64::MAX, 0);
+            for packet in 0..500 {
+                self.now += Duration::from_millis(20);
+                let delay = Duration::from_millis(self.delay_ms);
+                self.sync.heard(self.now, OFF + 50 * MS + delay.as_micros() as i64, delay);
+                self.sync.decoded(self.now, OFF + pictures_ms * MS);
+                let wanted = self.sync.least_for_sound(self.now).as_millis().max(30) as u64;
+                self.since_step += 1;
+                if self.since_step >= 5 && wanted.abs_diff(self.delay_ms) > 5 {
+                    self.delay_ms = if wanted > self.delay_ms { self.delay_ms + 10 } else { self.delay_ms - 10 };
+                    self.since_step = 0;
+                }
+                if packet >= 250 {
+                    waited = (self.delay_ms.min(waited.0), self.delay_ms.max(waited.1));
+                }
+            }
+            (pictures_ms - 50 - self.delay_ms as i64, waited)
         }
-        (delay, pictures_ms - 50 - delay.as_millis() as i64)
     }
 
     #[test]
     fn sound_waits_for_late_pictures_and_comes_back() {
-        let (sync, mut now) = (LipSync::default(), Instant::now());
-        let (_, skew) = settle(&sync, &mut now, 200);
+        let mut ear = Ear { sync: LipSync::default(), now: Instant::now(), delay_ms: 30, since_step: 0 };
+        let (skew, waited) = ear.settle(200);
         assert!((30..=45).contains(&skew), "pictures are {skew} ms later");
-        let (delay, _) = settle(&sync, &mut now, 60);
-        assert_eq!(delay.as_millis(), 30, "they are early: the pictures wait, not the sound");
-        let (delay, _) = settle(&sync, &mut now, 2000);
-        assert!(delay <= MOST_FOR_SOUND, "{delay:?}");
-        assert_eq!(LipSync::default().least_for_sound(now, delay), Duration::ZERO);
+        assert_eq!(waited.0, waited.1, "it does not swing");
+        let (_, waited) = ear.settle(60);
+        assert_eq!(waited, (30, 30), "they are early: the pictures wait, not the sound");
+        let (_, waited) = ear.settle(2000);
+        assert_eq!(u128::from(waited.1), MOST_FOR_SOUND.as_millis());
+        assert_eq!(LipSync::default().least_for_sound(ear.now), Duration::ZERO);
     }
 }

@@ -1,7 +1,7 @@
 //! Two links in one process, with what each is told and gets, and the signaling between them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -15,15 +15,28 @@ use tokio::sync::mpsc;
 /// Far more than anything here takes, even on a loaded machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
+type Taker = Box<dyn Fn(&RemoteTrack, RtpPacket) + Send + Sync>;
+
 /// Gathers what a link gets.
 #[derive(Default)]
 pub(crate) struct Basket {
     packets: Mutex<Vec<(RemoteTrack, RtpPacket)>>,
     pub(crate) keyframe_requests: AtomicU64,
+    passed_on: OnceLock<Taker>,
+}
+
+impl Basket {
+    /// Gives what comes from now on to `take`, too.
+    pub(crate) fn pass_on(&self, take: impl Fn(&RemoteTrack, RtpPacket) + Send + Sync + 'static) {
+        assert!(self.passed_on.set(Box::new(take)).is_ok(), "it goes to one");
+    }
 }
 
 impl MediaSink for Basket {
     fn rtp(&self, track: &RemoteTrack, packet: RtpPacket) {
+        if let Some(take) = self.passed_on.get() {
+            take(track, packet.clone());
+        }
         self.packets.lock().expect("no holder panicked").push((track.clone(), packet));
     }
 

@@ -217,8 +217,10 @@ impl Track {
         self.buffer.pull(now, block);
         if let Some(captured_us) = self.buffer.heard() {
             let played_us = unix_micros(now + output);
-            played_us.checked_sub(captured_us).into_iter().for_each(|delay_us| self.sync.heard(now, delay_us));
-            self.buffer.set_least_delay(self.sync.least_for_sound(now, self.buffer.target_delay()));
+            if let Some(delay_us) = played_us.checked_sub(captured_us) {
+                self.sync.heard(now, delay_us, self.buffer.delay());
+            }
+            self.buffer.set_least_delay(self.sync.least_for_sound(now));
         }
         let counts = self.buffer.counters();
         if counts.samples_played > before {

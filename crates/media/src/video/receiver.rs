@@ -312,7 +312,7 @@ mod tests {
             Arc::new(VideoReceiver::start(Arc::new(Shown(shown)), Box::new(|| {}), sync.clone()).expect("made"));
         let (into, sequence) = (receiver.clone(), Mutex::new(0_u16));
         let encoded = move |frame: Arc<EncodedVideo>| {
-            sync.heard(Instant::now(), SOUND.as_micros() as i64);
+            sync.heard(Instant::now(), SOUND.as_micros() as i64, Duration::ZERO);
             let last = frame.payloads.len() - 1;
             for (index, payload) in frame.payloads.iter().enumerate() {
                 let mut sequence = sequence.lock().expect("not poisoned");

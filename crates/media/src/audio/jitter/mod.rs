@@ -193,6 +193,15 @@ impl JitterBuffer {
         Duration::from_micros(self.target_us() as u64)
     }
 
+    /// The delay at which the last packet was needed: from the fastest packet to playing.
+    pub fn delay(&self) -> Duration {
+        let delay_us = match self.state {
+            State::Playing { delay_us, .. } => delay_us,
+            State::Waiting => 0,
+        };
+        Duration::from_micros(delay_us.max(0) as u64)
+    }
+
     /// The delay that is steered for where jitter asks for less.
     pub fn set_least_delay(&mut self, least: Duration) {
         self.least_us = least.as_micros() as i64;
