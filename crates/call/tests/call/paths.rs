@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sightline_call::CallEvent;
-use sightline_quality::EventKind;
+use sightline_quality::{EventKind, TrackCounters};
 
 use crate::support::bad_path::BadPath;
 use crate::support::participant::{Participant, recorded};
@@ -123,4 +123,51 @@ async fn after_rebinding([ada, grace]: [Participant; 2]) {
         noticed += begun;
     }
     assert!(noticed > 0, "a new address cannot go unnoticed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_there_is_room_for_sound_only_pictures_pause_both_sides_are_told_and_sound_goes_on() {
+    let server = TestServer::start().await;
+    let code = server.room().await;
+    let path = BadPath::between(&server, Duration::ZERO).await;
+    let [ada, grace] = path.two(&code).await;
+    both_see_each_other(&ada, &grace, 10).await;
+    let told = |wanted: bool, by_us: bool| {
+        move |events: &[CallEvent]| {
+            let last = events.iter().rev().find_map(|event| match event {
+                CallEvent::PicturesPaused { ours, paused, .. } if *ours == by_us => Some(*paused),
+                _ => None,
+            });
+            last == Some(wanted)
+        }
+    };
+    path.carries(85_000);
+    for who in [&ada, &grace] {
+        who.until("its own pictures pause", told(true, true)).await;
+        who.until("the other says so", told(true, false)).await;
+    }
+    // What the fall has left in the queue is through.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let (before, shown) = (sound(&ada).await, ada.memory.pictures("Grace"));
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let after = sound(&ada).await;
+    let (played, lost) = (after.0 - before.0, after.1 - before.1);
+    assert!(played > 3 * 48_000 && lost * 50 < played, "{lost} of {played} samples were made up");
+    assert!(ada.memory.pictures("Grace") - shown <= 2, "pictures went on");
+
+    path.carries(2_000_000);
+    for who in [&ada, &grace] {
+        who.until("its own pictures go on", told(false, true)).await;
+        who.until("the other says so", told(false, false)).await;
+    }
+    both_see_each_other(&ada, &grace, 30).await;
+    ada.leave().await;
+    grace.leave().await;
+}
+
+/// Samples that were played, and those of them that were neither received nor recovered, by the newest snapshot.
+async fn sound(who: &Participant) -> (u64, u64) {
+    let snapshot = who.snapshot("figures", |_| true).await;
+    let sum = |of: fn(&TrackCounters) -> Option<u64>| snapshot.tracks.iter().filter_map(of).sum();
+    (sum(|track| track.samples_played), sum(|track| track.samples_concealed))
 }

@@ -39,6 +39,11 @@ impl BadPath {
         self.relay.change(Party(0), if blocked { Change::Down } else { Change::Up });
     }
 
+    /// The line carries so much from now on, bit/s each way.
+    pub(crate) fn carries(&self, rate: u64) {
+        self.relay.change(Party(0), Change::Rate(Some(rate)));
+    }
+
     /// Gives one of the two another public address, as a NAT does that has forgotten its mapping.
     pub(crate) fn rebind(&self, party: usize) {
         self.relay.change(Party(party), Change::Address);
