@@ -46,7 +46,8 @@ function listen(name, handler) {
   const registered = window.__TAURI__.event.listen(name, (event) => {
     if (wanted) handler(event.payload);
   });
-  listening = Promise.all([listening, registered]);
+  // Without its values: they would keep each listener that ever was, and with it the view it belonged to.
+  listening = Promise.all([listening, registered]).then(() => undefined);
   return () => {
     wanted = false;
     void registered.then((stop) => stop());

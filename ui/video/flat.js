@@ -30,6 +30,8 @@ export function flatPainter(canvas, mirrored = false) {
     finish() {},
     release() {
       canvas.width = canvas.height = 1;
+      // The collector would let those of many calls come together before it takes them.
+      if ('transfer' in words.buffer) words.buffer.transfer(0);
     },
   };
 }

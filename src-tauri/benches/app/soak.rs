@@ -26,7 +26,7 @@ pub(crate) async fn lines(length: Length) -> Result<Vec<Line>> {
     leave(&page, &guest).await?;
     calls(&page, &guest, &code, FIRST).await?;
     let before = settled(app).await;
-    println!("after the first calls: {before:?}");
+    say("after the first calls", app);
 
     join(&page, &code).await?;
     let begun = settled(app).await;
@@ -43,11 +43,11 @@ pub(crate) async fn lines(length: Length) -> Result<Vec<Line>> {
     for done in 1..=length.joins {
         calls(&page, &guest, &code, 1).await?;
         if done % 5 == 0 {
-            println!("after {done} joins: {:?}", app.holdings());
+            say(&format!("after {done} joins"), app);
         }
     }
     let after = settled(app).await;
-    println!("at the end: {after:?}");
+    say("at the end", app);
     guest.leave().await;
     page.close().await?;
 
@@ -95,6 +95,12 @@ async fn join(page: &Page, code: &str) -> Result<()> {
 async fn leave(page: &Page, guest: &Guest) -> Result<()> {
     page.button("Leave").await?;
     guest.is_alone().await
+}
+
+fn say(when: &str, app: Tree) {
+    for (program, held) in app.holdings_by_program() {
+        println!("{when}, {program}: {held:?}");
+    }
 }
 
 async fn settled(app: Tree) -> Holdings {

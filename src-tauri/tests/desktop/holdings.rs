@@ -2,7 +2,7 @@
 //!
 //! Invariant: a process that ends while it is looked at counts for nothing, and is no error.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub(crate) struct Tree {
 }
 
 /// What all processes of a tree hold together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Holdings {
     pub(crate) threads: usize,
     pub(crate) files: usize,
@@ -30,6 +30,12 @@ impl Holdings {
     /// Memory in MiB.
     pub(crate) fn mib(&self) -> f64 {
         self.pss_kib as f64 / 1024.0
+    }
+
+    fn add(&mut self, other: Self) {
+        self.threads += other.threads;
+        self.files += other.files;
+        self.pss_kib += other.pss_kib;
     }
 }
 
@@ -58,12 +64,17 @@ impl Tree {
 
     /// Threads, open files and memory of the whole tree.
     pub(crate) fn holdings(self) -> Holdings {
-        let mut all = Holdings { threads: 0, files: 0, pss_kib: 0 };
+        let mut all = Holdings::default();
+        self.members().into_iter().for_each(|id| all.add(holdings(id)));
+        all
+    }
+
+    /// The same by the name of the program, for all of its processes together.
+    pub(crate) fn holdings_by_program(self) -> BTreeMap<String, Holdings> {
+        let mut all = BTreeMap::<String, Holdings>::new();
         for id in self.members() {
-            let one = holdings(id);
-            all.threads += one.threads;
-            all.files += one.files;
-            all.pss_kib += one.pss_kib;
+            let name = fs::read_to_string(format!("/proc/{id}/comm")).unwrap_or_default();
+            all.entry(name.trim().to_owned()).or_default().add(holdings(id));
         }
         all
     }
