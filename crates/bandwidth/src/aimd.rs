@@ -194,7 +194,7 @@ impl Aimd {
         }
     }
 
-    pub(crate) fn on_probe(&mut self, now_us: i64, outcome: Outcome) {
+    pub(crate) fn on_probe(&mut self, now_us: i64, outcome: Outcome, jitter_ms: f64) {
         let found = self.found_bps.take();
         let was_unclear = std::mem::replace(&mut self.was_unclear, outcome == Outcome::Unclear);
         match outcome {
@@ -203,8 +203,8 @@ impl Aimd {
             Outcome::Passed(rate) => {
                 let mut rate = rate.as_f64();
                 if self.capacity.is_some_and(|capacity| rate > capacity.bps) {
-                    // Where one probe was unclear, the next one may have passed by chance.
-                    if was_unclear || found.is_some() {
+                    // Where one probe was unclear, the next one may have passed by chance, and so may any with jitter.
+                    if was_unclear || found.is_some() || jitter_ms > CALM_MS {
                         self.found_bps = Some(rate);
                         let Some(found) = found else { return };
                         rate = rate.min(found);
@@ -389,7 +389,7 @@ mod tests {
     /// Knows its link by a probe.
     fn knowing(bps: u32) -> Aimd {
         let mut aimd = Aimd::new(f64::from(bps));
-        aimd.on_probe(0, Outcome::Saturated(BitRate::bps(u64::from(bps))));
+        aimd.on_probe(0, Outcome::Saturated(BitRate::bps(u64::from(bps))), 0.0);
         aimd
     }
 
@@ -436,13 +436,13 @@ mod tests {
     fn after_an_unclear_probe_it_takes_two_to_raise_a_known_capacity() {
         let mut aimd = knowing(2_000_000);
         let held = aimd.target_bps();
-        aimd.on_probe(0, Outcome::Unclear);
-        aimd.on_probe(0, Outcome::Passed(BitRate::bps(3_300_000)));
+        aimd.on_probe(0, Outcome::Unclear, 0.0);
+        aimd.on_probe(0, Outcome::Passed(BitRate::bps(3_300_000)), 0.0);
         assert_eq!((aimd.target_bps(), aimd.capacity_bps()), (held, Some(2_000_000.0)));
-        aimd.on_probe(0, Outcome::Passed(BitRate::bps(4_000_000)));
+        aimd.on_probe(0, Outcome::Passed(BitRate::bps(4_000_000)), 0.0);
         assert_eq!((aimd.target_bps(), aimd.capacity_bps()), (3_300_000.0, None));
         let mut sure = knowing(2_000_000);
-        sure.on_probe(0, Outcome::Passed(BitRate::bps(3_300_000)));
+        sure.on_probe(0, Outcome::Passed(BitRate::bps(3_300_000)), 0.0);
         assert_eq!(sure.target_bps(), 3_300_000.0);
     }
 
@@ -450,7 +450,7 @@ mod tests {
     fn one_probe_of_a_slow_link_does_not_settle_what_it_carries() {
         let measured = |bps| {
             let mut aimd = knowing(280_000);
-            aimd.on_probe(1_000_000, Outcome::Saturated(BitRate::bps(bps)));
+            aimd.on_probe(1_000_000, Outcome::Saturated(BitRate::bps(bps)), 0.0);
             aimd.capacity_bps().map(f64::round)
         };
         assert_eq!(measured(340_000), Some(298_000.0));

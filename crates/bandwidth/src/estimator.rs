@@ -196,7 +196,7 @@ impl Estimator {
             self.step(now_us, is_overdue);
         }
         while let Some(outcome) = self.judge.next(now_us, self.loss.share(), self.delay.jitter_ms()) {
-            self.aimd.on_probe(now_us, outcome);
+            self.aimd.on_probe(now_us, outcome, self.delay.jitter_ms());
             self.outcomes.push(outcome);
         }
         self.settle_target();

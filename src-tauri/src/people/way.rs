@@ -42,7 +42,9 @@ impl People {
         }
         let token = self.session.at(server).map(|session| session.token);
         let goal = address.filter(|_| self.needs_way(server)).map(|address| (address.to_owned(), token));
-        if way.goal == goal && way.listener.as_ref().is_none_or(|listener| !listener.is_finished()) {
+        // A server that was set for a moment has taken the lounge away, and its listener may not have noticed yet.
+        let is_cut = goal.is_some() && self.lock().lounge.is_none();
+        if way.goal == goal && !is_cut && way.listener.as_ref().is_none_or(|listener| !listener.is_finished()) {
             return;
         }
         let had_one = way.goal.is_some();

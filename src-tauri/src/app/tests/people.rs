@@ -282,6 +282,19 @@ async fn another_server_knows_another_account() {
     ada.app.shut_down().await;
 }
 
+/// On one thread nobody goes anywhere between the two.
+#[tokio::test]
+async fn a_server_that_was_set_for_a_moment_only_is_left_for_the_one_before() {
+    let place = Place::open(sightline_server::Accounts::Optional).await;
+    let ada = place.signed_in("Ada").await;
+    let server = ada.app.settings.get().server;
+    ada.app.people.server_set("ws://127.0.0.1:1");
+    ada.app.people.server_set(&server);
+    assert!(!ada.app.people().here);
+    ada.shows(|state| state.here).await;
+    ada.app.shut_down().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_who_do_not_know_each_other_meet_part_and_meet_again() {
     let place = Place::open(sightline_server::Accounts::Off).await;
