@@ -433,14 +433,16 @@ mod tests {
     }
 
     #[test]
-    fn after_an_unclear_probe_it_takes_two_to_raise_a_known_capacity() {
-        let mut aimd = knowing(2_000_000);
-        let held = aimd.target_bps();
-        aimd.on_probe(0, Outcome::Unclear, 0.0);
-        aimd.on_probe(0, Outcome::Passed(BitRate::bps(3_300_000)), 0.0);
-        assert_eq!((aimd.target_bps(), aimd.capacity_bps()), (held, Some(2_000_000.0)));
-        aimd.on_probe(0, Outcome::Passed(BitRate::bps(4_000_000)), 0.0);
-        assert_eq!((aimd.target_bps(), aimd.capacity_bps()), (3_300_000.0, None));
+    fn after_an_unclear_probe_or_with_jitter_it_takes_two_to_raise_a_known_capacity() {
+        for (before, jitter_ms) in [(Some(Outcome::Unclear), 0.0), (None, 10.0)] {
+            let mut aimd = knowing(2_000_000);
+            let held = aimd.target_bps();
+            before.into_iter().for_each(|outcome| aimd.on_probe(0, outcome, jitter_ms));
+            aimd.on_probe(0, Outcome::Passed(BitRate::bps(3_300_000)), jitter_ms);
+            assert_eq!((aimd.target_bps(), aimd.capacity_bps()), (held, Some(2_000_000.0)));
+            aimd.on_probe(0, Outcome::Passed(BitRate::bps(4_000_000)), jitter_ms);
+            assert_eq!((aimd.target_bps(), aimd.capacity_bps()), (3_300_000.0, None));
+        }
         let mut sure = knowing(2_000_000);
         sure.on_probe(0, Outcome::Passed(BitRate::bps(3_300_000)), 0.0);
         assert_eq!(sure.target_bps(), 3_300_000.0);
