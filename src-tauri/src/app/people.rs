@@ -248,7 +248,8 @@ impl App {
                 match wish {
                     Some(Wish::Leave { room, why }) => app.leave_room(&room, why).await,
                     Some(Wish::Enter { server, code, token, partner }) => {
-                        app.enter(&server, &code, token, partner).await;
+                        let is_wanted = || wishes.has_changed().is_ok_and(|changed| !changed);
+                        app.enter(&server, &code, token, partner, is_wanted).await;
                     }
                     None => {}
                 }
@@ -305,7 +306,14 @@ impl App {
     }
 
     /// Enters a call by itself: at once, as a telephone does, with what was on the last time.
-    async fn enter(&self, server: &str, code: &str, token: Option<String>, partner: Option<String>) {
+    async fn enter(
+        &self,
+        server: &str,
+        code: &str,
+        token: Option<String>,
+        partner: Option<String>,
+        is_wanted: impl Fn() -> bool,
+    ) {
         self.drop_call().await;
         if let Some(token) = token {
             lock(&self.passes).keep(server, code, token);
@@ -313,6 +321,8 @@ impl App {
         let (microphone_on, camera_on) =
             if partner.is_some() { self.people.meeting_media() } else { (true, self.people.camera_on()) };
         let entered = match self.invitation(server, code).await {
+            // Left before it was entered; who has left is in no call.
+            _ if !is_wanted() => return,
             Ok(invitation) => {
                 self.page.tell(PageEvent::Enter(Box::new(EnteredCall {
                     invitation,

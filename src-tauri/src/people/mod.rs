@@ -368,21 +368,24 @@ impl People {
         if is_new {
             self.page.tell(PageEvent::People(Box::new(state)));
         }
+        // In the order in which they came about: one who leaves at once must not be taken in afterwards.
+        later.retain(|effect| match wish(effect, &address) {
+            Some(wish) => {
+                self.wishes.send_replace(Some(wish));
+                false
+            }
+            None => true,
+        });
         drop(held);
         self.nearer.notify_one();
         for effect in later {
-            self.follow(effect, &address, &server);
+            self.follow(effect, &server);
         }
         answer
     }
 
-    fn follow(&self, effect: Effect, address: &str, server: &str) {
+    fn follow(&self, effect: Effect, server: &str) {
         match effect {
-            Effect::Enter(model::Room { code, token, partner }) => {
-                let wish = Wish::Enter { server: address.to_owned(), code, token, partner };
-                self.wishes.send_replace(Some(wish));
-            }
-            Effect::Leave { room, why } => drop(self.wishes.send_replace(Some(Wish::Leave { room, why }))),
             Effect::Attention => self.page.tell(PageEvent::Calls),
             Effect::Missed(missed) => match self.book.missed(server, missed) {
                 Ok(page) => self.turn_page(page),
@@ -394,13 +397,27 @@ impl People {
                     self.page.tell(PageEvent::Said(Said { sentence: error.message, bad: true }));
                 }
             }
-            // Said by the lounge, above.
-            Effect::People(_) | Effect::Meet(_) => {}
+            // Said by the lounge or wished for, above.
+            Effect::People(_) | Effect::Meet(_) | Effect::Enter(_) | Effect::Leave { .. } => {}
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What an effect asks of the app about the call.
+fn wish(effect: &Effect, address: &str) -> Option<Wish> {
+    match effect {
+        Effect::Enter(model::Room { code, token, partner }) => Some(Wish::Enter {
+            server: address.to_owned(),
+            code: code.clone(),
+            token: token.clone(),
+            partner: partner.clone(),
+        }),
+        Effect::Leave { room, why } => Some(Wish::Leave { room: room.clone(), why: why.clone() }),
+        _ => None,
     }
 }
 
