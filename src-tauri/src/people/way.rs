@@ -63,6 +63,12 @@ impl People {
         }
     }
 
+    /// Whether there is a way.
+    #[cfg(test)]
+    pub(crate) fn is_on_a_way(&self) -> bool {
+        self.lock().lounge.is_some()
+    }
+
     /// There is no server to go to.
     pub(crate) fn no_way(&self, cause: &str) {
         self.hear(LoungeEvent::Away { cause: cause.to_owned() });

@@ -291,6 +291,8 @@ async fn a_server_that_was_set_for_a_moment_only_is_left_for_the_one_before() {
     ada.app.people.server_set("ws://127.0.0.1:1");
     ada.app.people.server_set(&server);
     assert!(!ada.app.people().here);
+    ada.app.people.find_way(&server, Some(&server)).await;
+    assert!(ada.app.people.is_on_a_way(), "whoever listened has not noticed yet, and it was taken for there");
     ada.shows(|state| state.here).await;
     ada.app.shut_down().await;
 }
