@@ -303,6 +303,18 @@ impl App {
         camera_on: bool,
     ) -> Answer<CallState> {
         let mut held = self.call.lock().await;
+        self.join_into(&mut held, code, server, password, (microphone_on, camera_on)).await
+    }
+
+    /// The same, into the place of the call.
+    async fn join_into(
+        &self,
+        held: &mut Option<Running>,
+        code: String,
+        server: String,
+        password: String,
+        (microphone_on, camera_on): (bool, bool),
+    ) -> Answer<CallState> {
         if held.as_ref().is_some_and(|call| !call.is_over()) {
             return Err(IpcError::not_now(words::IN_A_CALL));
         }

@@ -107,11 +107,8 @@ impl ProbeController {
             return self.cluster(now, rate, state, limits);
         }
         let is_slow = state.target < SLOW;
-        let every = match state {
-            _ if is_slow || state.is_shared => EVERY_SLOW,
-            _ if state.has_fallen => EVERY_FALLEN,
-            _ => EVERY,
-        };
+        let usual = if state.has_fallen { EVERY_FALLEN } else { EVERY };
+        let every = if is_slow || state.is_shared { EVERY_SLOW } else { usual };
         let is_due =
             (self.is_owed && !is_slow) || self.last.is_none_or(|last| now.saturating_duration_since(last) >= every);
         // A link that is always full is never at rest.

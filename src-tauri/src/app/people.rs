@@ -318,12 +318,15 @@ impl App {
         if let Some(token) = token {
             lock(&self.passes).keep(server, code, token);
         }
-        let (microphone_on, camera_on) =
-            if partner.is_some() { self.people.meeting_media() } else { (true, self.people.camera_on()) };
+        let media = if partner.is_some() { self.people.meeting_media() } else { (true, self.people.camera_on()) };
         let entered = match self.invitation(server, code).await {
-            // Left before it was entered; who has left is in no call.
-            _ if !is_wanted() => return,
             Ok(invitation) => {
+                // Who leaves before this is in no call; who leaves after it waits for the place, and takes the call out of it.
+                let mut held = self.call.lock().await;
+                if !is_wanted() {
+                    return;
+                }
+                let (microphone_on, camera_on) = media;
                 self.page.tell(PageEvent::Enter(Box::new(EnteredCall {
                     invitation,
                     partner,
@@ -331,7 +334,7 @@ impl App {
                     camera_on,
                 })));
                 let (code, server) = (code.to_owned(), server.to_owned());
-                self.join_call(code, server, String::new(), microphone_on, camera_on).await.map(drop)
+                self.join_into(&mut held, code, server, String::new(), media).await.map(drop)
             }
             Err(error) => Err(error),
         };

@@ -348,15 +348,19 @@ impl People {
         if needs(&held) != before {
             self.elsewhere.notify_one();
         }
-        let mut later = Vec::new();
+        let (mut wish, mut later) = (None, Vec::new());
         for effect in effects {
             match effect {
                 Effect::People(action) => held.lounge.iter().for_each(|lounge| lounge.people(action.clone())),
                 Effect::Meet(action) => held.lounge.iter().for_each(|lounge| lounge.meet(action.clone())),
+                Effect::Enter(model::Room { code, token, partner }) => {
+                    wish = Some(Wish::Enter { server: held.address.clone(), code, token, partner });
+                }
+                Effect::Leave { room, why } => wish = Some(Wish::Leave { room, why }),
                 effect => later.push(effect),
             }
         }
-        let (address, server) = (held.address.clone(), held.server.clone());
+        let server = held.server.clone();
         held.ring();
         let state = held.model.state();
         // Told before the wishes are known: the page learns of a partner before the call with it begins.
@@ -368,14 +372,10 @@ impl People {
         if is_new {
             self.page.tell(PageEvent::People(Box::new(state)));
         }
-        // In the order in which they came about: one who leaves at once must not be taken in afterwards.
-        later.retain(|effect| match wish(effect, &address) {
-            Some(wish) => {
-                self.wishes.send_replace(Some(wish));
-                false
-            }
-            None => true,
-        });
+        // While nobody else can wish: one who leaves at once must not be taken in afterwards.
+        if wish.is_some() {
+            self.wishes.send_replace(wish);
+        }
         drop(held);
         self.nearer.notify_one();
         for effect in later {
@@ -404,20 +404,6 @@ impl People {
 
     fn lock(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What an effect asks of the app about the call.
-fn wish(effect: &Effect, address: &str) -> Option<Wish> {
-    match effect {
-        Effect::Enter(model::Room { code, token, partner }) => Some(Wish::Enter {
-            server: address.to_owned(),
-            code: code.clone(),
-            token: token.clone(),
-            partner: partner.clone(),
-        }),
-        Effect::Leave { room, why } => Some(Wish::Leave { room: room.clone(), why: why.clone() }),
-        _ => None,
     }
 }
 

@@ -83,17 +83,23 @@ async fn restarts_that_cross_on_the_way_are_sorted_out() {
     assert!(restarts >= 2, "they did not cross");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_outage_of_three_seconds_is_one_break() {
+/// Two people on a good path, who see each other. Their server ends with what is returned first.
+async fn in_a_call() -> (TestServer, BadPath, [Participant; 2]) {
     let server = TestServer::start().await;
     let code = server.room().await;
     let path = BadPath::between(&server, Duration::ZERO).await;
-    let [ada, grace] = path.two(&code).await;
-    both_see_each_other(&ada, &grace, 10).await;
+    let people = path.two(&code).await;
+    both_see_each_other(&people[0], &people[1], 10).await;
+    (server, path, people)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outage_of_three_seconds_is_one_break() {
+    let (_server, path, people) = in_a_call().await;
     path.block(true);
     tokio::time::sleep(Duration::from_secs(3)).await;
     path.block(false);
-    mended([ada, grace]).await;
+    mended(people).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -127,11 +133,7 @@ async fn after_rebinding([ada, grace]: [Participant; 2]) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_there_is_room_for_sound_only_pictures_pause_both_sides_are_told_and_sound_goes_on() {
-    let server = TestServer::start().await;
-    let code = server.room().await;
-    let path = BadPath::between(&server, Duration::ZERO).await;
-    let [ada, grace] = path.two(&code).await;
-    both_see_each_other(&ada, &grace, 10).await;
+    let (_server, path, [ada, grace]) = in_a_call().await;
     let told = |wanted: bool, by_us: bool| {
         move |events: &[CallEvent]| {
             let last = events.iter().rev().find_map(|event| match event {
