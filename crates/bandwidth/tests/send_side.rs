@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use sightline_bandwidth::{Frame, Kind, Limits, Packet, Repair, Report, SendSide};
+use sightline_bandwidth::{BitRate, Frame, Kind, Limits, Packet, Repair, Report, SendSide};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -184,4 +184,31 @@ fn numbers_of_the_wire_are_found_again() {
     assert_eq!(link.side.sequence(newest as u16), Some(newest));
     assert_eq!(link.side.sequence(0), Some(0));
     assert_eq!(link.side.sequence(newest as u16 + 1), None, "never sent");
+}
+
+/// Feedback tells of a fall while video waits for it: what stands in the path then has drained since the wait began.
+#[test]
+fn a_queue_drains_from_when_video_began_to_wait() {
+    let mut link = Link { packets: 10, ..Link::new() };
+    link.run(0, 4000, true, true);
+    link.report(link.start + 4020 * MS);
+    link.run(4000, 4400, true, false);
+    // Sound alone leaves while video waits, a packet each 20 ms.
+    let last = link.open.windows(2).rev().find(|pair| pair[1].1 - pair[0].1 < 15 * MS);
+    let stopped = last.expect("there was video")[1].1;
+    // At 1 Mbit/s from now on.
+    let mut free = Duration::ZERO;
+    let reports: Vec<Report> = link
+        .open
+        .iter()
+        .filter(|(_, sent)| *sent < stopped.saturating_sub(30 * MS))
+        .map(|(sequence, sent)| {
+            free = free.max(*sent) + Duration::from_micros(7_200);
+            Report { sequence: *sequence, arrival: Some(free + 20 * MS) }
+        })
+        .collect();
+    link.side.feedback(link.start + 4400 * MS, &reports);
+    assert!(link.side.target() < BitRate::kbps(1000), "a fall");
+    let sound = 4;
+    assert!(link.run(4400, 4480, true, false) > sound);
 }
