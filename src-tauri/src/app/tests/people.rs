@@ -282,6 +282,33 @@ async fn another_server_knows_another_account() {
     ada.app.shut_down().await;
 }
 
+#[tokio::test]
+async fn who_leaves_before_a_call_is_entered_does_not_enter_it() {
+    let place = Place::open(sightline_server::Accounts::Optional).await;
+    let (ada, ben) = (place.signed_in("Ada").await, place.signed_in("Ben").await);
+    let mut calling = std::pin::pin!(ada.app.call_person("ben"));
+    while ada.app.people().outgoing.is_none() {
+        tokio::select! {
+            biased;
+            _ = &mut calling => panic!("it rings before it is known"),
+            () = tokio::task::yield_now() => {}
+        }
+    }
+    // The place of the call is taken, so that entering has to wait for it.
+    let held = ada.app.call.lock().await;
+    let waits = ada.app.given_up.notified();
+    calling.await.unwrap();
+    waits.await;
+    ada.app.people.call_left();
+    drop(held);
+    ben.shows(|state| state.incoming.is_none()).await;
+    let unknown = ada.app.call_person("nobody").await.unwrap_err();
+    assert!(unknown.message.contains("nobody"), "{unknown}");
+    assert_eq!(ada.entered(), 0);
+    ada.app.shut_down().await;
+    ben.app.shut_down().await;
+}
+
 /// On one thread nobody goes anywhere between the two.
 #[tokio::test]
 async fn a_server_that_was_set_for_a_moment_only_is_left_for_the_one_before() {
